@@ -1,0 +1,53 @@
+# make            build the server
+# make test       build and run all tests
+
+CC      ?= cc
+CFLAGS  ?= -O2 -g
+PREFIX  ?= /usr/local
+SYSCONFDIR ?= $(PREFIX)/etc
+PORT    ?= 5300
+
+B      ?= build
+STD     = -std=c11 -D_GNU_SOURCE -DSYSCONFDIR='"$(SYSCONFDIR)"' -I. -I$(B)
+WARN    = -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion \
+	  -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wcast-qual -Wundef \
+	  -Wformat=2 -Wimplicit-fallthrough
+HARDEN  = -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE
+HARDEN_LD = -pie -Wl,-z,relro,-z,now,-z,noexecstack
+# SANITIZE=1 builds the tests with the address and undefined sanitizers.
+SAN_1   = -fsanitize=address,undefined -fno-sanitize-recover=all \
+	  -fno-omit-frame-pointer
+TEST_CFLAGS = -U_FORTIFY_SOURCE $(SAN_$(SANITIZE))
+
+PARTS   = message
+OBJ     = $(PARTS:%=$(B)/%.o)
+TOBJ    = $(PARTS:%=$(B)/test/%.o)
+CHECKS  = $(B)/check_message
+CHECK_CFLAGS = `pkg-config --cflags check`
+CHECK_LIBS   = `pkg-config --libs check`
+
+all: $(OBJ)
+
+$(B)/%.o: %.c dns.h
+	@mkdir -p $(B)
+	$(CC) $(STD) $(WARN) $(HARDEN) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
+
+$(B)/test/%.o: %.c dns.h
+	@mkdir -p $(B)/test
+	$(CC) $(STD) $(WARN) $(CPPFLAGS) $(CFLAGS) $(TEST_CFLAGS) -c -o $@ $<
+
+$(B)/check_message: $(B)/test/message.o
+$(CHECKS): $(B)/%: tests/%.c dns.h
+	$(CC) $(STD) -Itests $(WARN) $(CPPFLAGS) $(CFLAGS) $(TEST_CFLAGS) \
+	    $(CHECK_CFLAGS) $(LDFLAGS) -o $@ $< \
+	    $(filter $(B)/test/%.o,$^) $(CHECK_LIBS)
+
+test:
+	@sh tests/need.sh check
+	@$(MAKE) --no-print-directory $(CHECKS)
+	@B=$(B) sh tests/run.sh
+
+clean:
+	rm -rf $(B)
+
+.PHONY: all test clean

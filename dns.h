@@ -1,0 +1,885 @@
+/*
+ * dns.h -- the whole server on one page.
+ *
+ *	dns.c		clients: the loop, questions in, answers out
+ *	referral.c	the walk from the root hints down to an answer
+ *	server.c	name servers: hints, addresses, round-trip times
+ *	cache.c		what is known, how well, and until when
+ *	eventlog.c	what an operator should know, one line each
+ *	message.c	octets to names, numbers and records, and back
+ *
+ * A question is answered from the cache.  If the cache has no answer, the
+ * question waits and a walk goes out to fill the cache; when the walk is done
+ * the question is answered from the cache after all.  Calls go down this list,
+ * never up.  Nothing is allocated once the loop runs.  Time is now_ms, read
+ * once for each turn of the loop and handed down.
+ */
+#ifndef DNS_H
+#define DNS_H
+
+#include <assert.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/socket.h>
+
+/*
+ * Limits.  Each is enforced in one place and says why it is what it is.
+ */
+enum {
+	/* The wire (RFC 1035 2.3.4, 4.1.1). */
+	HEADER_LEN = 12,
+	NAME_LEN_MAX = 255,
+	LABEL_LEN_MAX = 63,
+	LABELS_MAX = 128, /* 127 of one octet, and the root */
+	MESSAGE_MAX = 65535,
+	UDP_PLAIN_MAX = 512, /* without EDNS */
+	UDP_EDNS_MAX = 1232, /* RFC 9715: never a fragment, either way */
+
+	/* Work on one message. */
+	HOPS_MAX = 64,       /* pointers in one name; honest senders use 1 */
+	WORK_PER_OCTET = 32, /* to expand names; the honest worst case is 21 */
+	RECORDS_MAX = 2048,  /* read of one message; 64 KiB can hold 5461 */
+	EDNS_OPTIONS_MAX = 64, /* read of one OPT: CVE-2026-41292 */
+	NAMES_REMEMBERED = 120 /* for compression: CVE-2024-8508 */
+};
+
+enum {
+	/* What is kept. */
+	RRSET_RECORDS_MAX = 100,   /* CVE-2024-1737 */
+	RRSET_SIGNATURES_MAX = 8,  /* two algorithms in a double roll-over */
+	ENTRY_MAX = 65536,         /* no RRset outgrows a message */
+	TTL_MAX_S = 86400,         /* a day, as Unbound and PowerDNS */
+	TTL_NEGATIVE_MAX_S = 3600, /* RFC 2308 5: one to three hours */
+	TTL_DELEGATION_MAX_S = 604800, /* and never more than the parent's */
+	TTL_NO_SOA_S = 5,    /* a negative answer nobody vouches for */
+	FAILURE_MIN_S = 5,   /* RFC 9520 3.2: doubling from 5 s ... */
+	FAILURE_MAX_S = 300, /* ... to five minutes at the most */
+	FAILURES_MAX = 4096, /* 1.7 MB that attackers may fill */
+	CHAIN_MAX = 64,      /* entries looked at for one hash */
+	RESCUES_MAX = 8,     /* second chances in one store: 53 % hits */
+	CACHE_OCTETS_MIN = 1 << 20,
+	CACHE_OCTETS_DEFAULT = 64 << 20
+};
+
+enum {
+	/* One client query, all that it sets off included. */
+	QUERY_SENDS_MAX = 100,        /* Knot; half of BIND's after CAMP */
+	QUERY_MS_MAX = 8000,          /* less than two stub retries */
+	QUERY_OCTETS_MAX = 128 << 10, /* received from authorities */
+	QUERY_STORED_MAX = 128 << 10, /* put into the cache: CacheFlush */
+	QUERY_NS_LOOKUPS_MAX = 10,    /* NS names looked up: NXNSAttack */
+	NAME_SENDS_MAX = 50,          /* between two aliases */
+	NAME_REFERRALS_MAX = 30,      /* real trees have less than ten */
+	ALIASES_MAX = 11,             /* CNAME and DNAME: BIND, Unbound */
+	WALK_DEPTH_MAX = 6,           /* walks waiting on walks */
+	WALK_STEPS_MAX = 512,         /* of the state machine: a backstop */
+
+	/* One zone, for one walk. */
+	ZONE_SENDS_MAX = 16,
+	ZONE_ADDRESSES_ASKED_MAX = 13,
+	ZONE_NS_LOOKUPS_MAX = 4,     /* by one walk for one zone ... */
+	ZONE_NS_LOOKUPS_AT_ONCE = 2, /* ... and out at the same time */
+	ZONE_NS_FRUITLESS_MAX = 5,   /* NS names without an address */
+	SLIST_NS_MAX = 13,           /* a random sample of the delegation */
+	SLIST_ADDRESSES_MAX = 26,    /* two a name */
+	NS_FAMILY_ADDRESSES_MAX = 4, /* of one NS name, each family */
+	ADDRESS_SENDS_MAX = 2        /* one query: RFC 9520 3.1 allows 3 */
+};
+
+enum {
+	/* Name servers. */
+	SERVERS_MAX = 16384, /* addresses whose RTT is remembered */
+	SERVERS_WAYS = 8,
+	LAME_MAX = 4096,    /* (zone, address) pairs remembered */
+	RTO_FIRST_MS = 400, /* of an unknown server: Knot */
+	RTO_MIN_MS = 100,
+	RTO_MAX_MS = 3000,   /* so that four tries fit QUERY_MS_MAX */
+	BAND_MS = 400,       /* servers as good as the best: Unbound */
+	EXPLORE_PERCENT = 5, /* of the choices go outside the band */
+	DEAD_AFTER = 8,      /* timeouts in a row */
+	HOLD_MIN_S = 5,      /* then one probe in 5 s ... */
+	HOLD_MAX_S = 300,    /* ... doubling to 300 s: RFC 9520 3.2 */
+	LAME_HOLD_S = 900,   /* Unbound's */
+	NO_EDNS_S = 900,     /* a server without EDNS gets fixed */
+	PORT_TRIES_MAX = 8,  /* random source ports found in use */
+	ROOTS_MAX = 32,      /* names in the hints; the Internet has 13 */
+	ROOT_ADDRESSES_MAX = 64,
+	PRIME_RETRY_S = 10, /* after all roots were silent */
+	OWN_ADDRESSES_MAX = 256,
+	ALLOWED_PREFIXES_MAX = 64,
+	DNS_PORT = 53,
+
+	/* Tables and turns. */
+	WALKS_MAX = 4096,       /* open at once: one descriptor each */
+	WAITERS_MAX = 32768,    /* every client and 4 child walks a walk */
+	QUERIES_MAX = 16384,    /* clients that wait, some 600 octets each */
+	QUERY_AGE_MIN_MS = 200, /* younger ones are not displaced */
+	LISTENERS_MAX = 64,
+	EVENTS_MAX = 256,
+	BATCH = 64, /* datagrams a socket a turn */
+	DESCRIPTORS_SPARE = 64
+};
+
+enum {
+	/* The event log. */
+	LOG_LINE_MAX = 2048,    /* a fully escaped name takes 1 KiB */
+	LOG_BUFFER = 256 << 10, /* lines that wait for the file */
+	LOG_WINDOW_S = 900,     /* one line and one fold of it: 15 minutes */
+	LOG_FOLDS_MAX = 1024,   /* subjects folded at once */
+	LOG_GATE_LINES = 100,   /* of one id in a window */
+	EDE_TEXT_MAX = 120
+};
+
+/*
+ * Numbers of the protocol, by their IANA names.
+ */
+enum rcode {
+	RCODE_NOERROR = 0,
+	RCODE_FORMERR = 1,
+	RCODE_SERVFAIL = 2,
+	RCODE_NXDOMAIN = 3,
+	RCODE_NOTIMP = 4,
+	RCODE_REFUSED = 5,
+	RCODE_YXDOMAIN = 6,
+	RCODE_BADVERS = 16
+};
+
+enum {
+	TYPE_A = 1,
+	TYPE_NS = 2,
+	TYPE_CNAME = 5,
+	TYPE_SOA = 6,
+	TYPE_PTR = 12,
+	TYPE_MX = 15,
+	TYPE_TXT = 16,
+	TYPE_AAAA = 28,
+	TYPE_SRV = 33,
+	TYPE_DNAME = 39,
+	TYPE_OPT = 41,
+	TYPE_DS = 43,
+	TYPE_RRSIG = 46,
+	TYPE_NSEC = 47,
+	TYPE_DNSKEY = 48,
+	TYPE_NSEC3 = 50,
+	TYPE_NXNAME = 128,
+	TYPE_TKEY = 249,
+	TYPE_TSIG = 250,
+	TYPE_IXFR = 251,
+	TYPE_AXFR = 252,
+	TYPE_MAILB = 253,
+	TYPE_MAILA = 254,
+	TYPE_ANY = 255,
+	CLASS_IN = 1
+};
+
+/* Extended errors, RFC 8914 4 and 9824. */
+enum {
+	EDE_NONE = 0xffff,
+	EDE_OTHER = 0,
+	EDE_CACHED_ERROR = 13,
+	EDE_NOT_READY = 14,
+	EDE_PROHIBITED = 18,
+	EDE_NOT_AUTHORITATIVE = 20,
+	EDE_NOT_SUPPORTED = 21,
+	EDE_NO_REACHABLE_AUTHORITY = 22,
+	EDE_NETWORK_ERROR = 23,
+	EDE_INVALID_QUERY_TYPE = 30
+};
+
+/* A name in wire form without pointers; len 1 is the root, 0 is none. */
+struct name {
+	uint8_t len;
+	uint8_t wire[NAME_LEN_MAX];
+};
+
+/* An address and port; family 4 or 6, 0 is none. */
+struct address {
+	uint8_t family;
+	uint8_t ip[16]; /* 4 or 16 of them, network order, the rest zero */
+	uint16_t port;
+};
+
+struct prefix {
+	struct address address; /* port is not used */
+	uint8_t bits;
+};
+
+/*
+ * Timers: a queue holds timers of one length, so that arming is appending and
+ * the next one due is the head.
+ */
+struct timer {
+	struct timer *prev, *next; /* NULL: not armed */
+	uint64_t due_ms;
+};
+
+struct timer_queue {
+	struct timer head;
+	uint64_t span_ms;
+};
+
+static inline void
+timer_queue_init(struct timer_queue *q, uint64_t span_ms)
+{
+	q->head.prev = q->head.next = &q->head;
+	q->span_ms = span_ms;
+}
+
+static inline void
+timer_disarm(struct timer *t)
+{
+	if (t->next == NULL)
+		return;
+	t->prev->next = t->next;
+	t->next->prev = t->prev;
+	t->prev = t->next = NULL;
+}
+
+static inline void
+timer_arm(struct timer_queue *q, struct timer *t, uint64_t now_ms)
+{
+	timer_disarm(t);
+	t->due_ms = now_ms + q->span_ms;
+	assert(q->head.prev == &q->head || q->head.prev->due_ms <= t->due_ms);
+	t->prev = q->head.prev;
+	t->next = &q->head;
+	t->prev->next = t;
+	t->next->prev = t;
+}
+
+/* The first timer of the queue, armed or due; NULL if there is none. */
+static inline struct timer *
+timer_first(const struct timer_queue *q)
+{
+	return q->head.next == &q->head ? NULL : q->head.next;
+}
+
+/*
+ * What epoll hands back: who it is for, and which life of the slot, so that
+ * an event for a descriptor closed in the same turn finds nobody.
+ */
+enum tag_kind {
+	TAG_SIGNAL,
+	TAG_LISTENER,
+	TAG_UPSTREAM,
+};
+
+static inline uint64_t
+tag_make(enum tag_kind kind, uint32_t generation, uint32_t index)
+{
+	assert(index < 1u << 24);
+	return (uint64_t)kind << 56 | (uint64_t)index << 32 | generation;
+}
+
+static inline enum tag_kind
+tag_kind(uint64_t tag)
+{
+	return (enum tag_kind)(tag >> 56);
+}
+
+static inline uint32_t
+tag_index(uint64_t tag)
+{
+	return (uint32_t)(tag >> 32) & 0xffffff;
+}
+
+static inline uint32_t
+tag_generation(uint64_t tag)
+{
+	return (uint32_t)tag;
+}
+
+/* Why a question has no answer: an extended error and its text. */
+struct reason {
+	uint16_t ede;
+	char text[EDE_TEXT_MAX + 1];
+};
+
+/* ---------------------------------------------------------------------------
+ * message.c: everything about octets.  Holds no state.
+ */
+
+/*
+ * A reader goes over octets it cannot change, a writer fills octets it owns.
+ * Both fail once and stay failed: a failed read gives zero and takes nothing,
+ * a failed write adds nothing.  Ask `failed` before using what was read.
+ * Invariant: at <= len, and len <= max.
+ */
+struct reader {
+	const uint8_t *base;
+	size_t len, at;
+	size_t work; /* spent on expanding names, see WORK_PER_OCTET */
+	bool failed;
+};
+
+/* Where names stand in a message: the hash of a suffix leads to its offset. */
+struct compressor {
+	uint16_t offsets[256]; /* 0 is none: no name stands in the header */
+	uint16_t count;
+};
+
+struct writer {
+	uint8_t *base;
+	size_t max, len;
+	struct compressor *names; /* NULL: write_name never makes a pointer */
+	bool failed;
+};
+
+struct header {
+	uint16_t id;
+	uint8_t opcode;
+	uint8_t rcode; /* the four bits of the header */
+	bool response, authoritative, truncated;
+	bool recursion_desired, recursion_available;
+	bool authentic, checking_disabled;
+	uint16_t questions, answers, authorities, additionals;
+};
+
+struct question {
+	struct name name; /* as spelled */
+	uint16_t type, class;
+};
+
+/* A record as it lies in a message; rdata begins at an offset of it. */
+struct record {
+	struct name owner;
+	uint16_t type, class;
+	uint32_t ttl_s;
+	uint16_t rdata_at, rdata_len;
+};
+
+/* What an OPT record says (RFC 6891); absent is all zero. */
+struct edns {
+	bool present;
+	bool dnssec_ok;
+	uint8_t version;
+	uint8_t rcode_high; /* the upper eight bits of the rcode */
+	uint16_t udp_max;   /* at least UDP_PLAIN_MAX */
+};
+
+void reader_init(struct reader *, const uint8_t *, size_t len);
+const uint8_t *read_bytes(struct reader *, size_t n); /* NULL once failed */
+uint8_t read_u8(struct reader *);
+uint16_t read_u16(struct reader *);
+uint32_t read_u32(struct reader *);
+
+/* RFC 1035 4.1.4: pointers lead strictly backwards; fails on anything else. */
+bool read_name(struct reader *, struct name *);
+bool read_header(struct reader *, struct header *);
+bool read_question(struct reader *, struct question *);
+
+/* Read a record and step over its rdata. */
+bool read_record(struct reader *, struct record *);
+
+/*
+ * Write the rdata of a record of this message without compression.  False if
+ * it does not have exactly the shape of its type (RFC 1035 3.3, RFC 3597 4);
+ * the writer is then as it was.  Work on names is charged to the reader.
+ */
+bool read_rdata(struct reader *message, const struct record *, struct writer *);
+
+/* The OPT record's meaning; false if it is malformed (RFC 6891 6.1.2). */
+bool read_edns(
+    const struct reader *message, const struct record *, struct edns *);
+
+/* The sections of a response behind its question. */
+enum section {
+	SECTION_ANSWER,
+	SECTION_AUTHORITY,
+	SECTION_ADDITIONAL,
+	SECTIONS
+};
+
+/* A response taken apart.  Records lie in the order of the message. */
+struct response {
+	struct reader message;
+	struct header header;
+	struct question question;
+	struct edns edns;
+	unsigned ends[SECTIONS]; /* of each section in records */
+	struct record records[RECORDS_MAX];
+};
+
+/* Records of a section that are left to look through. */
+struct records_left {
+	const struct response *of;
+	unsigned at, end;
+};
+
+/*
+ * False if the octets are no message with one question, or break off before
+ * their end without saying so (TC).  Of very many records the first are read.
+ */
+bool response_parse(struct response *, const uint8_t *, size_t len);
+struct records_left response_section(const struct response *, enum section);
+
+/* The next IN record of this type, or ANY, and owner, or NULL for any owner. */
+const struct record *records_next(
+    struct records_left *, const struct name *owner, uint16_t type);
+
+/* Reads the rdata in place: names in it may lead back into the message. */
+struct reader record_rdata(const struct response *, const struct record *);
+
+void writer_init(struct writer *, uint8_t *, size_t max);
+
+/* Let names in this message be compressed; the table is the caller's. */
+void writer_compress(struct writer *, struct compressor *);
+void write_bytes(struct writer *, const void *, size_t n);
+void write_u8(struct writer *, uint8_t);
+void write_u16(struct writer *, uint16_t);
+void write_u32(struct writer *, uint32_t);
+void write_header(struct writer *, const struct header *);
+
+/* The name with a pointer where one is allowed and the same octets stand. */
+void write_name(struct writer *, const struct name *);
+void write_question(struct writer *, const struct question *);
+
+/*
+ * Rdata as read_rdata left it: with its length in front, and with compressed
+ * names in the types that may have them (RFC 3597 4).
+ */
+void write_rdata(struct writer *, uint16_t type, struct reader *rdata);
+void write_opt(struct writer *, const struct edns *, const struct reason *why,
+    size_t why_count);
+
+/* Put a 16-bit number where one was written before. */
+void write_u16_at(struct writer *, size_t at, uint16_t);
+
+/* Forget what was written after mark; a failed writer is well again. */
+void write_back_to(struct writer *, size_t mark);
+
+/* Names (RFC 4343: only A to Z fold). */
+bool name_equal(const struct name *, const struct name *);
+bool name_within(const struct name *, const struct name *zone); /* or equal */
+size_t name_labels(const struct name *); /* without the root's */
+
+/* The name without its first labels; more than it has gives the root. */
+void name_parent(const struct name *, size_t labels, struct name *);
+
+/* The last len octets of the name, which begin with a label. */
+void name_suffix(const struct name *, size_t len, struct name *);
+
+/*
+ * RFC 6672 2.2: name with its end `owner` replaced by `target`.  False if
+ * that is too long (YXDOMAIN).  Name must be strictly below owner.
+ */
+bool name_substitute(const struct name *, const struct name *owner,
+    const struct name *target, struct name *);
+uint64_t name_hash(const struct name *, const uint8_t key[16]);
+
+/* SipHash-1-3: fast, and not to be steered without the key. */
+uint64_t hash_keyed(const void *, size_t, const uint8_t key[16]);
+
+enum {
+	NAME_TEXT_MAX = 1017, /* 4 a wire octet at the worst, and the NUL */
+	ADDRESS_TEXT_MAX = 56,
+	TYPE_TEXT_MAX = 12
+};
+
+/*
+ * Text.  Octets outside 33 to 126 become \DDD, and the characters that mean
+ * something in a master file get a backslash.  All give their buffer back.
+ */
+const char *name_text(const struct name *, char text[NAME_TEXT_MAX]);
+const char *type_text(uint16_t, char text[TYPE_TEXT_MAX]);
+const char *rcode_text(uint8_t rcode);
+
+/* "192.0.2.1" and "2001:db8::1"; with the port "192.0.2.1:53", "[..]:53". */
+const char *address_text(const struct address *, char text[ADDRESS_TEXT_MAX]);
+const char *address_port_text(
+    const struct address *, char text[ADDRESS_TEXT_MAX]);
+
+/*
+ * A name in master-file form (RFC 1035 5.1), relative to origin if it does
+ * not end in a dot; "@" is the origin.  False leaves the name empty.
+ */
+bool name_from_text(
+    const char *, size_t len, const struct name *origin, struct name *);
+bool type_from_text(const char *, uint16_t *); /* "MX" or "TYPE15", any case */
+
+/* An address without a port; the port of the result is 0. */
+bool address_from_text(const char *, struct address *);
+bool prefix_from_text(const char *, struct prefix *); /* an address is /32 */
+bool address_equal(const struct address *, const struct address *); /* port */
+bool prefix_covers(const struct prefix *, const struct address *);
+socklen_t address_to_sockaddr(
+    const struct address *, struct sockaddr_storage *);
+bool address_from_sockaddr(const struct sockaddr_storage *, struct address *);
+
+/* ---------------------------------------------------------------------------
+ * cache.c: owns the arena.  Knows nothing of messages; a body is octets that
+ * its writer and its reader agree on.
+ */
+
+/* Trust, low to high (RFC 2181 5.4.1, as DESIGN decides it). */
+enum trust {
+	TRUST_LAST_RESORT, /* data without AA: for those who waited */
+	TRUST_REFERRAL,    /* NS and glue of a referral */
+	TRUST_ANSWER       /* the answer section of an AA reply */
+};
+
+enum kind {
+	KIND_DEAD,       /* displaced; waits to be overwritten */
+	KIND_RRSET,      /* the records of one type */
+	KIND_NO_DATA,    /* the name has none of this type */
+	KIND_NAME_ERROR, /* the name does not exist; type is 0 */
+	KIND_DELEGATION  /* a zone cut as its parent told it; type is NS */
+};
+
+/*
+ * What to store.  The body is
+ *	records x (u16 length, rdata)		the RRset
+ *	signatures x (u16 length, rdata)	RRSIGs over it
+ *	proofs x (name, u16 type, u16 length, rdata)	SOA and NSECs of a
+ *			negative or wildcard answer, and their RRSIGs
+ * and for a delegation, records x (name, u8 v4, u8 v6, addresses).
+ */
+struct draft {
+	const struct name *owner;
+	uint16_t type;
+	enum kind kind;
+	enum trust trust;
+	uint32_t ttl_s; /* a week at most; 0: for those who asked before */
+	uint8_t records, signatures, proofs;
+	const uint8_t *body;
+	size_t body_len;
+};
+
+enum found {
+	FOUND_NOTHING,
+	FOUND_ANSWER,     /* the RRset asked for */
+	FOUND_ALIAS,      /* a CNAME, or a DNAME above the name */
+	FOUND_NO_DATA,    /* view holds the proofs */
+	FOUND_NAME_ERROR, /* view holds the proofs */
+	FOUND_FAILURE     /* why it cannot be resolved now (RFC 9520) */
+};
+
+/* A view of an entry, good until the next store into the cache. */
+struct view {
+	uint16_t type;
+	uint8_t owner_len; /* its owner is the sname's last owner_len octets */
+	uint8_t records, signatures, proofs;
+	uint32_t ttl_s;       /* what is left of it, rounded up */
+	uint32_t ttl_first_s; /* as it was stored */
+	enum trust trust;
+	struct reader body;          /* stands at the first record */
+	const struct reason *reason; /* of a failure */
+};
+
+struct cache_counts {
+	uint64_t stored, evicted, rescued, failures;
+	uint64_t entries, octets; /* now */
+};
+
+/*
+ * Allocate everything: octets is the bound on arena and hash table together,
+ * at least CACHE_OCTETS_MIN.  False when there is not so much memory.
+ */
+bool cache_init(size_t octets, const uint8_t key[16]);
+size_t cache_memory(void); /* octets allocated, failures included */
+
+/*
+ * The time of asking, told in stores.  What is stored after the mark is good
+ * for who holds it, whatever its TTL (DESIGN decision 2; RFC 1035 3.2.1); for
+ * a minute, which is longer than anybody waits.
+ */
+uint32_t cache_mark(void);
+
+/*
+ * The best that is known of sname and stype now: the type asked for, else an
+ * alias, else that the name or the type does not exist, else that finding out
+ * failed lately.  A CNAME asked for by name is an answer, not an alias.  ANY
+ * finds whatever RRset there is.
+ */
+enum found cache_find(const struct name *sname, uint16_t stype, uint32_t mark,
+    uint64_t now_ms, struct view *);
+
+/*
+ * The closest zone cut known at or above sname (RFC 1034 5.3.3 step 2).  The
+ * view's owner_len tells the zone; until_ms is when it ends.  False: none.
+ */
+bool cache_find_delegation(const struct name *sname, uint32_t mark,
+    uint64_t now_ms, struct view *, uint64_t *until_ms);
+
+/*
+ * Store, unless something live and better trusted is there.  A CNAME
+ * displaces other types at its name and they displace it (RFC 2181 10.1); a
+ * name error displaces all types, and any of them displaces it.  False if it
+ * was not kept.
+ */
+bool cache_store(const struct draft *, uint64_t now_ms);
+
+/*
+ * Remember that (sname, stype) failed: 5 s, doubling while it goes on.  An
+ * alias at sname does not hide it: to follow that is what failed.
+ */
+void cache_store_failure(const struct name *sname, uint16_t stype,
+    const struct reason *, uint64_t now_ms);
+void cache_count(struct cache_counts *);
+
+/* ---------------------------------------------------------------------------
+ * eventlog.c: owns the log file and its buffer.  One typed function an event;
+ * the catalogue with ids and texts is in the file.  Nothing here blocks.
+ */
+
+enum level {
+	LEVEL_ERROR,
+	LEVEL_WARNING,
+	LEVEL_INFO,
+	LEVEL_DEBUG
+};
+
+/* What an event about a name server tells; what is NULL or 0 is left out. */
+struct incident {
+	const struct name *zone, *ns, *qname;
+	uint16_t qtype;
+	const struct address *addr; /* of the name server */
+	const struct address *peer; /* who told us of it */
+};
+
+/* A line of the hints file and what is wrong in it. */
+struct hint_fault {
+	const char *file;
+	unsigned line, column;
+	const char *token; /* not NUL-ended */
+	size_t token_len;
+};
+
+enum hint_error {
+	HINT_UNEXPECTED_TOKEN, /* 1504 */
+	HINT_UNEXPECTED_END,   /* 1505 */
+	HINT_CLASS,            /* 1507 */
+	HINT_DIRECTIVE,        /* 1520 */
+	HINT_NAME,             /* 1541 */
+	HINT_TYPE,             /* 1600 */
+	HINT_SOA,              /* 1604 */
+	HINT_NUMBER,           /* 1614 */
+	HINT_ADDRESS,          /* 1617 */
+	HINT_ADDRESS6          /* 1618 */
+};
+
+struct startup {
+	const char *hints; /* absolute path, or "compiled-in" */
+	unsigned roots, addresses;
+	const struct address *listeners;
+	unsigned listener_count;
+	const struct prefix *allowed; /* besides loopback */
+	unsigned allowed_count;
+	unsigned walks, queries;
+	size_t cache_octets, memory_octets;
+};
+
+struct statistics {
+	uint64_t uptime_s;
+	uint64_t received, answered, dropped, refused; /* clients */
+	uint64_t hits, joined, walks, failed, waiting;
+	uint64_t sent, replies, timeouts, mismatched; /* name servers */
+	uint64_t addresses_refused, sends_failed, self_sends, lame;
+	struct cache_counts cache;
+};
+
+struct log_counts {
+	uint64_t counted, written, folded, gated;
+	uint64_t lost; /* lines, summaries too: the file would not take them */
+};
+
+/* Open the log for appending, NULL is standard error; false sets errno. */
+bool eventlog_open(const char *path, enum level least, const uint8_t key[16]);
+
+/* The hour, once a turn: now_ms for windows, wall_ms since 1970 for lines. */
+void eventlog_time(uint64_t now_ms, uint64_t wall_ms);
+
+/* Write what waits; close windows that are over.  Call once a turn. */
+void eventlog_flush(void);
+uint64_t eventlog_next_due(void); /* when a window ends; UINT64_MAX never */
+void eventlog_close(void);        /* every open fold is written first */
+void eventlog_count(struct log_counts *);
+size_t eventlog_memory(void); /* octets of its tables */
+
+void eventlog_starting(const char *version);   /* 1 */
+void eventlog_started(const struct startup *); /* 2 */
+void eventlog_shutdown(
+    const char *cause, uint64_t uptime_s, uint64_t answered); /* 3 */
+void eventlog_no_roots(const char *file);                     /* 706 */
+void eventlog_caching_only(void);                             /* 708 */
+void eventlog_hints_loaded(
+    const char *file, unsigned names, unsigned addresses); /* 540 */
+void eventlog_hints_missing(const char *file, int err);    /* 1003 */
+void eventlog_hint_fault(enum hint_error, const struct hint_fault *);
+void eventlog_hint_refused(const struct hint_fault *, const struct name *ns,
+    const struct address *, const char *class); /* 1617, 1618 */
+void eventlog_hints_rejected(const char *file); /* 1501 */
+void eventlog_primed(
+    unsigned names, unsigned addresses, const struct address *peer); /* 10004 */
+void eventlog_roots_unreachable(unsigned tried);                     /* 10003 */
+void eventlog_server_refused(
+    const struct incident *, const char *class);                     /* 10002 */
+void eventlog_self_send(const struct incident *);                    /* 7062 */
+void eventlog_send_failed(const struct incident *, int err);         /* 7053 */
+void eventlog_lame_server(const struct incident *, const char *why); /* 10006 */
+void eventlog_answer_failed(
+    const struct incident *, const struct reason *);         /* 10009 */
+void eventlog_table_full(const char *table, unsigned limit); /* 10005 */
+void eventlog_receive_failed(
+    const struct address *listener, int err);        /* 7051 */
+void eventlog_statistics(const struct statistics *); /* 10001 */
+
+/* ---------------------------------------------------------------------------
+ * server.c: what is known of name servers: hints, addresses, times.  Sends
+ * nothing and knows of no walk.
+ */
+
+enum verdict {
+	VERDICT_SEND,
+	VERDICT_ASK,  /* refused unless the operator opened it */
+	VERDICT_NEVER /* cannot be where a query goes */
+};
+
+struct address_class {
+	const char *name; /* the event's class= */
+	const char *rfc;
+	enum verdict verdict;
+};
+
+/* The block of the IANA registries that an address lies in; never NULL. */
+const struct address_class *address_classify(const struct address *);
+
+/*
+ * Why no query may go to this address, as the word for class=; NULL if it may.
+ * typed: the operator wrote the address down himself, so only NEVER counts.
+ */
+const char *address_fault(const struct address *, bool typed);
+
+/* The word for an (address, port) on which we listen. */
+#define CLASS_OWN "own"
+
+/* Whom to ask first (RFC 1034 5.3.1: SBELT). */
+struct root_servers {
+	struct name names[ROOTS_MAX];
+	unsigned name_count;
+	struct {
+		struct address at;
+		uint8_t ns; /* index into names */
+	} addresses[ROOT_ADDRESSES_MAX];
+	unsigned address_count;
+};
+
+/* The cache.dns that was compiled in, as text. */
+const char *hints_compiled_in(size_t *len);
+
+/*
+ * Parse a hints file's text.  Every fault is an event; false if a fault was
+ * one of syntax or if no usable pair of NS and address is left.
+ */
+bool hints_parse(
+    const char *file, const char *text, size_t len, struct root_servers *);
+
+/* Do these roots name this address? */
+bool roots_hold(const struct root_servers *, const struct address *);
+
+/* Allowed prefixes (-s) open ASK addresses; they must outlive all calls. */
+bool server_init(
+    const struct prefix *allowed, unsigned count, const uint8_t key[16]);
+size_t server_memory(void);
+void server_close(void);
+
+/* An (address, port) that we listen on, or a subnet's broadcast address. */
+void server_own(const struct address *);
+void server_broadcast(const struct address *);
+
+/* How long to wait for its reply: RFC 6298, or RTO_FIRST_MS. */
+unsigned server_rto_ms(const struct address *);
+bool server_is_held(const struct address *, uint64_t now_ms);
+bool server_is_silent(const struct address *); /* when last asked */
+void server_asked(const struct address *, uint64_t now_ms);
+void server_replied(const struct address *, uint64_t rtt_ms, uint64_t now_ms);
+void server_timed_out(
+    const struct address *, uint64_t sent_ms, uint64_t now_ms);
+bool server_takes_edns(const struct address *, uint64_t now_ms);
+void server_chokes_on_edns(const struct address *, uint64_t now_ms);
+
+/* When it was found lame for the zone; 0 is never. */
+uint64_t server_lame_ms(const struct name *zone, const struct address *);
+void server_mark_lame(
+    const struct name *zone, const struct address *, uint64_t now_ms);
+
+/* Octets of the kernel's: nobody outside can guess what comes next. */
+uint32_t random_u32(void);
+uint32_t random_below(uint32_t bound); /* bound > 0 */
+
+/* ---------------------------------------------------------------------------
+ * referral.c: owns walks and every socket towards name servers.
+ */
+
+struct query;  /* a client that waits; dns.c knows, referral.c never looks */
+struct waiter; /* its place in the walk */
+
+/* What a response means to a walk at sname with stype in zone. */
+enum response_class {
+	RESPONSE_ANSWER,     /* 4a: the data asked for */
+	RESPONSE_NAME_ERROR, /* 4a: no such name */
+	RESPONSE_NO_DATA,    /* 4a: no such type */
+	RESPONSE_DELEGATION, /* 4b: servers nearer to sname */
+	RESPONSE_ALIAS,      /* 4c: another name for it */
+	RESPONSE_TRUNCATED,  /* to be asked again over TCP */
+	RESPONSE_NO_EDNS,    /* the server chokes on OPT: ask without */
+	RESPONSE_LAME,       /* 4d: not the server for this zone */
+	RESPONSE_FAILURE,    /* 4d: an error, now */
+	RESPONSE_BIZARRE     /* 4d: makes no sense */
+};
+
+enum response_class response_class(const struct response *,
+    const struct name *sname, uint16_t stype, const struct name *zone);
+
+/*
+ * Where an alias leads sname: the CNAME's target, or sname with the DNAME's
+ * target put in.  False if that is too long for a name (RFC 6672 2.2).
+ */
+bool alias_target(
+    const struct view *, const struct name *sname, struct name *target);
+
+struct referral_options {
+	int epoll;
+	unsigned walks_max; /* as many as there are descriptors for */
+	uint8_t key[16];
+};
+
+struct referral_counts {
+	uint64_t walks, joined, failed;
+	uint64_t sent, replies, timeouts, mismatched;
+	uint64_t addresses_refused, sends_failed, self_sends, lame;
+	unsigned open, walks_max; /* walks now, and at most */
+};
+
+/* What became of a client's question: compose it from the cache ... */
+struct done {
+	struct query *query;
+	uint32_t mark;        /* ... by the time its walk asked; if that */
+	struct reason reason; /* finds nothing, this is why */
+};
+
+/* Allocate everything; false when there is not so much memory. */
+bool referral_init(const struct referral_options *);
+size_t referral_memory(void);
+
+/* Use these roots from now on; they are copied. */
+void referral_hints(const struct root_servers *);
+
+/*
+ * Begin a walk for this question or join the one that is out for it.  The
+ * query is handed back by referral_next_done; until then the waiter is the
+ * handle to forget it.  NULL: no room, nothing was begun.
+ */
+struct waiter *referral_ask(
+    struct query *, const struct name *qname, uint16_t qtype, uint64_t now_ms);
+void referral_forget(struct waiter *, uint64_t now_ms); /* client is gone */
+void referral_readable(uint64_t tag, uint64_t now_ms);
+void referral_expire(uint64_t now_ms); /* timers that are due */
+uint64_t referral_next_due(void);      /* UINT64_MAX: no timer is armed */
+bool referral_next_done(struct done *);
+void referral_count(struct referral_counts *);
+void referral_close(void); /* closes every socket */
+
+#endif

@@ -1,0 +1,1384 @@
+/*
+ * message.c -- octets to names, numbers and records, and back.
+ *
+ * The one idea: octets of a message are touched only through a reader or a
+ * writer, and only read_bytes and write_bytes compare with a length; so what
+ * is built of them cannot leave its bounds.  Names are kept in wire form, and
+ * become text only for people.  What the rdata of each type looks like is one
+ * table of short words.
+ *
+ * Nothing here waits, allocates, knows the time or remembers the last call.
+ */
+#include "dns.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <strings.h>
+
+enum {
+	POINTER_TAG = 0xc0, /* RFC 1035 4.1.4 */
+	POINTER_TARGET_MAX = 0x3fff,
+	SLOT_PROBES_MAX = 8, /* so that colliding names cost no more */
+
+	OPTION_EDE = 15, /* RFC 8914 2 */
+	EDNS_DO = 0x8000,
+
+	FLAG_QR = 0x8000,
+	FLAG_AA = 0x0400,
+	FLAG_TC = 0x0200,
+	FLAG_RD = 0x0100,
+	FLAG_RA = 0x0080,
+	FLAG_AD = 0x0020,
+	FLAG_CD = 0x0010,
+	OPCODE_SHIFT = 11
+};
+
+static_assert(NAME_LEN_MAX <= UINT8_MAX, "a name's length is an octet");
+static_assert(LABEL_LEN_MAX < 'A', "a length octet is no letter");
+static_assert(NAMES_REMEMBERED < 256 / 2, "the table is at most half full");
+
+/*
+ * The types known by name, each with the shape of its rdata:
+ *	1-9	so many octets
+ *	N	a name, which may be compressed (RFC 1035 3.3, RFC 3597 4)
+ *	n	a name, which we never compress but expand if another did
+ *	s	a character string: a length and so many octets
+ *	t	one or more character strings, up to the end
+ *	*	anything, up to the end
+ * All other types are "*" (RFC 3597 3).  The class is not looked at, as none
+ * but IN is ever kept.
+ */
+static const struct type {
+	char mnemonic[11];
+	char shape[10];
+} types[] = {
+    [TYPE_A] = {"A", "4"},
+    [TYPE_NS] = {"NS", "N"},
+    [3] = {"MD", "N"},
+    [4] = {"MF", "N"},
+    [TYPE_CNAME] = {"CNAME", "N"},
+    [TYPE_SOA] = {"SOA", "NN44444"},
+    [7] = {"MB", "N"},
+    [8] = {"MG", "N"},
+    [9] = {"MR", "N"},
+    [10] = {"NULL", "*"},
+    [11] = {"WKS", "41*"},
+    [TYPE_PTR] = {"PTR", "N"},
+    [13] = {"HINFO", "ss"},
+    [14] = {"MINFO", "NN"},
+    [TYPE_MX] = {"MX", "2N"},
+    [TYPE_TXT] = {"TXT", "t"},
+    [17] = {"RP", "nn"},
+    [18] = {"AFSDB", "2n"},
+    [19] = {"X25", "s"},
+    [20] = {"ISDN", "t"},
+    [21] = {"RT", "2n"},
+    [22] = {"NSAP", "*"},
+    [24] = {"SIG", "2114442n*"},
+    [25] = {"KEY", "211*"},
+    [26] = {"PX", "2nn"},
+    [27] = {"GPOS", "sss"},
+    [TYPE_AAAA] = {"AAAA", "88"},
+    [29] = {"LOC", "*"},
+    [30] = {"NXT", "n*"},
+    [TYPE_SRV] = {"SRV", "222n"},
+    [35] = {"NAPTR", "22sssn"},
+    [36] = {"KX", "2n"},
+    [37] = {"CERT", "221*"},
+    [TYPE_DNAME] = {"DNAME", "n"},
+    [TYPE_OPT] = {"OPT", "*"},
+    [42] = {"APL", "*"},
+    [TYPE_DS] = {"DS", "211*"},
+    [44] = {"SSHFP", "11*"},
+    [45] = {"IPSECKEY", "*"},
+    [TYPE_RRSIG] = {"RRSIG", "2114442n*"},
+    [TYPE_NSEC] = {"NSEC", "n*"},
+    [TYPE_DNSKEY] = {"DNSKEY", "211*"},
+    [49] = {"DHCID", "*"},
+    [TYPE_NSEC3] = {"NSEC3", "112ss*"},
+    [51] = {"NSEC3PARAM", "112s"},
+    [52] = {"TLSA", "111*"},
+    [53] = {"SMIMEA", "111*"},
+    [55] = {"HIP", "*"},
+    [59] = {"CDS", "211*"},
+    [60] = {"CDNSKEY", "211*"},
+    [61] = {"OPENPGPKEY", "*"},
+    [62] = {"CSYNC", "42*"},
+    [63] = {"ZONEMD", "411*"},
+    [64] = {"SVCB", "2n*"},
+    [65] = {"HTTPS", "2n*"},
+    [99] = {"SPF", "t"},
+    [104] = {"NID", "28"},
+    [105] = {"L32", "24"},
+    [106] = {"L64", "28"},
+    [107] = {"LP", "2n"},
+    [108] = {"EUI48", "6"},
+    [109] = {"EUI64", "8"},
+    [TYPE_NXNAME] = {"NXNAME", "*"},
+    [TYPE_TKEY] = {"TKEY", "*"},
+    [TYPE_TSIG] = {"TSIG", "*"},
+    [TYPE_IXFR] = {"IXFR", "*"},
+    [TYPE_AXFR] = {"AXFR", "*"},
+    [TYPE_MAILB] = {"MAILB", "*"},
+    [TYPE_MAILA] = {"MAILA", "*"},
+    [TYPE_ANY] = {"ANY", "*"},
+    [256] = {"URI", "22*"},
+    [257] = {"CAA", "1s*"},
+};
+
+enum {
+	TYPES = sizeof(types) / sizeof(types[0])
+};
+
+static_assert(sizeof(types->mnemonic) <= TYPE_TEXT_MAX, "it is copied whole");
+
+static const char *const rcodes[] = {
+    [RCODE_NOERROR] = "NOERROR",
+    [RCODE_FORMERR] = "FORMERR",
+    [RCODE_SERVFAIL] = "SERVFAIL",
+    [RCODE_NXDOMAIN] = "NXDOMAIN",
+    [RCODE_NOTIMP] = "NOTIMP",
+    [RCODE_REFUSED] = "REFUSED",
+    [RCODE_YXDOMAIN] = "YXDOMAIN",
+    [7] = "YXRRSET",
+    [8] = "NXRRSET",
+    [9] = "NOTAUTH",
+    [10] = "NOTZONE",
+    [11] = "DSOTYPENI",
+    [RCODE_BADVERS] = "BADVERS",
+    [23] = "BADCOOKIE",
+};
+
+/* A label of a name to be written, and the slot of the name from there on. */
+struct suffix {
+	uint8_t at, slot;
+};
+
+/* The state of SipHash. */
+struct sip {
+	uint64_t v0, v1, v2, v3;
+};
+
+static const struct name root = {.len = 1, .wire = {0}};
+
+static void read_label(struct reader *r, uint8_t len, struct name *name);
+static bool name_append(struct name *name, const uint8_t *label, uint8_t len);
+static void spend(struct reader *r, size_t work);
+static bool overworked(const struct reader *r);
+static void copy_field(
+    struct reader *in, size_t end, char field, struct writer *out);
+static void copy_string(struct reader *in, struct writer *out);
+static void copy_bytes(struct reader *in, size_t n, struct writer *out);
+static const char *type_shape(uint16_t type);
+static void write_reason(struct writer *w, const struct reason *why);
+static void write_length_at(struct writer *w, size_t at);
+static void write_whole(struct writer *w, size_t mark);
+static size_t name_suffixes(
+    const struct name *name, struct suffix suffixes[LABELS_MAX]);
+static size_t suffix_find(
+    const struct writer *w, const uint8_t *label, uint8_t slot, size_t parent);
+static bool suffix_stands(
+    const struct writer *w, size_t at, const uint8_t *label, size_t parent);
+static bool suffix_remember(struct writer *w, uint8_t slot, size_t at);
+static void names_forget(struct compressor *names, size_t mark);
+static bool octets_equal(const uint8_t *a, const uint8_t *b, size_t n);
+static uint64_t fold_u64(uint64_t octets);
+static uint8_t fold_u8(uint8_t octet);
+static uint64_t load_u64(const uint8_t *b);
+static bool name_join(const uint8_t *labels, size_t len, const struct name *end,
+    struct name *result);
+static inline uint64_t siphash(const uint8_t *octets, size_t n,
+    const uint8_t key[16], unsigned word_rounds, unsigned last_rounds);
+static inline void sip_word(struct sip *s, uint64_t word, unsigned rounds);
+static inline void sip_rounds(struct sip *s, unsigned rounds);
+static inline uint64_t rotate(uint64_t x, unsigned bits);
+static char *octet_to_text(uint8_t octet, char *text);
+static bool labels_from_text(
+    const char *text, const char *end, struct name *name, bool *absolute);
+static bool label_from_text(
+    const char **text, const char *end, struct name *name);
+static bool octet_from_text(const char **text, const char *end, uint8_t *octet);
+static bool number_from_text(
+    const char *text, size_t len, unsigned max, unsigned *number);
+static int address_domain(const struct address *a);
+static unsigned address_bits(const struct address *a);
+
+/* ---------------------------------------------------------------------------
+ * Reading.
+ */
+
+void
+reader_init(struct reader *r, const uint8_t *base, size_t len)
+{
+	*r = (struct reader){.base = base, .len = len};
+}
+
+const uint8_t *
+read_bytes(struct reader *r, size_t n)
+{
+	const uint8_t *bytes;
+
+	assert(r->at <= r->len);
+	if (r->failed || n > r->len - r->at) {
+		r->failed = true;
+		return NULL;
+	}
+	bytes = r->base + r->at;
+	r->at += n;
+	return bytes;
+}
+
+uint8_t
+read_u8(struct reader *r)
+{
+	const uint8_t *b = read_bytes(r, 1);
+
+	return b == NULL ? 0 : b[0];
+}
+
+uint16_t
+read_u16(struct reader *r)
+{
+	const uint8_t *b = read_bytes(r, 2);
+
+	if (b == NULL)
+		return 0;
+	return (uint16_t)(b[0] << 8 | b[1]);
+}
+
+uint32_t
+read_u32(struct reader *r)
+{
+	const uint8_t *b = read_bytes(r, 4);
+
+	if (b == NULL)
+		return 0;
+	return (uint32_t)b[0] << 24 | (uint32_t)b[1] << 16 |
+	    (uint32_t)b[2] << 8 | b[3];
+}
+
+/*
+ * Every pointer must lead to before the run of labels that it ends.  So each
+ * jump goes backwards, and the walk must end.
+ */
+bool
+read_name(struct reader *r, struct name *name)
+{
+	struct reader hop = *r;
+	size_t run = r->at, after = 0, target;
+	unsigned hops = 0;
+	uint8_t len;
+
+	name->len = 0;
+	do {
+		len = read_u8(&hop);
+		if (len < POINTER_TAG) {
+			read_label(&hop, len, name);
+			continue;
+		}
+		target = (size_t)(len & ~POINTER_TAG) << 8 | read_u8(&hop);
+		if (hops == 0)
+			after = hop.at;
+		if (target >= run || hops == HOPS_MAX)
+			hop.failed = true;
+		spend(&hop, 1);
+		hop.at = run = target;
+		hops++;
+	} while (len != 0 && !hop.failed);
+	r->work = hop.work;
+	r->failed = hop.failed;
+	if (r->failed)
+		name->len = 0;
+	else
+		r->at = hops == 0 ? hop.at : after;
+	return !r->failed;
+}
+
+/* Append the label whose length octet was just read. */
+static void
+read_label(struct reader *r, uint8_t len, struct name *name)
+{
+	const uint8_t *label = read_bytes(r, len);
+
+	if (label == NULL || !name_append(name, label, len))
+		r->failed = true;
+	else
+		spend(r, 1u + len);
+}
+
+/* RFC 1035 2.3.4; the two upper bits of a length that is one are zero. */
+static bool
+name_append(struct name *name, const uint8_t *label, uint8_t len)
+{
+	if (len > LABEL_LEN_MAX || name->len + 1 + len > NAME_LEN_MAX)
+		return false;
+	name->wire[name->len] = len;
+	memcpy(name->wire + name->len + 1, label, len);
+	name->len = (uint8_t)(name->len + 1 + len);
+	return true;
+}
+
+/*
+ * Charge for expanding names.  That each name is bounded is not enough: many
+ * short records may all point to the same long one.
+ */
+static void
+spend(struct reader *r, size_t work)
+{
+	r->work += work;
+	if (overworked(r))
+		r->failed = true;
+}
+
+static bool
+overworked(const struct reader *r)
+{
+	return r->work > WORK_PER_OCTET * r->len;
+}
+
+/* The Z bit may be anything (RFC 1035 4.1.1). */
+bool
+read_header(struct reader *r, struct header *h)
+{
+	uint16_t flags;
+
+	h->id = read_u16(r);
+	flags = read_u16(r);
+	h->response = flags & FLAG_QR;
+	h->opcode = flags >> OPCODE_SHIFT & 0xf;
+	h->authoritative = flags & FLAG_AA;
+	h->truncated = flags & FLAG_TC;
+	h->recursion_desired = flags & FLAG_RD;
+	h->recursion_available = flags & FLAG_RA;
+	h->authentic = flags & FLAG_AD;
+	h->checking_disabled = flags & FLAG_CD;
+	h->rcode = flags & 0xf;
+	h->questions = read_u16(r);
+	h->answers = read_u16(r);
+	h->authorities = read_u16(r);
+	h->additionals = read_u16(r);
+	return !r->failed;
+}
+
+bool
+read_question(struct reader *r, struct question *q)
+{
+	read_name(r, &q->name);
+	q->type = read_u16(r);
+	q->class = read_u16(r);
+	return !r->failed;
+}
+
+bool
+read_record(struct reader *r, struct record *record)
+{
+	assert(r->len <= MESSAGE_MAX);
+	read_name(r, &record->owner);
+	record->type = read_u16(r);
+	record->class = read_u16(r);
+	record->ttl_s = read_u32(r);
+	record->rdata_len = read_u16(r);
+	record->rdata_at = (uint16_t)r->at;
+	read_bytes(r, record->rdata_len);
+	return !r->failed;
+}
+
+/* ---------------------------------------------------------------------------
+ * Rdata and EDNS.
+ */
+
+/*
+ * A field may run on over the end of its rdata into the rest of the message;
+ * that shows in the end, when the fields do not end where the rdata does.
+ */
+bool
+read_rdata(
+    struct reader *message, const struct record *record, struct writer *out)
+{
+	struct reader in = *message;
+	size_t end = (size_t)record->rdata_at + record->rdata_len;
+	size_t mark = out->len;
+	const char *field;
+
+	assert(end <= message->len);
+	if (message->failed || out->failed)
+		return false;
+	in.at = record->rdata_at;
+	for (field = type_shape(record->type); *field != '\0'; field++)
+		copy_field(&in, end, *field, out);
+	message->work = in.work;
+	if (overworked(message))
+		message->failed = true;
+	if (in.failed || in.at != end || out->failed ||
+	    out->len - mark > UINT16_MAX) {
+		write_back_to(out, mark);
+		return false;
+	}
+	return true;
+}
+
+/* Copy one field of a shape in rdata that ends at `end`, names expanded. */
+static void
+copy_field(struct reader *in, size_t end, char field, struct writer *out)
+{
+	struct name name;
+
+	switch (field) {
+	case 'N':
+	case 'n':
+		if (read_name(in, &name))
+			write_bytes(out, name.wire, name.len);
+		break;
+	case 's':
+		copy_string(in, out);
+		break;
+	case 't':
+		do
+			copy_string(in, out);
+		while (in->at < end && !in->failed);
+		break;
+	case '*':
+		if (in->at <= end)
+			copy_bytes(in, end - in->at, out);
+		break;
+	default:
+		assert(field >= '1' && field <= '9');
+		copy_bytes(in, (size_t)(field - '0'), out);
+	}
+}
+
+static void
+copy_string(struct reader *in, struct writer *out)
+{
+	uint8_t len = read_u8(in);
+
+	write_u8(out, len);
+	copy_bytes(in, len, out);
+}
+
+static void
+copy_bytes(struct reader *in, size_t n, struct writer *out)
+{
+	const uint8_t *bytes = read_bytes(in, n);
+
+	if (bytes != NULL)
+		write_bytes(out, bytes, n);
+}
+
+static const char *
+type_shape(uint16_t type)
+{
+	if (type < TYPES && types[type].shape[0] != '\0')
+		return types[type].shape;
+	return "*";
+}
+
+bool
+read_edns(
+    const struct reader *message, const struct record *opt, struct edns *edns)
+{
+	struct reader in;
+	unsigned i;
+
+	assert(opt->type == TYPE_OPT);
+	memset(edns, 0, sizeof(*edns));
+	reader_init(&in, message->base, (size_t)opt->rdata_at + opt->rdata_len);
+	assert(in.len <= message->len);
+	in.at = opt->rdata_at;
+	for (i = 0; i < EDNS_OPTIONS_MAX && in.at < in.len && !in.failed; i++) {
+		read_u16(&in); /* no option means anything to us yet */
+		read_bytes(&in, read_u16(&in));
+	}
+	if (in.failed || opt->owner.len != root.len)
+		return false;
+	edns->present = true;
+	edns->rcode_high = (uint8_t)(opt->ttl_s >> 24);
+	edns->version = (uint8_t)(opt->ttl_s >> 16);
+	edns->dnssec_ok = opt->ttl_s & EDNS_DO;
+	edns->udp_max = opt->class;
+	if (edns->udp_max < UDP_PLAIN_MAX) /* RFC 6891 6.2.3 */
+		edns->udp_max = UDP_PLAIN_MAX;
+	return true;
+}
+
+/* ---------------------------------------------------------------------------
+ * Responses, taken apart.
+ */
+
+/* The records of one section, while there is room; false at a broken one. */
+static bool
+response_read_section(struct response *r, enum section section, uint16_t told)
+{
+	unsigned *end = &r->ends[section];
+
+	*end = section == 0 ? 0 : r->ends[section - 1];
+	for (; told > 0 && *end < RECORDS_MAX; told--) {
+		struct record *record = &r->records[*end];
+
+		if (!read_record(&r->message, record))
+			return false;
+		if (record->type == TYPE_OPT && section == SECTION_ADDITIONAL)
+			(void)read_edns(&r->message, record, &r->edns);
+		++*end;
+	}
+	return true;
+}
+
+bool
+response_parse(struct response *r, const uint8_t *octets, size_t len)
+{
+	reader_init(&r->message, octets, len);
+	memset(&r->edns, 0, sizeof(r->edns));
+	memset(r->ends, 0, sizeof(r->ends));
+	if (!read_header(&r->message, &r->header) || r->header.questions != 1 ||
+	    !read_question(&r->message, &r->question))
+		return false;
+	return (response_read_section(r, SECTION_ANSWER, r->header.answers) &&
+		   response_read_section(
+		       r, SECTION_AUTHORITY, r->header.authorities) &&
+		   response_read_section(
+		       r, SECTION_ADDITIONAL, r->header.additionals)) ||
+	    r->header.truncated;
+}
+
+struct records_left
+response_section(const struct response *r, enum section section)
+{
+	struct records_left s = {r, 0, r->ends[section]};
+
+	assert(section < SECTIONS);
+	if (section > 0)
+		s.at = r->ends[section - 1];
+	return s;
+}
+
+const struct record *
+records_next(struct records_left *s, const struct name *owner, uint16_t type)
+{
+	while (s->at < s->end) {
+		const struct record *record = &s->of->records[s->at++];
+
+		if ((record->type == type || type == TYPE_ANY) &&
+		    record->class == CLASS_IN &&
+		    (owner == NULL || name_equal(&record->owner, owner)))
+			return record;
+	}
+	return NULL;
+}
+
+struct reader
+record_rdata(const struct response *r, const struct record *record)
+{
+	struct reader rdata = r->message;
+
+	rdata.failed = false;
+	rdata.at = record->rdata_at;
+	return rdata;
+}
+
+/* ---------------------------------------------------------------------------
+ * Writing.
+ */
+
+void
+writer_init(struct writer *w, uint8_t *base, size_t max)
+{
+	*w = (struct writer){.base = base, .max = max};
+}
+
+void
+writer_compress(struct writer *w, struct compressor *names)
+{
+	memset(names, 0, sizeof(*names));
+	w->names = names;
+}
+
+void
+write_bytes(struct writer *w, const void *bytes, size_t n)
+{
+	assert(w->len <= w->max);
+	if (w->failed || n > w->max - w->len) {
+		w->failed = true;
+		return;
+	}
+	if (n == 0)
+		return;
+	memcpy(w->base + w->len, bytes, n);
+	w->len += n;
+}
+
+void
+write_u8(struct writer *w, uint8_t value)
+{
+	write_bytes(w, &value, 1);
+}
+
+void
+write_u16(struct writer *w, uint16_t value)
+{
+	uint8_t b[2] = {(uint8_t)(value >> 8), (uint8_t)value};
+
+	write_bytes(w, b, sizeof(b));
+}
+
+void
+write_u32(struct writer *w, uint32_t value)
+{
+	uint8_t b[4] = {(uint8_t)(value >> 24), (uint8_t)(value >> 16),
+	    (uint8_t)(value >> 8), (uint8_t)value};
+
+	write_bytes(w, b, sizeof(b));
+}
+
+void
+write_u16_at(struct writer *w, size_t at, uint16_t value)
+{
+	if (w->failed)
+		return;
+	assert(w->len >= 2 && at <= w->len - 2);
+	w->base[at] = (uint8_t)(value >> 8);
+	w->base[at + 1] = (uint8_t)value;
+}
+
+void
+write_back_to(struct writer *w, size_t mark)
+{
+	assert(mark <= w->len);
+	w->len = mark;
+	w->failed = false;
+	if (w->names != NULL)
+		names_forget(w->names, mark);
+}
+
+void
+write_header(struct writer *w, const struct header *h)
+{
+	size_t mark = w->len;
+	unsigned flags = (unsigned)(h->opcode & 0xf) << OPCODE_SHIFT |
+	    (h->response ? FLAG_QR : 0u) | (h->authoritative ? FLAG_AA : 0u) |
+	    (h->truncated ? FLAG_TC : 0u) |
+	    (h->recursion_desired ? FLAG_RD : 0u) |
+	    (h->recursion_available ? FLAG_RA : 0u) |
+	    (h->authentic ? FLAG_AD : 0u) |
+	    (h->checking_disabled ? FLAG_CD : 0u) | (h->rcode & 0xfu);
+
+	write_u16(w, h->id);
+	write_u16(w, (uint16_t)flags);
+	write_u16(w, h->questions);
+	write_u16(w, h->answers);
+	write_u16(w, h->authorities);
+	write_u16(w, h->additionals);
+	write_whole(w, mark);
+}
+
+void
+write_question(struct writer *w, const struct question *q)
+{
+	size_t mark = w->len;
+
+	write_name(w, &q->name);
+	write_u16(w, q->type);
+	write_u16(w, q->class);
+	write_whole(w, mark);
+}
+
+/*
+ * Up to the last name that may be compressed there are only such names and
+ * fixed fields; from there on the octets go out as they are.
+ */
+void
+write_rdata(struct writer *w, uint16_t type, struct reader *rdata)
+{
+	const char *field = type_shape(type);
+	size_t mark = w->len;
+	struct name name;
+
+	write_u16(w, 0);
+	for (; strchr(field, 'N') != NULL; field++)
+		if (*field != 'N')
+			copy_bytes(rdata, (size_t)(*field - '0'), w);
+		else if (read_name(rdata, &name))
+			write_name(w, &name);
+	copy_bytes(rdata, rdata->len - rdata->at, w);
+	assert(!rdata->failed); /* read_rdata saw to it */
+	write_length_at(w, mark);
+	write_whole(w, mark);
+}
+
+void
+write_opt(struct writer *w, const struct edns *edns, const struct reason *why,
+    size_t why_count)
+{
+	size_t mark = w->len, rdata, i;
+
+	write_bytes(w, root.wire, root.len);
+	write_u16(w, TYPE_OPT);
+	write_u16(w, edns->udp_max);
+	write_u8(w, edns->rcode_high);
+	write_u8(w, edns->version);
+	write_u16(w, edns->dnssec_ok ? EDNS_DO : 0);
+	rdata = w->len;
+	write_u16(w, 0);
+	for (i = 0; i < why_count; i++)
+		if (why[i].ede != EDE_NONE)
+			write_reason(w, &why[i]);
+	write_length_at(w, rdata);
+	write_whole(w, mark);
+}
+
+/* RFC 8914 2; the text is not NUL-ended there. */
+static void
+write_reason(struct writer *w, const struct reason *why)
+{
+	size_t option;
+
+	write_u16(w, OPTION_EDE);
+	option = w->len;
+	write_u16(w, 0);
+	write_u16(w, why->ede);
+	write_bytes(w, why->text, strlen(why->text));
+	write_length_at(w, option);
+}
+
+/* Put at `at` how many octets were written after it. */
+static void
+write_length_at(struct writer *w, size_t at)
+{
+	size_t len = w->len - at - 2;
+
+	if (!w->failed && len > UINT16_MAX)
+		w->failed = true;
+	write_u16_at(w, at, (uint16_t)len);
+}
+
+/* A write of many parts that failed at one of them adds none. */
+static void
+write_whole(struct writer *w, size_t mark)
+{
+	if (w->failed)
+		w->len = mark;
+}
+
+/* ---------------------------------------------------------------------------
+ * Compression.  A slot leads to where a suffix of a name stands; the suffix
+ * one label shorter is always found before it.  So a suffix stands at an
+ * offset if its first label does, and what follows that is the shorter one or
+ * a pointer to it: every octet of a name is compared once a probe, and none
+ * is believed.  Letters must be equal as written, to keep their case.
+ */
+
+void
+write_name(struct writer *w, const struct name *name)
+{
+	struct suffix suffixes[LABELS_MAX];
+	size_t count, known, found, mark = w->len, target = 0;
+
+	assert(name->len > 0 && name->wire[name->len - 1] == 0);
+	if (w->names == NULL || name->len == root.len) {
+		write_bytes(w, name->wire, name->len);
+		return;
+	}
+	count = name_suffixes(name, suffixes);
+	for (known = count; known > 0; known--) {
+		const struct suffix *s = &suffixes[known - 1];
+
+		found = suffix_find(w, name->wire + s->at, s->slot, target);
+		if (found == 0)
+			break;
+		target = found;
+	}
+	if (target == 0)
+		write_bytes(w, name->wire, name->len);
+	else {
+		assert(target <= POINTER_TARGET_MAX);
+		write_bytes(w, name->wire, suffixes[known].at);
+		write_u16(w, (uint16_t)(POINTER_TAG << 8 | target));
+	}
+	write_whole(w, mark);
+	while (!w->failed && known-- > 0)
+		if (!suffix_remember(
+			w, suffixes[known].slot, mark + suffixes[known].at))
+			break;
+}
+
+/* Where the labels of a name begin, with a hash of the name from each on. */
+static size_t
+name_suffixes(const struct name *name, struct suffix suffixes[LABELS_MAX])
+{
+	size_t count = 0, at, i;
+	uint32_t hash = 0x811c9dc5; /* FNV-1a, from the end on */
+
+	for (at = 0; name->wire[at] != 0; at += 1u + name->wire[at])
+		suffixes[count++].at = (uint8_t)at;
+	for (i = count; i-- > 0;) {
+		while (at > suffixes[i].at)
+			hash = (hash ^ name->wire[--at]) * 0x01000193;
+		suffixes[i].slot = (uint8_t)(hash >> 24);
+	}
+	return count;
+}
+
+static size_t
+suffix_find(
+    const struct writer *w, const uint8_t *label, uint8_t slot, size_t parent)
+{
+	unsigned probe;
+
+	for (probe = 0; probe < SLOT_PROBES_MAX; probe++) {
+		size_t at = w->names->offsets[(uint8_t)(slot + probe)];
+
+		if (at != 0 && at < w->len &&
+		    suffix_stands(w, at, label, parent))
+			return at;
+	}
+	return 0;
+}
+
+/* Does this label stand at that offset, and the parent (0: root) after it? */
+static bool
+suffix_stands(
+    const struct writer *w, size_t at, const uint8_t *label, size_t parent)
+{
+	struct reader r;
+	const uint8_t *there;
+	uint8_t next;
+
+	reader_init(&r, w->base, w->len);
+	r.at = at;
+	there = read_bytes(&r, 1u + *label);
+	if (there == NULL || memcmp(there, label, 1u + *label) != 0)
+		return false;
+	if (parent != 0 && r.at == parent)
+		return true;
+	next = read_u8(&r);
+	if (parent == 0)
+		return next == 0 && !r.failed;
+	return next >= POINTER_TAG &&
+	    ((size_t)(next & ~POINTER_TAG) << 8 | read_u8(&r)) == parent;
+}
+
+static bool
+suffix_remember(struct writer *w, uint8_t slot, size_t at)
+{
+	struct compressor *names = w->names;
+	unsigned probe;
+
+	assert(at >= HEADER_LEN && at < w->len);
+	if (at > POINTER_TARGET_MAX || names->count == NAMES_REMEMBERED)
+		return false;
+	for (probe = 0; probe < SLOT_PROBES_MAX; probe++) {
+		uint16_t *offset = &names->offsets[(uint8_t)(slot + probe)];
+
+		if (*offset != 0)
+			continue;
+		*offset = (uint16_t)at;
+		names->count++;
+		return true;
+	}
+	return false;
+}
+
+/* What stood at the mark or after it stands there no more. */
+static void
+names_forget(struct compressor *names, size_t mark)
+{
+	unsigned slot;
+
+	for (slot = 0; slot < 256; slot++)
+		if (names->offsets[slot] != 0 && names->offsets[slot] >= mark) {
+			names->offsets[slot] = 0;
+			names->count--;
+		}
+}
+
+/* ---------------------------------------------------------------------------
+ * Names.  RFC 4343 3: the letters A to Z are equal to a to z, and no other
+ * octets are equal that differ.  Length octets are below the letters.
+ */
+
+bool
+name_equal(const struct name *a, const struct name *b)
+{
+	return a->len == b->len && octets_equal(a->wire, b->wire, a->len);
+}
+
+bool
+name_within(const struct name *name, const struct name *zone)
+{
+	size_t at = 0, above;
+
+	assert(name->len > 0 && zone->len > 0);
+	if (name->len < zone->len)
+		return false;
+	above = (size_t)name->len - zone->len;
+	while (at < above)
+		at += 1u + name->wire[at];
+	return at == above &&
+	    octets_equal(name->wire + above, zone->wire, zone->len);
+}
+
+static bool
+octets_equal(const uint8_t *a, const uint8_t *b, size_t n)
+{
+	for (; n >= 8; a += 8, b += 8, n -= 8)
+		if (fold_u64(load_u64(a)) != fold_u64(load_u64(b)))
+			return false;
+	for (; n > 0; a++, b++, n--)
+		if (fold_u8(*a) != fold_u8(*b))
+			return false;
+	return true;
+}
+
+/*
+ * Eight octets in lower case.  In each, bit 7 of a sum of the other seven
+ * bits tells whether these reach a bound; no sum carries into the next octet.
+ */
+static uint64_t
+fold_u64(uint64_t octets)
+{
+	const uint64_t each = 0x0101010101010101;
+	uint64_t low = octets & 0x7f * each;
+	uint64_t from_a = low + (0x80 - 'A') * each;
+	uint64_t beyond_z = low + (0x80 - 'Z' - 1) * each;
+	uint64_t letters = from_a & ~beyond_z & ~octets & 0x80 * each;
+
+	return octets | letters >> 2;
+}
+
+static uint8_t
+fold_u8(uint8_t octet)
+{
+	return octet >= 'A' && octet <= 'Z' ? octet | 0x20 : octet;
+}
+
+static uint64_t
+load_u64(const uint8_t *b)
+{
+	return (uint64_t)b[0] | (uint64_t)b[1] << 8 | (uint64_t)b[2] << 16 |
+	    (uint64_t)b[3] << 24 | (uint64_t)b[4] << 32 | (uint64_t)b[5] << 40 |
+	    (uint64_t)b[6] << 48 | (uint64_t)b[7] << 56;
+}
+
+size_t
+name_labels(const struct name *name)
+{
+	size_t at, labels = 0;
+
+	assert(name->len > 0);
+	for (at = 0; name->wire[at] != 0; at += 1u + name->wire[at])
+		labels++;
+	return labels;
+}
+
+void
+name_parent(const struct name *name, size_t labels, struct name *parent)
+{
+	size_t at = 0;
+
+	assert(name->len > 0);
+	for (; labels > 0 && name->wire[at] != 0; labels--)
+		at += 1u + name->wire[at];
+	parent->len = (uint8_t)(name->len - at);
+	memmove(parent->wire, name->wire + at, parent->len);
+}
+
+void
+name_suffix(const struct name *name, size_t len, struct name *suffix)
+{
+	size_t at = 0;
+
+	assert(len > 0 && len <= name->len);
+	while (name->len - at > len)
+		at += 1u + name->wire[at];
+	assert(name->len - at == len);
+	suffix->len = (uint8_t)len;
+	memmove(suffix->wire, name->wire + at, len);
+}
+
+bool
+name_substitute(const struct name *name, const struct name *owner,
+    const struct name *target, struct name *result)
+{
+	assert(name->len > owner->len && name_within(name, owner));
+	return name_join(
+	    name->wire, (size_t)name->len - owner->len, target, result);
+}
+
+/* Some labels and then another name; false if that is too long. */
+static bool
+name_join(const uint8_t *labels, size_t len, const struct name *end,
+    struct name *result)
+{
+	struct name joined;
+
+	if (len + end->len > NAME_LEN_MAX)
+		return false;
+	memcpy(joined.wire, labels, len);
+	memcpy(joined.wire + len, end->wire, end->len);
+	joined.len = (uint8_t)(len + end->len);
+	*result = joined;
+	return true;
+}
+
+/* ---------------------------------------------------------------------------
+ * Hashes.  SipHash as Aumasson and Bernstein describe it, the numbers of
+ * rounds being arguments that the compiler sees.
+ */
+
+uint64_t
+hash_keyed(const void *octets, size_t n, const uint8_t key[16])
+{
+	return siphash(octets, n, key, 1, 3);
+}
+
+uint64_t
+name_hash(const struct name *name, const uint8_t key[16])
+{
+	uint8_t folded[NAME_LEN_MAX];
+	size_t i;
+
+	for (i = 0; i < name->len; i++)
+		folded[i] = fold_u8(name->wire[i]);
+	return siphash(folded, name->len, key, 1, 3);
+}
+
+static inline uint64_t
+siphash(const uint8_t *octets, size_t n, const uint8_t key[16],
+    unsigned word_rounds, unsigned last_rounds)
+{
+	uint64_t k0 = load_u64(key), k1 = load_u64(key + 8);
+	uint64_t last = (uint64_t)n << 56;
+	struct sip s = {k0 ^ 0x736f6d6570736575, k1 ^ 0x646f72616e646f6d,
+	    k0 ^ 0x6c7967656e657261, k1 ^ 0x7465646279746573};
+	unsigned shift;
+
+	for (; n >= 8; octets += 8, n -= 8)
+		sip_word(&s, load_u64(octets), word_rounds);
+	for (shift = 0; n > 0; n--, shift += 8)
+		last |= (uint64_t)*octets++ << shift;
+	sip_word(&s, last, word_rounds);
+	s.v2 ^= 0xff;
+	sip_rounds(&s, last_rounds);
+	return s.v0 ^ s.v1 ^ s.v2 ^ s.v3;
+}
+
+static inline void
+sip_word(struct sip *s, uint64_t word, unsigned rounds)
+{
+	s->v3 ^= word;
+	sip_rounds(s, rounds);
+	s->v0 ^= word;
+}
+
+static inline void
+sip_rounds(struct sip *s, unsigned rounds)
+{
+	for (; rounds > 0; rounds--) {
+		s->v0 += s->v1;
+		s->v2 += s->v3;
+		s->v1 = rotate(s->v1, 13) ^ s->v0;
+		s->v3 = rotate(s->v3, 16) ^ s->v2;
+		s->v0 = rotate(s->v0, 32);
+		s->v2 += s->v1;
+		s->v0 += s->v3;
+		s->v1 = rotate(s->v1, 17) ^ s->v2;
+		s->v3 = rotate(s->v3, 21) ^ s->v0;
+		s->v2 = rotate(s->v2, 32);
+	}
+}
+
+static inline uint64_t
+rotate(uint64_t x, unsigned bits)
+{
+	return x << bits | x >> (64 - bits);
+}
+
+/* ---------------------------------------------------------------------------
+ * Text of names and numbers.
+ */
+
+const char *
+name_text(const struct name *name, char text[NAME_TEXT_MAX])
+{
+	char *out = text;
+	size_t at, i;
+
+	if (name->len == root.len)
+		*out++ = '.';
+	for (at = 0; at + 1 < name->len; at += 1u + name->wire[at]) {
+		for (i = 1; i <= name->wire[at]; i++)
+			out = octet_to_text(name->wire[at + i], out);
+		*out++ = '.';
+	}
+	*out = '\0';
+	return text;
+}
+
+static char *
+octet_to_text(uint8_t octet, char *text)
+{
+	if (octet < 33 || octet > 126) {
+		*text++ = '\\';
+		*text++ = (char)('0' + octet / 100);
+		*text++ = (char)('0' + octet / 10 % 10);
+		*text++ = (char)('0' + octet % 10);
+		return text;
+	}
+	if (strchr(".;\\\"()@$", octet) != NULL)
+		*text++ = '\\';
+	*text++ = (char)octet;
+	return text;
+}
+
+bool
+name_from_text(
+    const char *text, size_t len, const struct name *origin, struct name *name)
+{
+	struct name labels = {.len = 0};
+	bool absolute;
+
+	if (len == 1 && (*text == '@' || *text == '.')) {
+		*name = *text == '@' ? *origin : root;
+		return true;
+	}
+	if (labels_from_text(text, text + len, &labels, &absolute) &&
+	    name_join(labels.wire, labels.len, absolute ? &root : origin, name))
+		return true;
+	name->len = 0;
+	return false;
+}
+
+/* What the origin or the root is appended to; false if it is no name. */
+static bool
+labels_from_text(
+    const char *text, const char *end, struct name *name, bool *absolute)
+{
+	*absolute = false;
+	while (text < end) {
+		if (!label_from_text(&text, end, name))
+			return false;
+		*absolute = text < end;
+		if (*absolute)
+			text++;
+	}
+	return name->len > 0;
+}
+
+/* Append the label that ends at a dot or at the end; there must be one. */
+static bool
+label_from_text(const char **text, const char *end, struct name *name)
+{
+	uint8_t label[LABEL_LEN_MAX], len = 0;
+
+	while (*text < end && **text != '.') {
+		if (len == LABEL_LEN_MAX ||
+		    !octet_from_text(text, end, &label[len]))
+			return false;
+		len++;
+	}
+	return len > 0 && name_append(name, label, len);
+}
+
+/* One octet of a label, however it is spelled; the text moves past it. */
+static bool
+octet_from_text(const char **text, const char *end, uint8_t *octet)
+{
+	unsigned number;
+
+	if (**text == '\\') {
+		if (++*text == end)
+			return false;
+		if (**text >= '0' && **text <= '9') {
+			if (end - *text < 3 ||
+			    !number_from_text(*text, 3, UINT8_MAX, &number))
+				return false;
+			*octet = (uint8_t)number;
+			*text += 3;
+			return true;
+		}
+	}
+	*octet = (uint8_t) * *text;
+	++*text;
+	return true;
+}
+
+/* Digits only; false if there is none or the number is beyond max. */
+static bool
+number_from_text(const char *text, size_t len, unsigned max, unsigned *number)
+{
+	size_t i;
+
+	*number = 0;
+	for (i = 0; i < len; i++) {
+		if (text[i] < '0' || text[i] > '9')
+			return false;
+		*number = *number * 10 + (unsigned)(text[i] - '0');
+		if (*number > max)
+			return false;
+	}
+	return len > 0;
+}
+
+const char *
+type_text(uint16_t type, char text[TYPE_TEXT_MAX])
+{
+	if (type < TYPES && types[type].mnemonic[0] != '\0')
+		memcpy(text, types[type].mnemonic, sizeof(types->mnemonic));
+	else
+		snprintf(text, TYPE_TEXT_MAX, "TYPE%u", (unsigned)type);
+	return text;
+}
+
+bool
+type_from_text(const char *text, uint16_t *type)
+{
+	unsigned number;
+
+	for (number = 1; number < TYPES; number++)
+		if (strcasecmp(text, types[number].mnemonic) == 0 &&
+		    text[0] != '\0') {
+			*type = (uint16_t)number;
+			return true;
+		}
+	if (strncasecmp(text, "TYPE", 4) != 0 ||
+	    !number_from_text(text + 4, strlen(text + 4), UINT16_MAX, &number))
+		return false;
+	*type = (uint16_t)number;
+	return true;
+}
+
+const char *
+rcode_text(uint8_t rcode)
+{
+	if (rcode >= sizeof(rcodes) / sizeof(rcodes[0]) ||
+	    rcodes[rcode] == NULL)
+		return "UNKNOWN";
+	return rcodes[rcode];
+}
+
+/* ---------------------------------------------------------------------------
+ * Addresses.
+ */
+
+const char *
+address_text(const struct address *a, char text[ADDRESS_TEXT_MAX])
+{
+	inet_ntop(address_domain(a), a->ip, text, ADDRESS_TEXT_MAX);
+	return text;
+}
+
+const char *
+address_port_text(const struct address *a, char text[ADDRESS_TEXT_MAX])
+{
+	char ip[ADDRESS_TEXT_MAX];
+
+	snprintf(text, ADDRESS_TEXT_MAX, a->family == 4 ? "%s:%u" : "[%s]:%u",
+	    address_text(a, ip), (unsigned)a->port);
+	return text;
+}
+
+static int
+address_domain(const struct address *a)
+{
+	assert(a->family == 4 || a->family == 6);
+	return a->family == 4 ? AF_INET : AF_INET6;
+}
+
+bool
+address_from_text(const char *text, struct address *a)
+{
+	memset(a, 0, sizeof(*a));
+	if (inet_pton(AF_INET, text, a->ip) == 1)
+		a->family = 4;
+	else if (inet_pton(AF_INET6, text, a->ip) == 1)
+		a->family = 6;
+	return a->family != 0;
+}
+
+bool
+prefix_from_text(const char *text, struct prefix *p)
+{
+	char ip[ADDRESS_TEXT_MAX];
+	size_t ip_len = strcspn(text, "/");
+	unsigned bits;
+
+	if (ip_len >= sizeof(ip))
+		return false;
+	memcpy(ip, text, ip_len);
+	ip[ip_len] = '\0';
+	if (!address_from_text(ip, &p->address))
+		return false;
+	bits = address_bits(&p->address);
+	if (text[ip_len] == '/' &&
+	    !number_from_text(
+		text + ip_len + 1, strlen(text + ip_len + 1), bits, &bits))
+		return false;
+	p->bits = (uint8_t)bits;
+	return true;
+}
+
+static unsigned
+address_bits(const struct address *a)
+{
+	return a->family == 4 ? 32 : 128;
+}
+
+bool
+address_equal(const struct address *a, const struct address *b)
+{
+	return a->family == b->family && a->port == b->port &&
+	    memcmp(a->ip, b->ip, sizeof(a->ip)) == 0;
+}
+
+bool
+prefix_covers(const struct prefix *p, const struct address *a)
+{
+	size_t whole = p->bits / 8u;
+	unsigned mask = 0xff00u >> p->bits % 8u & 0xff;
+
+	if (a->family != p->address.family)
+		return false;
+	assert(p->bits <= address_bits(a));
+	return memcmp(a->ip, p->address.ip, whole) == 0 &&
+	    (mask == 0 || ((a->ip[whole] ^ p->address.ip[whole]) & mask) == 0);
+}
+
+socklen_t
+address_to_sockaddr(const struct address *a, struct sockaddr_storage *storage)
+{
+	struct sockaddr_in in = {.sin_family = AF_INET};
+	struct sockaddr_in6 in6 = {.sin6_family = AF_INET6};
+
+	if (address_domain(a) == AF_INET) {
+		in.sin_port = htons(a->port);
+		memcpy(&in.sin_addr, a->ip, sizeof(in.sin_addr));
+		memcpy(storage, &in, sizeof(in));
+		return sizeof(in);
+	}
+	in6.sin6_port = htons(a->port);
+	memcpy(&in6.sin6_addr, a->ip, sizeof(in6.sin6_addr));
+	memcpy(storage, &in6, sizeof(in6));
+	return sizeof(in6);
+}
+
+bool
+address_from_sockaddr(const struct sockaddr_storage *storage, struct address *a)
+{
+	struct sockaddr_in in;
+	struct sockaddr_in6 in6;
+
+	memset(a, 0, sizeof(*a));
+	if (storage->ss_family == AF_INET) {
+		memcpy(&in, storage, sizeof(in));
+		a->family = 4;
+		a->port = ntohs(in.sin_port);
+		memcpy(a->ip, &in.sin_addr, sizeof(in.sin_addr));
+	} else if (storage->ss_family == AF_INET6) {
+		memcpy(&in6, storage, sizeof(in6));
+		a->family = 6;
+		a->port = ntohs(in6.sin6_port);
+		memcpy(a->ip, &in6.sin6_addr, sizeof(in6.sin6_addr));
+	}
+	return a->family != 0;
+}

@@ -1,0 +1,56 @@
+#!/bin/sh
+# run.sh -- run all tests that were built into $B and count them.
+#
+# The last line has the sums.
+
+cd "$(dirname "$0")/.." || exit 1
+B=${B:-build}
+export B
+passed=0 failed=0 skipped=0
+out=$(mktemp)
+trap 'rm -f "$out"' EXIT
+
+# "97%: Checks: 64, Failures: 1, Errors: 1" is what Check ends with; a program
+# that dies before it says so has failed.
+count_check()
+{
+	sums=$(sed -n 's/^[0-9]*%: Checks: \([0-9]*\), Failures: \([0-9]*\), E'\
+'rrors: \([0-9]*\)$/\1 \2 \3/p' "$out" | tail -n 1)
+	# Three numbers or none.
+	# shellcheck disable=SC2086
+	set -- "$1" $sums
+	if [ $# != 4 ]; then
+		echo "FAIL  it did not come to its end: exit status $1"
+		failed=$((failed + 1))
+		return
+	fi
+	passed=$((passed + $2 - $3 - $4))
+	failed=$((failed + $3 + $4))
+}
+
+# run COMMAND...: its output is shown as it comes, and kept to be counted.
+run()
+{
+	{
+		"$@" 2>&1
+		echo $? >"$out.status"
+	} | tee "$out"
+	status=$(cat "$out.status")
+	rm -f "$out.status"
+}
+
+CK_VERBOSITY=${CK_VERBOSITY:-normal}
+export CK_VERBOSITY
+for check in tests/check_*.c; do
+	check=$(basename "$check" .c)
+	echo "== $check"
+	run "$B/$check"
+	count_check "$status"
+done
+if [ "${CI-}" = true ] && [ $skipped -gt 0 ]; then
+	echo "FAIL  nothing may be skipped on CI"
+	failed=$((failed + skipped))
+	skipped=0
+fi
+echo "$passed passed, $failed failed, $skipped skipped"
+[ $failed = 0 ]
