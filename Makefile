@@ -19,10 +19,10 @@ SAN_1   = -fsanitize=address,undefined -fno-sanitize-recover=all \
 	  -fno-omit-frame-pointer
 TEST_CFLAGS = -U_FORTIFY_SOURCE $(SAN_$(SANITIZE))
 
-PARTS   = message
+PARTS   = cache message
 OBJ     = $(PARTS:%=$(B)/%.o)
 TOBJ    = $(PARTS:%=$(B)/test/%.o)
-CHECKS  = $(B)/check_message
+CHECKS  = $(B)/check_message $(B)/check_cache
 CHECK_CFLAGS = `pkg-config --cflags check`
 CHECK_LIBS   = `pkg-config --libs check`
 
@@ -37,6 +37,7 @@ $(B)/test/%.o: %.c dns.h
 	$(CC) $(STD) $(WARN) $(CPPFLAGS) $(CFLAGS) $(TEST_CFLAGS) -c -o $@ $<
 
 $(B)/check_message: $(B)/test/message.o
+$(B)/check_cache: $(B)/test/cache.o $(B)/test/message.o
 $(CHECKS): $(B)/%: tests/%.c dns.h
 	$(CC) $(STD) -Itests $(WARN) $(CPPFLAGS) $(CFLAGS) $(TEST_CFLAGS) \
 	    $(CHECK_CFLAGS) $(LDFLAGS) -o $@ $< \

@@ -1,0 +1,747 @@
+/*
+ * cache.c -- what is known, how well, and until when.
+ *
+ * The one idea: everything known lies in a single ring, in the order in which
+ * it was stored, so that to forget is to advance one index.  The arena is
+ * counted in units of 16 octets; unit 0 is no unit, so 0 ends a chain.
+ *
+ *  wrapped      1 ---- live ---- newest -- free -- oldest ---- live ---- end
+ *               1 <= newest <= oldest <= end <= size, and end to size is idle
+ *
+ *  not wrapped  1 = oldest ---- live ---- newest ------ free ------ end = size
+ *               1 = oldest <= newest <= end = size
+ *
+ * An entry is its header, its owner and its body.  It is written at newest and
+ * never moves or grows; what displaces it is written anew and the old one is
+ * marked dead.  To make room the oldest is taken off: one that was used since
+ * it was written, and is still live, is written again at newest with the mark
+ * cleared; any other is gone.  That second chance hits as often as an exact
+ * LRU and writes one octet at a hit.
+ *
+ * An entry hangs on the chain of its owner's hash, newest first, and so:
+ *
+ *  - all types of one name share a chain, and one walk along it tells the
+ *    type, the alias and the name error from each other;
+ *  - the oldest entry of the arena is the last of its chain;
+ *  - no two entries on a chain contradict each other (entry_clashes);
+ *  - a dead entry is on no chain;
+ *  - no chain is longer than CHAIN_MAX.
+ *
+ * A delegation hangs on a chain of its own, whose hash is never that of the
+ * name's other types: neither ever sees the other.
+ *
+ * Resolution failures are no answers and lie apart, in a table that they
+ * cannot leave however many there are (RFC 9520 3.2).
+ *
+ * Nothing here reads a clock, a message or a body.
+ */
+#include "dns.h"
+
+#include <stdlib.h>
+
+enum {
+	UNIT = 16,
+	TTL_SANE_S = 7 * 86400, /* RFC 8767 4: never more than a week */
+	MARK_MS_MAX = 60000,    /* nobody waits so long for an answer */
+	OCTETS_PER_HEAD = 64,   /* an address of a short name */
+	ARENA_SHARE = 4,        /* no entry takes more than a quarter */
+	STORES_FIRST = -1000,   /* wraps in every test, not once a year */
+	FAILURE_WAYS = 8,
+	FAILURE_SETS = FAILURES_MAX / FAILURE_WAYS
+};
+
+/* What a delegation's hash differs in; any number but 0 will do. */
+static const uint32_t DELEGATION_HASH = 0x9e3779b9;
+
+struct unit {
+	_Alignas(UNIT) uint8_t octets[UNIT];
+};
+
+struct entry {
+	uint64_t expires_ms;
+	uint32_t older; /* the next of the chain; 0 ends it */
+	uint32_t hash;
+	uint32_t stored; /* the number of the store that wrote it */
+	uint32_t ttl_s;  /* as stored */
+	uint32_t body_len;
+	uint16_t type;
+	uint8_t kind, trust;
+	uint8_t records, signatures, proofs;
+	bool used;    /* found since it was written */
+	bool failing; /* an alias: to follow it failed, for some type */
+	uint8_t owner_len;
+	uint8_t octets[]; /* the owner, then the body */
+};
+
+struct failure {
+	uint64_t until_ms; /* 0: free */
+	uint32_t hash;
+	uint32_t stored;
+	uint16_t type, hold_s;
+	struct name name;
+	struct reason reason;
+};
+
+/* What is looked for, by whom and when. */
+struct wanted {
+	const struct name *name;
+	uint16_t type;
+	uint32_t hash;
+	uint32_t mark;
+	uint64_t now_ms;
+};
+
+static struct {
+	struct unit *units;
+	uint32_t size, oldest, newest, end; /* in units */
+	bool wrapped;
+	uint32_t *heads; /* of chains: a unit, 0 if empty */
+	uint32_t head_mask;
+	uint32_t stores; /* so far, failures included */
+	struct failure *failures;
+	uint8_t key[16];
+	struct cache_counts counts;
+} cache;
+
+static_assert(offsetof(struct entry, octets) <= 3 * UNIT, "a compact header");
+static_assert(sizeof(struct entry) <= 3 * UNIT, "the smallest entry holds it");
+static_assert(ENTRY_MAX <= CACHE_OCTETS_MIN / ARENA_SHARE / 2, "a fair share");
+static_assert((FAILURE_SETS & (FAILURE_SETS - 1)) == 0, "a power of two");
+static_assert(FOUND_ANSWER < FOUND_ALIAS && FOUND_ALIAS < FOUND_NO_DATA &&
+	FOUND_NO_DATA < FOUND_NAME_ERROR,
+    "what is found stands in the order of preference");
+
+static void cache_check(void);
+static enum found chain_find(const struct wanted *, struct entry **);
+static enum found dname_find(const struct wanted *, struct entry **);
+static const struct failure *failure_find(const struct wanted *);
+static void failure_forget(const struct name *, uint16_t type, uint32_t hash);
+static bool chain_admits(const struct draft *, uint32_t hash, uint64_t now_ms);
+static void chain_clear(const struct draft *, uint32_t hash);
+static void room_make(uint32_t units, uint64_t now_ms);
+static void entry_write(const struct draft *, uint32_t hash, uint64_t now_ms);
+
+static struct entry *
+entry_at(uint32_t at)
+{
+	assert(at > 0 && at < cache.end);
+	return (struct entry *)(void *)&cache.units[at];
+}
+
+static uint32_t *
+chain_head(uint32_t hash)
+{
+	return &cache.heads[hash & cache.head_mask];
+}
+
+static uint32_t
+units_for(size_t owner_len, size_t body_len)
+{
+	size_t octets = offsetof(struct entry, octets) + owner_len + body_len;
+
+	assert(body_len <= ENTRY_MAX);
+	return (uint32_t)((octets + UNIT - 1) / UNIT);
+}
+
+bool
+cache_init(size_t octets, const uint8_t key[16])
+{
+	size_t heads = 1, size;
+
+	assert(octets >= CACHE_OCTETS_MIN);
+	while (heads <= octets / OCTETS_PER_HEAD / 2)
+		heads *= 2;
+	size = (octets - heads * sizeof(*cache.heads)) / UNIT;
+	free(cache.units);
+	free(cache.heads);
+	free(cache.failures);
+	memset(&cache, 0, sizeof(cache));
+	if (size > UINT32_MAX)
+		return false; /* 64 GiB, more than an index can count */
+
+	/* Zeroed by the kernel: a page costs nothing until it is used. */
+	cache.units = calloc(size, sizeof(*cache.units));
+	cache.heads = calloc(heads, sizeof(*cache.heads));
+	cache.failures = calloc(FAILURES_MAX, sizeof(*cache.failures));
+	if (cache.units == NULL || cache.heads == NULL ||
+	    cache.failures == NULL)
+		return false;
+	memcpy(cache.key, key, sizeof(cache.key));
+	cache.size = cache.end = (uint32_t)size;
+	cache.oldest = cache.newest = 1;
+	cache.head_mask = (uint32_t)(heads - 1);
+	cache.stores = (uint32_t)STORES_FIRST;
+	cache_check();
+	return true;
+}
+
+size_t
+cache_memory(void)
+{
+	return cache.size * sizeof(*cache.units) +
+	    (cache.head_mask + (size_t)1) * sizeof(*cache.heads) +
+	    FAILURES_MAX * sizeof(*cache.failures);
+}
+
+uint32_t
+cache_mark(void)
+{
+	return cache.stores;
+}
+
+void
+cache_count(struct cache_counts *counts)
+{
+	uint32_t units = cache.newest - 1;
+
+	if (cache.wrapped)
+		units += cache.end - cache.oldest;
+	*counts = cache.counts;
+	counts->octets = (uint64_t)units * UNIT;
+}
+
+/* The O(1) part of what the head of this file promises. */
+static void
+cache_check(void)
+{
+	assert(cache.newest >= 1);
+	assert(cache.newest <= cache.end);
+	assert(cache.oldest >= 1);
+	assert(cache.end <= cache.size);
+	if (cache.wrapped) {
+		assert(cache.newest <= cache.oldest);
+		assert(cache.oldest <= cache.end);
+	} else {
+		assert(cache.oldest == 1);
+		assert(cache.end == cache.size);
+	}
+}
+
+/*
+ * Finding.
+ */
+
+static uint32_t
+seconds_left(uint64_t expires_ms, uint64_t now_ms)
+{
+	if (now_ms >= expires_ms)
+		return 0;
+	return (uint32_t)((expires_ms - now_ms + 999) / 1000);
+}
+
+static void
+view_entry(struct view *view, struct entry *e, uint64_t now_ms)
+{
+	e->used = true;
+	view->type = e->type;
+	view->owner_len = e->owner_len;
+	view->records = e->records;
+	view->signatures = e->signatures;
+	view->proofs = e->proofs;
+	view->ttl_s = seconds_left(e->expires_ms, now_ms);
+	view->ttl_first_s = e->ttl_s;
+	view->trust = (enum trust)e->trust;
+	reader_init(&view->body, e->octets + e->owner_len, e->body_len);
+	view->reason = NULL;
+}
+
+static void
+view_failure(struct view *view, const struct failure *f, uint64_t now_ms)
+{
+	*view = (struct view){
+	    .type = f->type,
+	    .owner_len = f->name.len,
+	    .ttl_s = seconds_left(f->until_ms, now_ms),
+	    .ttl_first_s = f->hold_s,
+	    .reason = &f->reason,
+	};
+}
+
+enum found
+cache_find(const struct name *sname, uint16_t stype, uint32_t mark,
+    uint64_t now_ms, struct view *view)
+{
+	struct wanted w = {sname, stype, 0, mark, now_ms};
+	const struct failure *f;
+	struct entry *e;
+	enum found found;
+
+	assert(sname->len > 0);
+	w.hash = (uint32_t)name_hash(sname, cache.key);
+	found = chain_find(&w, &e);
+	if (found == FOUND_NOTHING)
+		found = dname_find(&w, &e);
+	if (found == FOUND_ALIAS && e->failing && failure_find(&w) != NULL)
+		found = FOUND_NOTHING;
+	if (found != FOUND_NOTHING) {
+		assert(e->kind != KIND_DELEGATION);
+		view_entry(view, e, now_ms);
+		return found;
+	}
+	f = failure_find(&w);
+	if (f == NULL)
+		return FOUND_NOTHING;
+	view_failure(view, f, now_ms);
+	return FOUND_FAILURE;
+}
+
+/* RFC 6672 2.2: a DNAME speaks for what is strictly below it. */
+static enum found
+dname_find(const struct wanted *below, struct entry **entry)
+{
+	size_t labels = name_labels(below->name);
+	struct wanted w = *below;
+	struct name ancestor;
+
+	w.name = &ancestor;
+	w.type = TYPE_DNAME;
+	for (size_t i = 1; i <= labels; i++) {
+		name_parent(below->name, i, &ancestor);
+		w.hash = (uint32_t)name_hash(&ancestor, cache.key);
+		if (chain_find(&w, entry) == FOUND_ANSWER)
+			return FOUND_ALIAS;
+	}
+	return FOUND_NOTHING;
+}
+
+bool
+cache_find_delegation(const struct name *sname, uint32_t mark, uint64_t now_ms,
+    struct view *view, uint64_t *until_ms)
+{
+	size_t labels = name_labels(sname);
+	struct name zone;
+	struct wanted w = {&zone, TYPE_NS, 0, mark, now_ms};
+	struct entry *e;
+
+	for (size_t i = 0; i <= labels; i++) {
+		name_parent(sname, i, &zone);
+		w.hash =
+		    (uint32_t)name_hash(&zone, cache.key) ^ DELEGATION_HASH;
+		if (chain_find(&w, &e) != FOUND_ANSWER)
+			continue;
+		assert(e->kind == KIND_DELEGATION);
+		view_entry(view, e, now_ms);
+		*until_ms = e->expires_ms;
+		return true;
+	}
+	return false;
+}
+
+/*
+ * Whether this is good for who asks: not yet expired, or stored after the
+ * mark.  Store numbers wrap, so those are compared as in RFC 1982, and only of
+ * what was stored so lately that the numbers cannot have gone round.
+ */
+static bool
+is_live(uint64_t expires_ms, uint32_t life_s, uint32_t stored,
+    const struct wanted *w)
+{
+	uint64_t stored_ms;
+
+	if (w->now_ms < expires_ms)
+		return true;
+	stored_ms = expires_ms - life_s * (uint64_t)1000;
+	return w->now_ms - stored_ms < MARK_MS_MAX &&
+	    stored - w->mark - 1 < INT32_MAX;
+}
+
+static bool
+entry_owner_is(const struct entry *e, const struct name *name)
+{
+	struct name owner;
+
+	if (e->owner_len != name->len)
+		return false;
+	if (memcmp(e->octets, name->wire, name->len) == 0)
+		return true; /* as nearly always: spelled alike */
+	owner.len = e->owner_len;
+	memcpy(owner.wire, e->octets, e->owner_len);
+	return name_equal(&owner, name);
+}
+
+static bool
+entry_is_alias(const struct entry *e)
+{
+	return e->kind == KIND_RRSET && e->type == TYPE_CNAME;
+}
+
+/* What an entry at a name says of a type there. */
+static enum found
+entry_tells(const struct entry *e, uint16_t stype)
+{
+	switch ((enum kind)e->kind) {
+	case KIND_DEAD:
+		break;
+	case KIND_RRSET:
+		if (e->type == stype || stype == TYPE_ANY)
+			return FOUND_ANSWER;
+		if (entry_is_alias(e))
+			return FOUND_ALIAS;
+		break;
+	case KIND_NO_DATA:
+		if (e->type == stype)
+			return FOUND_NO_DATA;
+		break;
+	case KIND_NAME_ERROR:
+		return FOUND_NAME_ERROR;
+	case KIND_DELEGATION:
+		return FOUND_ANSWER;
+	}
+	return FOUND_NOTHING;
+}
+
+static enum found
+chain_find(const struct wanted *w, struct entry **entry)
+{
+	enum found best = FOUND_NOTHING;
+	uint32_t at = *chain_head(w->hash);
+
+	*entry = NULL;
+	while (at != 0 && best != FOUND_ANSWER) {
+		struct entry *e = entry_at(at);
+		enum found found;
+
+		at = e->older;
+		if (e->hash != w->hash)
+			continue;
+		found = entry_tells(e, w->type);
+		if (found == FOUND_NOTHING)
+			continue;
+		if (best != FOUND_NOTHING && best <= found)
+			continue;
+		if (!is_live(e->expires_ms, e->ttl_s, e->stored, w))
+			continue;
+		if (!entry_owner_is(e, w->name))
+			continue;
+		best = found;
+		*entry = e;
+	}
+	return best;
+}
+
+/*
+ * Storing.
+ */
+
+/* Views lie in the arena, and what lies there moves while room is made. */
+static bool
+arena_holds(const uint8_t *octet)
+{
+	uintptr_t at = (uintptr_t)octet, base = (uintptr_t)cache.units;
+
+	return at >= base && at - base < cache.size * sizeof(*cache.units);
+}
+
+bool
+cache_store(const struct draft *d, uint64_t now_ms)
+{
+	uint32_t hash, units;
+
+	assert(d->owner->len > 0);
+	assert(d->kind != KIND_DEAD);
+	assert(d->kind != KIND_NAME_ERROR || d->type == 0);
+	assert(d->kind != KIND_DELEGATION || d->type == TYPE_NS);
+	assert(d->ttl_s <= TTL_SANE_S);
+	assert(!arena_holds(d->body));
+	if (d->body_len > ENTRY_MAX)
+		return false;
+	units = units_for(d->owner->len, d->body_len);
+	if (units > ENTRY_MAX / UNIT)
+		return false;
+	hash = (uint32_t)name_hash(d->owner, cache.key);
+	if (d->kind == KIND_DELEGATION)
+		hash ^= DELEGATION_HASH;
+	if (!chain_admits(d, hash, now_ms))
+		return false;
+	failure_forget(d->owner, d->type, hash);
+	chain_clear(d, hash);
+	room_make(units, now_ms);
+	entry_write(d, hash, now_ms);
+	cache_check();
+	return true;
+}
+
+/* RFC 4035 2.5, and a DS is the parent's: these may stand beside a CNAME. */
+static bool
+type_beside_cname(uint16_t type)
+{
+	return type == TYPE_RRSIG || type == TYPE_NSEC || type == TYPE_DS;
+}
+
+/* Whether an entry and a draft cannot both be true (RFC 2181 5.4, 10.1). */
+static bool
+entry_clashes(const struct entry *e, const struct draft *d, uint32_t hash)
+{
+	if (e->hash != hash || !entry_owner_is(e, d->owner))
+		return false;
+	if (e->kind == KIND_NAME_ERROR || d->kind == KIND_NAME_ERROR)
+		return true;
+	if (e->type == d->type)
+		return true;
+	if (entry_is_alias(e))
+		return !type_beside_cname(d->type);
+	if (d->kind == KIND_RRSET && d->type == TYPE_CNAME)
+		return !type_beside_cname(e->type);
+	return false;
+}
+
+/* RFC 2181 5.4.1: nothing live gives way to what is trusted less. */
+static bool
+chain_admits(const struct draft *d, uint32_t hash, uint64_t now_ms)
+{
+	uint32_t at = *chain_head(hash);
+
+	while (at != 0) {
+		const struct entry *e = entry_at(at);
+
+		if (now_ms < e->expires_ms && e->trust > d->trust &&
+		    entry_clashes(e, d, hash))
+			return false;
+		at = e->older;
+	}
+	return true;
+}
+
+/* Take what the draft displaces off its chain, and leave it a place there. */
+static void
+chain_clear(const struct draft *d, uint32_t hash)
+{
+	uint32_t *link = chain_head(hash);
+	unsigned kept = 0;
+
+	while (*link != 0) {
+		struct entry *e = entry_at(*link);
+
+		if (kept < CHAIN_MAX - 1 && !entry_clashes(e, d, hash)) {
+			link = &e->older;
+			kept++;
+			continue;
+		}
+		*link = e->older;
+		e->kind = KIND_DEAD;
+		cache.counts.entries--;
+	}
+}
+
+/* Append the entry that stands at newest, written, to arena and chain. */
+static void
+newest_append(struct entry *e, uint32_t units)
+{
+	uint32_t *head = chain_head(e->hash);
+
+	e->used = false;
+	e->older = *head;
+	*head = cache.newest;
+	cache.newest += units;
+	cache.counts.entries++;
+}
+
+static void
+entry_write(const struct draft *d, uint32_t hash, uint64_t now_ms)
+{
+	struct entry *e = entry_at(cache.newest);
+
+	e->expires_ms = now_ms + d->ttl_s * (uint64_t)1000;
+	e->hash = hash;
+	e->stored = ++cache.stores;
+	e->ttl_s = d->ttl_s;
+	e->body_len = (uint32_t)d->body_len;
+	e->type = d->type;
+	e->kind = (uint8_t)d->kind;
+	e->trust = (uint8_t)d->trust;
+	e->failing = false;
+	e->records = d->records;
+	e->signatures = d->signatures;
+	e->proofs = d->proofs;
+	e->owner_len = d->owner->len;
+	memcpy(e->octets, d->owner->wire, d->owner->len);
+	if (d->body_len > 0)
+		memcpy(e->octets + e->owner_len, d->body, d->body_len);
+	newest_append(e, units_for(e->owner_len, e->body_len));
+	cache.counts.stored++;
+}
+
+/* The oldest entry of the arena is the last of its chain: cut it there. */
+static void
+oldest_unlink(const struct entry *e)
+{
+	uint32_t *link = chain_head(e->hash);
+	unsigned passed = 0;
+
+	while (*link != cache.oldest) {
+		link = &entry_at(*link)->older;
+		passed++;
+		assert(passed < CHAIN_MAX);
+	}
+	assert(e->older == 0);
+	*link = 0;
+}
+
+/* Take the oldest off; true if it got its second chance and is the newest. */
+static bool
+oldest_take(uint64_t now_ms, bool may_rescue)
+{
+	struct entry *e = entry_at(cache.oldest);
+	uint32_t units = units_for(e->owner_len, e->body_len);
+
+	assert(cache.wrapped);
+	assert(units <= cache.end - cache.oldest);
+	if (e->kind != KIND_DEAD) {
+		oldest_unlink(e);
+		cache.counts.entries--;
+	}
+	cache.oldest += units;
+	if (e->kind == KIND_DEAD || now_ms >= e->expires_ms)
+		return false;
+	if (!e->used || !may_rescue) {
+		cache.counts.evicted++;
+		return false;
+	}
+	/* It fits where it goes, because it has just left so much. */
+	assert(units <= cache.oldest - cache.newest);
+	memmove(&cache.units[cache.newest], e, units * sizeof(*cache.units));
+	newest_append(entry_at(cache.newest), units);
+	cache.counts.rescued++;
+	return true;
+}
+
+static uint32_t
+room_at_newest(void)
+{
+	return (cache.wrapped ? cache.oldest : cache.end) - cache.newest;
+}
+
+/*
+ * Make room for so many units at newest.  This ends because each turn moves
+ * oldest on, and a ring all taken off has room for anything it may hold.
+ */
+static void
+room_make(uint32_t units, uint64_t now_ms)
+{
+	unsigned rescues = 0;
+
+	assert(units <= cache.size / ARENA_SHARE);
+	while (units > room_at_newest()) {
+		if (!cache.wrapped) {
+			cache.end = cache.newest;
+			cache.newest = 1;
+			cache.wrapped = true;
+		} else if (cache.oldest == cache.end) {
+			cache.end = cache.size;
+			cache.oldest = 1;
+			cache.wrapped = false;
+		} else if (oldest_take(now_ms, rescues < RESCUES_MAX)) {
+			rescues++;
+		}
+	}
+}
+
+/*
+ * Failures.
+ */
+
+static struct failure *
+failure_set(uint16_t type, uint32_t hash)
+{
+	return &cache.failures[(hash + type) % FAILURE_SETS * FAILURE_WAYS];
+}
+
+static struct failure *
+failure_at(const struct name *name, uint16_t type, uint32_t hash)
+{
+	struct failure *set = failure_set(type, hash);
+
+	for (struct failure *f = set; f < set + FAILURE_WAYS; f++)
+		if (f->hash == hash && f->type == type &&
+		    name_equal(&f->name, name))
+			return f;
+	return NULL;
+}
+
+static const struct failure *
+failure_find(const struct wanted *w)
+{
+	const struct failure *f = failure_at(w->name, w->type, w->hash);
+
+	if (f == NULL || !is_live(f->until_ms, f->hold_s, f->stored, w))
+		return NULL;
+	return f;
+}
+
+/* What is stored ends a run of failures: the next one starts over. */
+static void
+failure_forget(const struct name *name, uint16_t type, uint32_t hash)
+{
+	struct failure *f = failure_at(name, type, hash);
+
+	if (f == NULL)
+		return;
+	f->name.len = 0;
+	f->until_ms = 0;
+}
+
+/* The one of the set that ends first; a free one has ended long ago. */
+static struct failure *
+failure_displace(uint16_t type, uint32_t hash)
+{
+	struct failure *set = failure_set(type, hash), *first = set;
+
+	for (struct failure *f = set; f < set + FAILURE_WAYS; f++)
+		if (f->until_ms < first->until_ms)
+			first = f;
+	return first;
+}
+
+/* RFC 9520 3.2: how long to hold it now that it has failed once more. */
+static uint16_t
+failure_hold_s(const struct failure *f, uint64_t now_ms)
+{
+	if (now_ms < f->until_ms)
+		return f->hold_s; /* still the same failure */
+	if (now_ms - f->until_ms >= FAILURE_MAX_S * 1000)
+		return FAILURE_MIN_S;
+	if (f->hold_s > FAILURE_MAX_S / 2)
+		return FAILURE_MAX_S;
+	return (uint16_t)(f->hold_s * 2);
+}
+
+/* The alias at this name, if that is what is known, led nowhere. */
+static void
+alias_mark_failing(const struct name *name, uint32_t hash)
+{
+	uint32_t at;
+
+	for (at = *chain_head(hash); at != 0; at = entry_at(at)->older) {
+		struct entry *e = entry_at(at);
+
+		if (e->hash == hash && entry_is_alias(e) &&
+		    entry_owner_is(e, name))
+			e->failing = true;
+	}
+}
+
+void
+cache_store_failure(const struct name *sname, uint16_t stype,
+    const struct reason *reason, uint64_t now_ms)
+{
+	uint32_t hash = (uint32_t)name_hash(sname, cache.key);
+	struct failure *f = failure_at(sname, stype, hash);
+
+	assert(sname->len > 0);
+	if (f != NULL) {
+		f->hold_s = failure_hold_s(f, now_ms);
+	} else {
+		f = failure_displace(stype, hash);
+		f->hash = hash;
+		f->type = stype;
+		f->name = *sname;
+		f->hold_s = FAILURE_MIN_S;
+	}
+	assert(f->hold_s >= FAILURE_MIN_S);
+	assert(f->hold_s <= FAILURE_MAX_S);
+	f->until_ms = now_ms + f->hold_s * (uint64_t)1000;
+	f->stored = ++cache.stores;
+	f->reason = *reason;
+	alias_mark_failing(sname, hash);
+	cache.counts.failures++;
+}

@@ -1,0 +1,1742 @@
+/*
+ * check_cache.c -- the cache forgets what it likes and never makes things up.
+ *
+ * Small tests name the rows of rfcs.md that they prove.  At the end stands a
+ * model of the cache, a plain array that forgets nothing, and what a long
+ * random run of the cache may find is held against it.
+ */
+#include "dns.h"
+
+#include <check.h>
+#include <math.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum {
+	MINUTE_MS = 60000
+};
+
+static const uint8_t KEY[16] = "a key of no use";
+
+static uint64_t now_ms;
+static struct view seen;
+
+static void
+setup(void)
+{
+	ck_assert(cache_init(CACHE_OCTETS_MIN, KEY));
+	now_ms = 1000000;
+}
+
+static struct name
+name(const char *text)
+{
+	struct name root = {1, {0}}, n;
+
+	if (!name_from_text(text, strlen(text), &root, &n))
+		ck_abort_msg("not a name: %s", text);
+	return n;
+}
+
+static struct draft
+rrset(uint16_t type, uint32_t ttl_s)
+{
+	return (struct draft){
+	    .type = type,
+	    .kind = KIND_RRSET,
+	    .trust = TRUST_ANSWER,
+	    .ttl_s = ttl_s,
+	    .records = 1,
+	};
+}
+
+static struct draft
+no_data(uint16_t type, uint32_t ttl_s)
+{
+	struct draft d = rrset(type, ttl_s);
+
+	d.kind = KIND_NO_DATA;
+	d.records = 0;
+	d.proofs = 1;
+	return d;
+}
+
+static struct draft
+name_error(uint32_t ttl_s)
+{
+	struct draft d = no_data(0, ttl_s);
+
+	d.kind = KIND_NAME_ERROR;
+	return d;
+}
+
+static struct draft
+delegation(uint32_t ttl_s)
+{
+	struct draft d = rrset(TYPE_NS, ttl_s);
+
+	d.kind = KIND_DELEGATION;
+	d.trust = TRUST_REFERRAL;
+	return d;
+}
+
+static struct draft
+trusted(struct draft d, enum trust trust)
+{
+	d.trust = trust;
+	return d;
+}
+
+static bool
+put(const char *owner, struct draft d, const char *body)
+{
+	struct name n = name(owner);
+
+	d.owner = &n;
+	d.body = (const uint8_t *)body;
+	d.body_len = strlen(body);
+	return cache_store(&d, now_ms);
+}
+
+static enum found
+find_since(const char *sname, uint16_t stype, uint32_t mark)
+{
+	struct name n = name(sname);
+
+	return cache_find(&n, stype, mark, now_ms, &seen);
+}
+
+/* What one finds who asks now. */
+static enum found
+find(const char *sname, uint16_t stype)
+{
+	return find_since(sname, stype, cache_mark());
+}
+
+/* The owner length of the delegation found, 0 if there is none. */
+static unsigned
+find_cut_since(const char *sname, uint32_t mark)
+{
+	struct name n = name(sname);
+	uint64_t until_ms;
+
+	if (!cache_find_delegation(&n, mark, now_ms, &seen, &until_ms))
+		return 0;
+	return seen.owner_len;
+}
+
+static unsigned
+find_cut(const char *sname)
+{
+	return find_cut_since(sname, cache_mark());
+}
+
+static void
+put_failure(const char *sname, uint16_t stype, const char *why)
+{
+	struct name n = name(sname);
+	struct reason reason = {.ede = EDE_NO_REACHABLE_AUTHORITY};
+
+	strncpy(reason.text, why, EDE_TEXT_MAX);
+	cache_store_failure(&n, stype, &reason, now_ms);
+}
+
+static bool
+seen_is(const char *body)
+{
+	const uint8_t *octets = read_bytes(&seen.body, strlen(body));
+
+	return octets != NULL && seen.body.at == seen.body.len &&
+	    memcmp(octets, body, strlen(body)) == 0;
+}
+
+/* n0., n1., ...: each with its own text for a body. */
+static struct name
+numbered(unsigned i)
+{
+	char text[16];
+
+	snprintf(text, sizeof(text), "n%u.", i);
+	return name(text);
+}
+
+/* Check writes to a file at each ck_assert, so long runs have none inside. */
+static void
+put_numbered(unsigned i)
+{
+	char text[16];
+
+	snprintf(text, sizeof(text), "n%u.", i);
+	if (!put(text, rrset(TYPE_A, 3600), text))
+		ck_abort_msg("not stored: %s", text);
+}
+
+static bool
+has_numbered(unsigned i)
+{
+	char text[16];
+
+	snprintf(text, sizeof(text), "n%u.", i);
+	return find(text, TYPE_A) == FOUND_ANSWER && seen_is(text);
+}
+
+static uint64_t
+entries(void)
+{
+	struct cache_counts counts;
+
+	cache_count(&counts);
+	return counts.entries;
+}
+
+/*
+ * Answers.
+ */
+
+START_TEST(empty_cache_knows_nothing)
+{
+	ck_assert(find("www.example.", TYPE_A) == FOUND_NOTHING);
+	ck_assert(find(".", TYPE_NS) == FOUND_NOTHING);
+	ck_assert(find_cut("www.example.") == 0);
+	ck_assert(entries() == 0);
+}
+END_TEST
+
+/* A01 */
+START_TEST(what_is_stored_is_found_again)
+{
+	struct draft d = rrset(TYPE_A, 300);
+
+	d.records = 2;
+	d.signatures = 3;
+	d.proofs = 4;
+	ck_assert(put("www.example.", d, "records"));
+	now_ms += 10000;
+	ck_assert(find("www.example.", TYPE_A) == FOUND_ANSWER);
+	ck_assert(seen.type == TYPE_A);
+	ck_assert(seen.owner_len == 13);
+	ck_assert(seen.records == 2);
+	ck_assert(seen.signatures == 3);
+	ck_assert(seen.proofs == 4);
+	ck_assert(seen.ttl_s == 290);
+	ck_assert(seen.ttl_first_s == 300);
+	ck_assert(seen.trust == TRUST_ANSWER);
+	ck_assert(seen.reason == NULL);
+	ck_assert(seen_is("records"));
+	ck_assert(entries() == 1);
+}
+END_TEST
+
+/* RFC 4343 */
+START_TEST(case_of_a_name_means_nothing)
+{
+	ck_assert(put("WWW.example.", rrset(TYPE_A, 300), "one"));
+	ck_assert(find("www.EXAMPLE.", TYPE_A) == FOUND_ANSWER);
+	ck_assert(put("www.Example.", rrset(TYPE_A, 300), "two"));
+	ck_assert(find("WWW.example.", TYPE_A) == FOUND_ANSWER);
+	ck_assert(seen_is("two"));
+	ck_assert(entries() == 1);
+}
+END_TEST
+
+START_TEST(other_names_and_types_are_not_found)
+{
+	ck_assert(put("www.example.", rrset(TYPE_A, 300), "one"));
+	ck_assert(find("www.example.", TYPE_AAAA) == FOUND_NOTHING);
+	ck_assert(find("ww.example.", TYPE_A) == FOUND_NOTHING);
+	ck_assert(find("example.", TYPE_A) == FOUND_NOTHING);
+	ck_assert(find("a.www.example.", TYPE_A) == FOUND_NOTHING);
+	ck_assert(find("www.example\\000.", TYPE_A) == FOUND_NOTHING);
+}
+END_TEST
+
+static const struct {
+	uint64_t after_ms;
+	bool live;
+	uint32_t ttl_s;
+} COUNTDOWN[] = {
+    {0, true, 60},
+    {1, true, 60},
+    {999, true, 60},
+    {1000, true, 59},
+    {59000, true, 1},
+    {59999, true, 1},
+    {60000, false, 0},
+    {61000, false, 0},
+};
+
+/* T02, N02, N03: data and denials alike */
+START_TEST(ttl_counts_down_to_its_end)
+{
+	bool live = COUNTDOWN[_i].live;
+
+	put("a.example.", rrset(TYPE_A, 60), "");
+	put("b.example.", no_data(TYPE_A, 60), "soa");
+	put("c.example.", name_error(60), "soa");
+	put("example.", delegation(60), "ns");
+	now_ms += COUNTDOWN[_i].after_ms;
+	ck_assert((find("a.example.", TYPE_A) == FOUND_ANSWER) == live);
+	ck_assert(!live || seen.ttl_s == COUNTDOWN[_i].ttl_s);
+	ck_assert((find("b.example.", TYPE_A) == FOUND_NO_DATA) == live);
+	ck_assert(!live || seen.ttl_s == COUNTDOWN[_i].ttl_s);
+	ck_assert((find("c.example.", TYPE_A) == FOUND_NAME_ERROR) == live);
+	ck_assert(!live || seen.ttl_s == COUNTDOWN[_i].ttl_s);
+	ck_assert((find_cut("example.") > 0) == live);
+	ck_assert(!live || seen.ttl_s == COUNTDOWN[_i].ttl_s);
+}
+END_TEST
+
+/* T13: a clock of another size or age changes nothing */
+START_TEST(life_is_told_in_now_ms_alone)
+{
+	static const uint64_t STARTS[] = {0, 1, UINT32_MAX, (uint64_t)1 << 60};
+
+	now_ms = STARTS[_i];
+	put("www.example.", rrset(TYPE_A, 60), "");
+	put_failure("mx.example.", TYPE_MX, "");
+	ck_assert(find("www.example.", TYPE_A) == FOUND_ANSWER);
+	ck_assert(seen.ttl_s == 60);
+	ck_assert(find("mx.example.", TYPE_MX) == FOUND_FAILURE);
+	now_ms += 59999;
+	ck_assert(find("www.example.", TYPE_A) == FOUND_ANSWER);
+	ck_assert(find("mx.example.", TYPE_MX) == FOUND_NOTHING);
+	now_ms += 1;
+	ck_assert(find("www.example.", TYPE_A) == FOUND_NOTHING);
+}
+END_TEST
+
+/* T05 */
+START_TEST(newer_rrset_replaces_the_whole_older_one)
+{
+	struct draft two = rrset(TYPE_A, 300);
+
+	two.records = 2;
+	ck_assert(put("www.example.", two, "aabb"));
+	ck_assert(put("www.example.", rrset(TYPE_A, 60), "cc"));
+	ck_assert(find("www.example.", TYPE_A) == FOUND_ANSWER);
+	ck_assert(seen.records == 1);
+	ck_assert(seen.ttl_first_s == 60);
+	ck_assert(seen_is("cc"));
+	ck_assert(entries() == 1);
+}
+END_TEST
+
+static const struct {
+	enum trust old, new;
+	uint32_t old_ttl_s;
+	bool kept; /* the new one */
+} TRUST[] = {
+    {TRUST_LAST_RESORT, TRUST_LAST_RESORT, 60, true},
+    {TRUST_LAST_RESORT, TRUST_REFERRAL, 60, true},
+    {TRUST_LAST_RESORT, TRUST_ANSWER, 60, true},
+    {TRUST_REFERRAL, TRUST_LAST_RESORT, 60, false},
+    {TRUST_REFERRAL, TRUST_REFERRAL, 60, true},
+    {TRUST_REFERRAL, TRUST_ANSWER, 60, true},
+    {TRUST_ANSWER, TRUST_LAST_RESORT, 60, false},
+    {TRUST_ANSWER, TRUST_REFERRAL, 60, false},
+    {TRUST_ANSWER, TRUST_ANSWER, 60, true},
+    /* What has ended protects nothing: one second is over, nought was. */
+    {TRUST_ANSWER, TRUST_LAST_RESORT, 1, true},
+    {TRUST_ANSWER, TRUST_LAST_RESORT, 0, true},
+};
+
+/* T06 */
+START_TEST(trust_is_not_displaced_by_less)
+{
+	bool kept = TRUST[_i].kept;
+	struct draft old;
+
+	old = trusted(rrset(TYPE_A, TRUST[_i].old_ttl_s), TRUST[_i].old);
+	ck_assert(put("www.example.", old, "old"));
+	now_ms += 1000;
+	ck_assert(put("www.example.", trusted(rrset(TYPE_A, 60), TRUST[_i].new),
+		      "new") == kept);
+	ck_assert(find("www.example.", TYPE_A) == FOUND_ANSWER);
+	ck_assert(seen_is(kept ? "new" : "old"));
+	ck_assert(entries() == 1);
+}
+END_TEST
+
+/* T06 across types: what clashes must be worth it, and nothing dies early */
+START_TEST(trust_protects_against_other_types_too)
+{
+	ck_assert(put("www.example.", rrset(TYPE_A, 60), "a"));
+	ck_assert(put(
+	    "www.example.", trusted(rrset(TYPE_MX, 60), TRUST_REFERRAL), "mx"));
+	ck_assert(!put("www.example.",
+	    trusted(rrset(TYPE_CNAME, 60), TRUST_REFERRAL), "cname"));
+	ck_assert(!put(
+	    "www.example.", trusted(name_error(60), TRUST_REFERRAL), "soa"));
+	ck_assert(!put("www.example.",
+	    trusted(no_data(TYPE_A, 60), TRUST_REFERRAL), "soa"));
+	ck_assert(find("www.example.", TYPE_A) == FOUND_ANSWER);
+	ck_assert(find("www.example.", TYPE_MX) == FOUND_ANSWER);
+	ck_assert(entries() == 2);
+}
+END_TEST
+
+static const struct {
+	enum kind kind;
+	uint16_t type;
+	enum kind other_kind;
+	uint16_t other_type;
+	bool both; /* may be true of one name */
+} PAIRS[] = {
+    {KIND_RRSET, TYPE_A, KIND_RRSET, TYPE_AAAA, true},
+    {KIND_RRSET, TYPE_A, KIND_NO_DATA, TYPE_AAAA, true},
+    {KIND_RRSET, TYPE_A, KIND_NO_DATA, TYPE_A, false},
+    {KIND_RRSET, TYPE_A, KIND_NO_DATA, TYPE_CNAME, true},
+    {KIND_RRSET, TYPE_A, KIND_NAME_ERROR, 0, false},
+    {KIND_NO_DATA, TYPE_A, KIND_NO_DATA, TYPE_MX, true},
+    {KIND_NO_DATA, TYPE_A, KIND_NAME_ERROR, 0, false},
+    {KIND_RRSET, TYPE_DS, KIND_NAME_ERROR, 0, false},
+    {KIND_RRSET, TYPE_CNAME, KIND_NAME_ERROR, 0, false},
+    {KIND_RRSET, TYPE_CNAME, KIND_RRSET, TYPE_A, false},
+    {KIND_RRSET, TYPE_CNAME, KIND_RRSET, TYPE_DNAME, false},
+    {KIND_RRSET, TYPE_CNAME, KIND_NO_DATA, TYPE_A, false},
+    {KIND_RRSET, TYPE_CNAME, KIND_NO_DATA, TYPE_CNAME, false},
+    {KIND_RRSET, TYPE_CNAME, KIND_RRSET, TYPE_RRSIG, true},
+    {KIND_RRSET, TYPE_CNAME, KIND_RRSET, TYPE_NSEC, true},
+    {KIND_RRSET, TYPE_CNAME, KIND_RRSET, TYPE_DS, true},
+    {KIND_RRSET, TYPE_CNAME, KIND_NO_DATA, TYPE_DS, true},
+    {KIND_RRSET, TYPE_CNAME, KIND_DELEGATION, TYPE_NS, true},
+    {KIND_RRSET, TYPE_NS, KIND_DELEGATION, TYPE_NS, true},
+    {KIND_NO_DATA, TYPE_NS, KIND_DELEGATION, TYPE_NS, true},
+    {KIND_NAME_ERROR, 0, KIND_DELEGATION, TYPE_NS, true},
+};
+
+static struct draft
+draft_of(enum kind kind, uint16_t type)
+{
+	struct draft d = rrset(type, 60);
+
+	d.kind = kind;
+	return d;
+}
+
+/* T11, RFC 2181 10.1: of two that contradict each other the newer stays */
+START_TEST(newest_authoritative_wins_in_either_order)
+{
+	struct draft one = draft_of(PAIRS[_i].kind, PAIRS[_i].type);
+	struct draft two = draft_of(PAIRS[_i].other_kind, PAIRS[_i].other_type);
+	uint64_t left = PAIRS[_i].both ? 2 : 1;
+
+	ck_assert(put("w.example.", one, "one"));
+	ck_assert(put("w.example.", two, "two"));
+	ck_assert(put("x.example.", two, "two"));
+	ck_assert(put("x.example.", one, "one"));
+	ck_assert(entries() == 2 * left);
+	if (PAIRS[_i].both)
+		return;
+	find("w.example.", TYPE_ANY);
+	find("w.example.", PAIRS[_i].other_type);
+	ck_assert(seen_is("two"));
+	find("x.example.", PAIRS[_i].type);
+	ck_assert(seen_is("one"));
+}
+END_TEST
+
+START_TEST(cname_takes_all_other_types_with_it)
+{
+	ck_assert(put("w.example.", rrset(TYPE_A, 60), "a"));
+	ck_assert(put("w.example.", rrset(TYPE_AAAA, 60), "aaaa"));
+	ck_assert(put("w.example.", no_data(TYPE_MX, 60), "soa"));
+	ck_assert(put("w.example.", rrset(TYPE_RRSIG, 60), "rrsig"));
+	ck_assert(put("v.example.", rrset(TYPE_A, 60), "v"));
+	ck_assert(put("w.example.", rrset(TYPE_CNAME, 60), "cname"));
+	ck_assert(entries() == 3);
+	ck_assert(find("w.example.", TYPE_A) == FOUND_ALIAS);
+	ck_assert(find("w.example.", TYPE_MX) == FOUND_ALIAS);
+	ck_assert(find("w.example.", TYPE_RRSIG) == FOUND_ANSWER);
+	ck_assert(seen_is("rrsig"));
+	ck_assert(find("v.example.", TYPE_A) == FOUND_ANSWER);
+}
+END_TEST
+
+/*
+ * Denials.
+ */
+
+/* N01 */
+START_TEST(name_error_covers_all_types_and_no_data_one)
+{
+	put("nx.example.", name_error(60), "soa");
+	ck_assert(find("nx.example.", TYPE_A) == FOUND_NAME_ERROR);
+	ck_assert(find("nx.example.", TYPE_MX) == FOUND_NAME_ERROR);
+	ck_assert(find("nx.example.", TYPE_CNAME) == FOUND_NAME_ERROR);
+	ck_assert(find("nx.example.", TYPE_ANY) == FOUND_NAME_ERROR);
+	put("nd.example.", no_data(TYPE_A, 60), "soa");
+	ck_assert(find("nd.example.", TYPE_A) == FOUND_NO_DATA);
+	ck_assert(find("nd.example.", TYPE_MX) == FOUND_NOTHING);
+	ck_assert(find("nd.example.", TYPE_ANY) == FOUND_NOTHING);
+}
+END_TEST
+
+/* N03 */
+START_TEST(denial_brings_its_proofs)
+{
+	struct draft d = name_error(60);
+
+	d.proofs = 4;
+	put("nx.example.", d, "soa and nsec");
+	now_ms += 20000;
+	ck_assert(find("nx.example.", TYPE_A) == FOUND_NAME_ERROR);
+	ck_assert(seen.records == 0);
+	ck_assert(seen.proofs == 4);
+	ck_assert(seen.ttl_s == 40);
+	ck_assert(seen.owner_len == name("nx.example.").len);
+	ck_assert(seen_is("soa and nsec"));
+}
+END_TEST
+
+/* N07 */
+START_TEST(alias_to_nowhere_is_still_an_alias)
+{
+	put("alias.example.", rrset(TYPE_CNAME, 60), "nx.example.");
+	put("nx.example.", name_error(60), "soa");
+	ck_assert(find("alias.example.", TYPE_A) == FOUND_ALIAS);
+	ck_assert(seen_is("nx.example."));
+	ck_assert(find("nx.example.", TYPE_A) == FOUND_NAME_ERROR);
+}
+END_TEST
+
+/* Decision 12 is later: so far a name error says nothing of names below. */
+START_TEST(name_error_is_of_one_name)
+{
+	put("nx.example.", name_error(60), "soa");
+	ck_assert(find("a.nx.example.", TYPE_A) == FOUND_NOTHING);
+}
+END_TEST
+
+/*
+ * Aliases.
+ */
+
+/* L02 */
+START_TEST(cname_asked_for_is_an_answer)
+{
+	put("alias.example.", rrset(TYPE_CNAME, 60), "target");
+	ck_assert(find("alias.example.", TYPE_CNAME) == FOUND_ANSWER);
+	ck_assert(seen.type == TYPE_CNAME);
+	ck_assert(find("alias.example.", TYPE_ANY) == FOUND_ANSWER);
+	ck_assert(seen.type == TYPE_CNAME);
+	ck_assert(find("alias.example.", TYPE_A) == FOUND_ALIAS);
+	ck_assert(seen.type == TYPE_CNAME);
+}
+END_TEST
+
+START_TEST(any_finds_the_newest_rrset)
+{
+	put("www.example.", rrset(TYPE_A, 60), "");
+	put("www.example.", rrset(TYPE_MX, 30), "");
+	put("www.example.", no_data(TYPE_AAAA, 60), "");
+	ck_assert(find("www.example.", TYPE_ANY) == FOUND_ANSWER);
+	ck_assert(seen.type == TYPE_MX);
+	now_ms += 30000;
+	ck_assert(find("www.example.", TYPE_ANY) == FOUND_ANSWER);
+	ck_assert(seen.type == TYPE_A);
+}
+END_TEST
+
+/* L06, L09 */
+START_TEST(dname_speaks_for_what_is_below_it)
+{
+	put("d.example.", rrset(TYPE_DNAME, 60), "target");
+	ck_assert(find("a.d.example.", TYPE_A) == FOUND_ALIAS);
+	ck_assert(seen.type == TYPE_DNAME);
+	ck_assert(seen.owner_len == name("d.example.").len);
+	ck_assert(seen_is("target"));
+	ck_assert(find("c.b.a.D.example.", TYPE_MX) == FOUND_ALIAS);
+	ck_assert(find("a.d.example.", TYPE_ANY) == FOUND_ALIAS);
+	ck_assert(find("a.d.example.", TYPE_DNAME) == FOUND_ALIAS);
+	ck_assert(find("d.example.", TYPE_A) == FOUND_NOTHING);
+	ck_assert(find("d.example.", TYPE_DNAME) == FOUND_ANSWER);
+	ck_assert(find("ad.example.", TYPE_A) == FOUND_NOTHING);
+	now_ms += 60000;
+	ck_assert(find("a.d.example.", TYPE_A) == FOUND_NOTHING);
+}
+END_TEST
+
+START_TEST(dname_is_looked_for_only_if_the_name_tells_nothing)
+{
+	put("d.example.", rrset(TYPE_DNAME, 60), "target");
+	put("a.d.example.", rrset(TYPE_A, 60), "a");
+	put("nx.d.example.", name_error(60), "soa");
+	put_failure("f.d.example.", TYPE_A, "");
+	ck_assert(find("a.d.example.", TYPE_A) == FOUND_ANSWER);
+	ck_assert(find("a.d.example.", TYPE_MX) == FOUND_ALIAS);
+	ck_assert(find("nx.d.example.", TYPE_A) == FOUND_NAME_ERROR);
+	ck_assert(find("f.d.example.", TYPE_A) == FOUND_ALIAS);
+}
+END_TEST
+
+START_TEST(only_a_dname_above_is_an_alias)
+{
+	put("e.example.", no_data(TYPE_DNAME, 60), "soa");
+	put("f.example.", rrset(TYPE_CNAME, 60), "target");
+	put("g.example.", rrset(TYPE_A, 60), "a");
+	put("h.example.", delegation(60), "ns");
+	ck_assert(find("a.e.example.", TYPE_A) == FOUND_NOTHING);
+	ck_assert(find("a.f.example.", TYPE_A) == FOUND_NOTHING);
+	ck_assert(find("a.g.example.", TYPE_A) == FOUND_NOTHING);
+	ck_assert(find("a.h.example.", TYPE_A) == FOUND_NOTHING);
+	put(".", rrset(TYPE_DNAME, 60), "");
+	ck_assert(find("a.g.example.", TYPE_A) == FOUND_ALIAS);
+	ck_assert(seen.owner_len == 1);
+	ck_assert(find(".", TYPE_A) == FOUND_NOTHING);
+}
+END_TEST
+
+/*
+ * Delegations.
+ */
+
+/* T07 and decision 1: a referral is never an answer, nor the reverse */
+START_TEST(delegation_is_no_answer_and_no_answer_a_delegation)
+{
+	put("example.", delegation(60), "cut");
+	ck_assert(find("example.", TYPE_NS) == FOUND_NOTHING);
+	ck_assert(find("example.", TYPE_ANY) == FOUND_NOTHING);
+	put("other.", rrset(TYPE_NS, 60), "ns");
+	ck_assert(find_cut("other.") == 0);
+	put("example.", rrset(TYPE_NS, 60), "ns");
+	ck_assert(find("example.", TYPE_NS) == FOUND_ANSWER);
+	ck_assert(seen_is("ns"));
+	ck_assert(find_cut("example.") == name("example.").len);
+	ck_assert(seen_is("cut"));
+}
+END_TEST
+
+START_TEST(delegation_outlives_all_that_is_said_of_its_name)
+{
+	put("example.", delegation(60), "cut");
+	put("example.", rrset(TYPE_CNAME, 60), "target");
+	put("example.", name_error(60), "soa");
+	ck_assert(find_cut("www.example.") == name("example.").len);
+	ck_assert(seen_is("cut"));
+	put("example.", delegation(60), "new cut");
+	ck_assert(find("example.", TYPE_NS) == FOUND_NAME_ERROR);
+	ck_assert(find_cut("www.example.") == name("example.").len);
+	ck_assert(seen_is("new cut"));
+	ck_assert(entries() == 2);
+}
+END_TEST
+
+/* A02 */
+START_TEST(closest_zone_cut_that_is_live_is_found)
+{
+	struct name sname = name("a.b.Example.org.");
+	uint64_t until_ms;
+
+	put(".", delegation(600), "root");
+	ck_assert(find_cut("a.b.example.org.") == 1);
+	put("org.", delegation(300), "org");
+	ck_assert(find_cut("a.b.example.org.") == name("org.").len);
+	put("example.org.", delegation(60), "example");
+	put("a.a.b.example.org.", delegation(60), "below");
+	put("b.org.", delegation(60), "aside");
+	ck_assert(cache_find_delegation(
+	    &sname, cache_mark(), now_ms, &seen, &until_ms));
+	ck_assert(seen.owner_len == name("example.org.").len);
+	ck_assert(seen.trust == TRUST_REFERRAL);
+	ck_assert(until_ms == now_ms + 60000);
+	ck_assert(seen_is("example"));
+	ck_assert(find_cut("example.org.") == name("example.org.").len);
+	now_ms += 60000;
+	ck_assert(find_cut("a.b.example.org.") == name("org.").len);
+	ck_assert(find_cut(".") == 1);
+	ck_assert(find_cut("com.") == 1);
+}
+END_TEST
+
+/*
+ * Marks.
+ */
+
+/* T03 */
+START_TEST(ttl_zero_serves_those_who_asked_before_and_nobody_later)
+{
+	uint32_t before = cache_mark(), after;
+
+	put("www.example.", rrset(TYPE_A, 0), "a");
+	put("alias.example.", rrset(TYPE_CNAME, 0), "cname");
+	put("nx.example.", name_error(0), "soa");
+	put("zone.example.", delegation(0), "cut");
+	after = cache_mark();
+	now_ms += 8000;
+	ck_assert(find_since("www.example.", TYPE_A, before) == FOUND_ANSWER);
+	ck_assert(seen.ttl_s == 0);
+	ck_assert(find_since("alias.example.", TYPE_A, before) == FOUND_ALIAS);
+	ck_assert(
+	    find_since("nx.example.", TYPE_A, before) == FOUND_NAME_ERROR);
+	ck_assert(find_cut_since("zone.example.", before) > 0);
+	ck_assert(find_since("www.example.", TYPE_A, after) == FOUND_NOTHING);
+	ck_assert(find_since("alias.example.", TYPE_A, after) == FOUND_NOTHING);
+	ck_assert(find_since("nx.example.", TYPE_A, after) == FOUND_NOTHING);
+	ck_assert(find_cut_since("zone.example.", after) == 0);
+}
+END_TEST
+
+/* Decision 2: a short life must not end before those who waited are served */
+START_TEST(short_life_is_long_enough_for_who_waited)
+{
+	uint32_t mark = cache_mark();
+
+	put("www.example.", rrset(TYPE_A, 1), "a");
+	now_ms += 5000;
+	ck_assert(find_since("www.example.", TYPE_A, mark) == FOUND_ANSWER);
+	ck_assert(seen.ttl_s == 0);
+	ck_assert(find("www.example.", TYPE_A) == FOUND_NOTHING);
+}
+END_TEST
+
+START_TEST(mark_between_two_stores_divides_them)
+{
+	uint32_t mark;
+
+	put("a.example.", rrset(TYPE_A, 0), "a");
+	mark = cache_mark();
+	put("b.example.", rrset(TYPE_A, 0), "b");
+	ck_assert(find_since("a.example.", TYPE_A, mark) == FOUND_NOTHING);
+	ck_assert(find_since("b.example.", TYPE_A, mark) == FOUND_ANSWER);
+}
+END_TEST
+
+/* The count of stores goes past 2^32 soon after the start. */
+START_TEST(marks_hold_when_the_count_of_stores_wraps)
+{
+	uint32_t before, after = cache_mark();
+	bool wrapped = false;
+
+	for (int i = 0; i < 3000; i++) {
+		before = after;
+		ck_assert(put("www.example.", rrset(TYPE_A, 0), "a"));
+		after = cache_mark();
+		wrapped = wrapped || after < before;
+		ck_assert(
+		    find_since("www.example.", TYPE_A, before) == FOUND_ANSWER);
+		ck_assert(find_since("www.example.", TYPE_A, before - 2000) ==
+		    FOUND_ANSWER);
+		ck_assert(
+		    find_since("www.example.", TYPE_A, after) == FOUND_NOTHING);
+	}
+	ck_assert(wrapped);
+}
+END_TEST
+
+/* So that an old entry is not taken for a new one after 2^31 stores. */
+START_TEST(mark_is_good_for_a_minute)
+{
+	uint32_t mark = cache_mark();
+
+	put("www.example.", rrset(TYPE_A, 10), "a");
+	put_failure("mx.example.", TYPE_MX, "");
+	now_ms += MINUTE_MS - 1;
+	ck_assert(find_since("www.example.", TYPE_A, mark) == FOUND_ANSWER);
+	ck_assert(find_since("mx.example.", TYPE_MX, mark) == FOUND_FAILURE);
+	now_ms += 1;
+	ck_assert(find_since("www.example.", TYPE_A, mark) == FOUND_NOTHING);
+	ck_assert(find_since("mx.example.", TYPE_MX, mark) == FOUND_NOTHING);
+}
+END_TEST
+
+/*
+ * Failures.
+ */
+
+/* N10 */
+START_TEST(failure_is_remembered_by_name_and_type)
+{
+	put_failure("www.example.", TYPE_A, "all servers silent");
+	ck_assert(find("WWW.example.", TYPE_A) == FOUND_FAILURE);
+	ck_assert(seen.reason->ede == EDE_NO_REACHABLE_AUTHORITY);
+	ck_assert_str_eq(seen.reason->text, "all servers silent");
+	ck_assert(seen.type == TYPE_A);
+	ck_assert(seen.ttl_s == FAILURE_MIN_S);
+	ck_assert(find("www.example.", TYPE_AAAA) == FOUND_NOTHING);
+	ck_assert(find("example.", TYPE_A) == FOUND_NOTHING);
+	ck_assert(find("a.www.example.", TYPE_A) == FOUND_NOTHING);
+	ck_assert(entries() == 0);
+}
+END_TEST
+
+START_TEST(anything_known_goes_before_a_failure)
+{
+	put("www.example.", rrset(TYPE_A, 10), "a");
+	put("nx.example.", name_error(10), "soa");
+	put_failure("www.example.", TYPE_A, "");
+	put_failure("nx.example.", TYPE_A, "");
+	put_failure("www.example.", TYPE_MX, "");
+	now_ms += 1000;
+	ck_assert(find("www.example.", TYPE_MX) == FOUND_FAILURE);
+	ck_assert(seen.reason != NULL);
+	ck_assert(find("www.example.", TYPE_A) == FOUND_ANSWER);
+	ck_assert(seen.reason == NULL);
+	ck_assert(find("nx.example.", TYPE_A) == FOUND_NAME_ERROR);
+}
+END_TEST
+
+/* Or else each question would follow it to the same limit again. */
+START_TEST(failure_to_follow_an_alias_goes_before_it)
+{
+	put("alias.example.", rrset(TYPE_CNAME, 100), "cname");
+	put_failure("alias.example.", TYPE_A, "");
+	ck_assert(find("alias.example.", TYPE_A) == FOUND_FAILURE);
+	ck_assert(find("alias.example.", TYPE_MX) == FOUND_ALIAS);
+	ck_assert(find("alias.example.", TYPE_CNAME) == FOUND_ANSWER);
+	now_ms += FAILURE_MIN_S * 1000;
+	ck_assert(find("alias.example.", TYPE_A) == FOUND_ALIAS);
+	put_failure("alias.example.", TYPE_A, "");
+	put("alias.example.", rrset(TYPE_CNAME, 100), "another");
+	ck_assert(find("alias.example.", TYPE_A) == FOUND_ALIAS);
+}
+END_TEST
+
+/* N11, N12, RFC 9520 3.2 */
+START_TEST(hold_doubles_from_five_seconds_to_five_minutes)
+{
+	static const uint32_t HOLDS_S[] = {5, 10, 20, 40, 80, 160, 300, 300};
+
+	for (size_t i = 0; i < sizeof(HOLDS_S) / sizeof(*HOLDS_S); i++) {
+		put_failure("www.example.", TYPE_A, "");
+		ck_assert(find("www.example.", TYPE_A) == FOUND_FAILURE);
+		ck_assert(seen.ttl_s == HOLDS_S[i]);
+		now_ms += HOLDS_S[i] * 1000 - 1;
+		ck_assert(find("www.example.", TYPE_A) == FOUND_FAILURE);
+		now_ms += 1;
+		ck_assert(find("www.example.", TYPE_A) == FOUND_NOTHING);
+	}
+}
+END_TEST
+
+static const struct {
+	uint64_t pause_ms; /* after the first hold of 5 s began */
+	uint32_t hold_s;
+} PAUSES[] = {
+    {0, 5}, /* it is held: this is no new failure */
+    {4999, 5}, {5000, 10}, {304999, 10},
+    {305000, 5}, /* five minutes of peace */
+};
+
+/* N12 */
+START_TEST(hold_depends_on_when_the_last_one_ended)
+{
+	put_failure("www.example.", TYPE_A, "");
+	now_ms += PAUSES[_i].pause_ms;
+	put_failure("www.example.", TYPE_A, "again");
+	ck_assert(find("www.example.", TYPE_A) == FOUND_FAILURE);
+	ck_assert(seen.ttl_s == PAUSES[_i].hold_s);
+	ck_assert_str_eq(seen.reason->text, "again");
+}
+END_TEST
+
+START_TEST(failure_while_it_is_held_is_the_same_failure)
+{
+	put_failure("www.example.", TYPE_A, "");
+	now_ms += 5000;
+	put_failure("www.example.", TYPE_A, "");
+	now_ms += 5000;
+	put_failure("www.example.", TYPE_A, "");
+	ck_assert(find("www.example.", TYPE_A) == FOUND_FAILURE);
+	ck_assert(seen.ttl_s == 10);
+}
+END_TEST
+
+START_TEST(failure_that_ended_is_still_told_to_who_waited)
+{
+	uint32_t mark = cache_mark();
+
+	put_failure("www.example.", TYPE_A, "late");
+	now_ms += 7000;
+	ck_assert(find_since("www.example.", TYPE_A, mark) == FOUND_FAILURE);
+	ck_assert_str_eq(seen.reason->text, "late");
+	ck_assert(find("www.example.", TYPE_A) == FOUND_NOTHING);
+}
+END_TEST
+
+static bool
+failed(uint16_t type)
+{
+	return find("www.example.", type) == FOUND_FAILURE;
+}
+
+/* Types so far apart lie in one set of eight, whatever the name's hash. */
+START_TEST(set_of_failures_gives_up_what_is_forgotten_then_the_first_to_end)
+{
+	enum {
+		APART = FAILURES_MAX / 8,
+		LAST = 1 + 7 * APART
+	};
+
+	for (uint16_t type = 1; type <= LAST; type += APART) {
+		put_failure("www.example.", type, "");
+		now_ms += 10;
+	}
+	ck_assert(put("www.example.", no_data(LAST, 0), ""));
+	put_failure("www.example.", LAST + APART, "");
+	for (uint16_t type = 1; type < LAST; type += APART)
+		ck_assert(failed(type));
+	ck_assert(failed(LAST + APART));
+	put_failure("www.example.", LAST, "");
+	ck_assert(failed(LAST));
+	ck_assert(!failed(1));
+	for (uint16_t type = 1 + APART; type < LAST; type += APART)
+		ck_assert(failed(type));
+}
+END_TEST
+
+/* N12 */
+START_TEST(success_ends_a_run_of_failures)
+{
+	const struct draft successes[] = {rrset(TYPE_A, 0), no_data(TYPE_A, 0),
+	    rrset(TYPE_MX, 0), delegation(0)};
+	bool ends = _i < 2;
+
+	put_failure("www.example.", TYPE_A, "");
+	now_ms += 5000;
+	ck_assert(put("www.example.", successes[_i], ""));
+	put_failure("www.example.", TYPE_A, "");
+	ck_assert(find("www.example.", TYPE_A) == FOUND_FAILURE);
+	ck_assert(seen.ttl_s == (ends ? 5 : 10));
+}
+END_TEST
+
+/* What is refused for its lack of trust is no success. */
+START_TEST(refused_store_ends_no_run_of_failures)
+{
+	put("www.example.", rrset(TYPE_A, 60), "a");
+	put_failure("www.example.", TYPE_A, "");
+	ck_assert(!put(
+	    "www.example.", trusted(rrset(TYPE_A, 60), TRUST_REFERRAL), "b"));
+	now_ms += 60000;
+	put_failure("www.example.", TYPE_A, "");
+	ck_assert(find("www.example.", TYPE_A) == FOUND_FAILURE);
+	ck_assert(seen.ttl_s == 10);
+}
+END_TEST
+
+START_TEST(forgotten_failure_stays_forgotten)
+{
+	uint32_t mark;
+
+	now_ms = 0;
+	mark = cache_mark();
+	put_failure("www.example.", TYPE_A, "");
+	put("www.example.", rrset(TYPE_A, 1), "a");
+	ck_assert(put("www.example.", rrset(TYPE_CNAME, 1), "cname"));
+	ck_assert(put("www.example.", rrset(TYPE_MX, 1), "mx"));
+	ck_assert(find_since("www.example.", TYPE_A, mark) == FOUND_NOTHING);
+}
+END_TEST
+
+/* attacks.md D10 and N12: memory for failures is bounded */
+START_TEST(failures_displace_the_first_to_end_and_stay_bounded)
+{
+	size_t memory = cache_memory();
+	unsigned held = 0, oldest = 0;
+	char text[32];
+
+	for (unsigned i = 0; i < 100000; i++) {
+		now_ms += i % 50 == 0;
+		snprintf(text, sizeof(text), "n%u.example.", i);
+		put_failure(text, TYPE_A, text);
+	}
+	for (unsigned i = 0; i < 100000; i++) {
+		snprintf(text, sizeof(text), "n%u.example.", i);
+		if (find(text, TYPE_A) != FOUND_FAILURE)
+			continue;
+		ck_assert_str_eq(seen.reason->text, text);
+		oldest = held == 0 ? i : oldest;
+		held++;
+	}
+	ck_assert(oldest > 50000);
+	ck_assert(held <= FAILURES_MAX);
+	ck_assert(held > FAILURES_MAX * 9 / 10);
+	ck_assert(cache_memory() == memory);
+	ck_assert(entries() == 0);
+}
+END_TEST
+
+/*
+ * Bounds.
+ */
+
+/* attacks.md B22: a hard bound, and failures told apart */
+START_TEST(memory_is_what_was_asked_for_and_the_failures)
+{
+	static const size_t SIZES[] = {CACHE_OCTETS_MIN, 1000000 * 3, 4 << 20,
+	    (5 << 20) + 16, CACHE_OCTETS_DEFAULT};
+	size_t failures, memory;
+
+	failures = cache_memory() - CACHE_OCTETS_MIN;
+	ck_assert(failures >= FAILURES_MAX * sizeof(struct reason));
+	ck_assert(failures <= 1700000);
+	ck_assert(cache_init(SIZES[_i], KEY));
+	memory = cache_memory();
+	ck_assert(memory <= SIZES[_i] + failures);
+	ck_assert(memory > SIZES[_i] + failures - 16);
+}
+END_TEST
+
+START_TEST(second_init_starts_over)
+{
+	put("www.example.", rrset(TYPE_A, 60), "a");
+	put_failure("mx.example.", TYPE_MX, "");
+	ck_assert(cache_init(CACHE_OCTETS_MIN, KEY));
+	ck_assert(find("www.example.", TYPE_A) == FOUND_NOTHING);
+	ck_assert(find("mx.example.", TYPE_MX) == FOUND_NOTHING);
+	ck_assert(entries() == 0);
+}
+END_TEST
+
+static bool
+put_octets(const char *owner, size_t body_len)
+{
+	static uint8_t body[2 * ENTRY_MAX];
+	struct draft d = rrset(TYPE_TXT, 60);
+	struct name n = name(owner);
+
+	ck_assert(body_len <= sizeof(body));
+	memset(body, 'x', sizeof(body));
+	d.owner = &n;
+	d.body = body;
+	d.body_len = body_len;
+	return cache_store(&d, now_ms);
+}
+
+/* attacks.md B21 */
+START_TEST(huge_entry_is_refused_and_the_old_one_stays)
+{
+	ck_assert(put_octets("www.example.", ENTRY_MAX - 100));
+	ck_assert(!put_octets("www.example.", ENTRY_MAX));
+	ck_assert(!put_octets("www.example.", ENTRY_MAX - 13));
+	ck_assert(!put_octets("www.example.", 2 * ENTRY_MAX));
+	ck_assert(find("www.example.", TYPE_TXT) == FOUND_ANSWER);
+	ck_assert(seen.body.len == ENTRY_MAX - 100);
+	ck_assert(entries() == 1);
+}
+END_TEST
+
+START_TEST(entry_without_a_body_is_kept)
+{
+	ck_assert(put_octets(".", 0));
+	ck_assert(find(".", TYPE_TXT) == FOUND_ANSWER);
+	ck_assert(seen.body.len == 0);
+	ck_assert(seen.owner_len == 1);
+}
+END_TEST
+
+START_TEST(longest_name_is_kept_and_all_above_it)
+{
+	struct name longest = {.len = NAME_LEN_MAX}, above;
+	struct draft d = rrset(TYPE_A, 60);
+	uint64_t until_ms;
+
+	for (size_t i = 0; i < NAME_LEN_MAX - 1; i += 2) {
+		longest.wire[i] = 1;
+		longest.wire[i + 1] = 'a';
+	}
+	d.owner = &longest;
+	ck_assert(cache_store(&d, now_ms));
+	ck_assert(cache_find(&longest, TYPE_A, cache_mark(), now_ms, &seen) ==
+	    FOUND_ANSWER);
+	ck_assert(seen.owner_len == NAME_LEN_MAX);
+	ck_assert(cache_find(&longest, TYPE_MX, cache_mark(), now_ms, &seen) ==
+	    FOUND_NOTHING);
+	ck_assert(put("a.", rrset(TYPE_DNAME, 60), ""));
+	ck_assert(put("a.", delegation(60), ""));
+	ck_assert(cache_find(&longest, TYPE_MX, cache_mark(), now_ms, &seen) ==
+	    FOUND_ALIAS);
+	ck_assert(seen.owner_len == 3);
+	name_parent(&longest, 1, &above);
+	ck_assert(cache_find_delegation(
+	    &above, cache_mark(), now_ms, &seen, &until_ms));
+	ck_assert(seen.owner_len == 3);
+}
+END_TEST
+
+static int
+hash_order(const void *a, const void *b)
+{
+	const uint64_t *x = a, *y = b;
+
+	return *x < *y ? -1 : *x > *y;
+}
+
+/* The cache keeps 32 bits of a hash; some names of many share theirs. */
+START_TEST(names_of_one_hash_are_told_apart)
+{
+	enum {
+		NAMES = 300000
+	};
+	static uint64_t hashes[NAMES]; /* the hash above, the number below */
+	unsigned shared = 0;
+
+	for (unsigned i = 0; i < NAMES; i++) {
+		struct name n = numbered(i);
+
+		hashes[i] = name_hash(&n, KEY) << 32 | i;
+	}
+	qsort(hashes, NAMES, sizeof(*hashes), hash_order);
+	for (unsigned i = 1; i < NAMES; i++) {
+		if (hashes[i] >> 32 != hashes[i - 1] >> 32)
+			continue;
+		put_numbered((uint32_t)hashes[i - 1]);
+		ck_assert(!has_numbered((uint32_t)hashes[i]));
+		put_numbered((uint32_t)hashes[i]);
+		ck_assert(has_numbered((uint32_t)hashes[i - 1]));
+		ck_assert(has_numbered((uint32_t)hashes[i]));
+		shared++;
+	}
+	ck_assert(shared > 0);
+}
+END_TEST
+
+/* attacks.md: a name with very many types costs no more than CHAIN_MAX */
+START_TEST(chain_keeps_its_newest)
+{
+	enum {
+		TYPES = 3 * CHAIN_MAX,
+		FIRST = 1000
+	};
+
+	for (uint16_t i = 0; i < TYPES; i++)
+		ck_assert(put("www.example.", rrset(FIRST + i, 60), ""));
+	ck_assert(entries() == CHAIN_MAX);
+	for (uint16_t i = 0; i < TYPES; i++)
+		ck_assert((find("www.example.", FIRST + i) == FOUND_ANSWER) ==
+		    (i >= TYPES - CHAIN_MAX));
+	ck_assert(put("www.example.", name_error(60), ""));
+	ck_assert(entries() == 1);
+}
+END_TEST
+
+/*
+ * Contracts.
+ */
+
+START_TEST(ttl_of_a_week_is_kept)
+{
+	ck_assert(put("www.example.", rrset(TYPE_A, 7 * 86400), "a"));
+	ck_assert(find("www.example.", TYPE_A) == FOUND_ANSWER);
+	ck_assert(seen.ttl_s == 7 * 86400);
+}
+END_TEST
+
+START_TEST(ttl_beyond_a_week_is_a_bug)
+{
+	put("www.example.", rrset(TYPE_A, 7 * 86400 + 1), "a");
+}
+END_TEST
+
+START_TEST(storing_a_view_is_a_bug)
+{
+	struct name n = name("www.example.");
+	struct draft d = rrset(TYPE_A, 60);
+
+	put("www.example.", d, "a");
+	find("www.example.", TYPE_A);
+	d.owner = &n;
+	d.body = seen.body.base;
+	d.body_len = seen.body.len;
+	cache_store(&d, now_ms);
+}
+END_TEST
+
+/* Type 0 is reserved, but somebody may ask for it and somebody answer. */
+START_TEST(type_zero_is_a_type_like_any_other)
+{
+	ck_assert(put("www.example.", rrset(0, 60), "zero"));
+	ck_assert(put("www.example.", rrset(TYPE_A, 60), "a"));
+	ck_assert(find("www.example.", 0) == FOUND_ANSWER);
+	ck_assert(seen_is("zero"));
+	ck_assert(put("www.example.", name_error(60), "soa"));
+	ck_assert(find("www.example.", 0) == FOUND_NAME_ERROR);
+}
+END_TEST
+
+START_TEST(name_error_of_a_type_is_a_bug)
+{
+	struct draft d = name_error(60);
+
+	d.type = TYPE_A;
+	put("www.example.", d, "");
+}
+END_TEST
+
+/*
+ * The ring.
+ */
+
+static uint64_t dice;
+
+/* Knuth's MMIX generator; its upper bits are the good ones. */
+static uint32_t
+roll(uint32_t sides)
+{
+	dice = dice * 6364136223846793005u + 1442695040888963407u;
+	return (uint32_t)((dice >> 32) * sides >> 32);
+}
+
+/* Also the fault of a first draft: a ring emptied at every turn. */
+START_TEST(nothing_is_lost_while_there_is_room)
+{
+	enum {
+		FIT = 10000 /* entries of 80 octets at the most */
+	};
+
+	for (unsigned i = 0; i < 5 * FIT; i++) {
+		put_numbered(i);
+		if (entries() < (i < FIT ? i + 1 : FIT))
+			ck_abort_msg("%u stored, but not kept", i + 1);
+	}
+	for (unsigned i = 4 * FIT; i < 5 * FIT; i++)
+		if (!has_numbered(i))
+			ck_abort_msg("%u is lost", i);
+	ck_assert(!has_numbered(0));
+}
+END_TEST
+
+START_TEST(what_is_used_stays_and_what_is_not_goes)
+{
+	struct cache_counts counts;
+
+	ck_assert(put("used.example.", rrset(TYPE_A, 3600), "used"));
+	ck_assert(put("idle.example.", rrset(TYPE_A, 3600), "idle"));
+	ck_assert(put("zone.example.", delegation(3600), "cut"));
+	for (unsigned i = 0; i < 100000; i++) {
+		if (find("used.example.", TYPE_A) != FOUND_ANSWER ||
+		    find_cut("used.zone.example.") == 0)
+			ck_abort_msg("lost after %u stores", i);
+		put_numbered(i);
+	}
+	ck_assert(seen_is("cut"));
+	ck_assert(find("used.example.", TYPE_A) == FOUND_ANSWER);
+	ck_assert(seen_is("used"));
+	ck_assert(seen.ttl_s == 3600);
+	ck_assert(find("idle.example.", TYPE_A) == FOUND_NOTHING);
+	cache_count(&counts);
+	ck_assert(counts.stored == 100003);
+	ck_assert(counts.rescued >= 10 && counts.rescued < 20);
+	ck_assert(counts.evicted + counts.entries == counts.stored);
+}
+END_TEST
+
+START_TEST(use_does_not_save_what_has_expired)
+{
+	struct cache_counts counts;
+
+	ck_assert(put("used.example.", rrset(TYPE_A, 60), "used"));
+	ck_assert(find("used.example.", TYPE_A) == FOUND_ANSWER);
+	now_ms += 60000;
+	for (unsigned i = 0; i < 20000; i++)
+		put_numbered(i);
+	cache_count(&counts);
+	ck_assert(counts.rescued == 0);
+}
+END_TEST
+
+/* One store must not turn the whole ring over, though all of it be in use. */
+START_TEST(rescues_of_one_store_are_bounded)
+{
+	struct cache_counts before, after;
+
+	for (unsigned i = 0; i < 30000; i++) {
+		cache_count(&before);
+		put_numbered(i);
+		cache_count(&after);
+		if (after.rescued - before.rescued > RESCUES_MAX)
+			ck_abort_msg("store %u", i);
+		if (!has_numbered(i))
+			ck_abort_msg("%u is lost", i);
+	}
+	ck_assert(after.rescued > 1000);
+}
+END_TEST
+
+/* Names asked for by Zipf's law: the n-th with weight n^-0.9. */
+enum {
+	ZIPF_NAMES = 1000000,
+	ZIPF_ASKED = 500000,
+	ZIPF_WARMING = 200000
+};
+
+static double zipf_sums[ZIPF_NAMES];
+
+static void
+zipf_init(void)
+{
+	double sum = 0;
+
+	for (unsigned i = 0; i < ZIPF_NAMES; i++) {
+		sum += pow(i + 1, -0.9);
+		zipf_sums[i] = sum;
+	}
+}
+
+static unsigned
+zipf_roll(void)
+{
+	double point = roll(UINT32_MAX) / (double)UINT32_MAX;
+	unsigned low = 0, high = ZIPF_NAMES - 1;
+
+	point *= zipf_sums[high];
+	while (low < high) {
+		unsigned middle = low + (high - low) / 2;
+
+		if (zipf_sums[middle] <= point)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+/*
+ * style.md 4.8: 4 MiB and a million names.  First in first out is counted
+ * beside, with as many entries; the cache must do better by a margin that it
+ * has only if second chances are given and no turn of the ring loses much.
+ */
+START_TEST(second_chance_beats_first_in_first_out)
+{
+	static uint32_t stored_at[ZIPF_NAMES]; /* 0: never */
+	unsigned hits = 0, fifo_hits = 0, fifo_stores = 0;
+
+	ck_assert(cache_init(4 << 20, KEY));
+	zipf_init();
+	dice = 1;
+	for (unsigned i = 0; i < ZIPF_ASKED; i++) {
+		unsigned n = zipf_roll();
+		bool hit = has_numbered(n), fifo_hit;
+
+		if (!hit)
+			put_numbered(n);
+		fifo_hit =
+		    stored_at[n] > 0 && fifo_stores - stored_at[n] < entries();
+		if (!fifo_hit)
+			stored_at[n] = ++fifo_stores;
+		hits += hit && i >= ZIPF_WARMING;
+		fifo_hits += fifo_hit && i >= ZIPF_WARMING;
+	}
+	ck_assert(hits > (ZIPF_ASKED - ZIPF_WARMING) / 2);
+	ck_assert(hits > fifo_hits + fifo_hits / 20);
+}
+END_TEST
+
+/*
+ * The model: facts[name][slot] is what was last stored there and nothing has
+ * displaced since.  The cache may have forgotten it; it may not tell anything
+ * else, nor tell it when it is over, nor have forgotten it at once.
+ */
+enum {
+	MODEL_NAMES = 2000,
+	MODEL_STORES = 200000,
+	MODEL_BODY_MAX = 8000,
+	MODEL_LATEST = 8, /* so few stores cannot turn the ring */
+	SLOT_CNAME = 3,
+	SLOT_NAME_ERROR = 6,
+	SLOT_DELEGATION = 7,
+	SLOTS
+};
+
+static const uint16_t SLOT_TYPES[SLOTS] = {
+    TYPE_A, TYPE_AAAA, TYPE_MX, TYPE_CNAME, TYPE_RRSIG, TYPE_DS, 0, TYPE_NS};
+
+static struct fact {
+	uint64_t number; /* of its store; 0: nothing is known */
+	uint64_t stored_ms;
+	uint32_t ttl_s;
+	uint32_t body_len;
+	enum kind kind;
+	enum trust trust;
+} facts[MODEL_NAMES][SLOTS];
+
+static const struct fact no_fact; /* never right */
+
+static uint64_t model_stores;
+
+/* Somebody who asked: the cache's mark and the model's. */
+static struct {
+	uint32_t mark;
+	uint64_t number;
+} asker;
+
+/* A third of the names are long, and their case is any. */
+static struct name
+model_name(unsigned n)
+{
+	char text[300];
+	int len = snprintf(text, sizeof(text), "%c%u.", "nN"[roll(2)], n);
+
+	for (unsigned i = 0; i < 3 && n % 3 == 0; i++)
+		len += snprintf(
+		    text + len, sizeof(text) - (size_t)len, "%063u.", i);
+	return name(text);
+}
+
+static uint8_t
+model_octet(uint64_t number, size_t i)
+{
+	return (uint8_t)(number >> i % 4 * 8);
+}
+
+static bool
+slots_clash(unsigned a, unsigned b)
+{
+	if (a == b)
+		return true;
+	if (a == SLOT_DELEGATION || b == SLOT_DELEGATION)
+		return false;
+	if (a == SLOT_NAME_ERROR || b == SLOT_NAME_ERROR)
+		return true;
+	return (a == SLOT_CNAME && b < SLOT_CNAME) ||
+	    (b == SLOT_CNAME && a < SLOT_CNAME);
+}
+
+static bool
+fact_is_live(const struct fact *f)
+{
+	return f->number > 0 && now_ms < f->stored_ms + f->ttl_s * 1000;
+}
+
+/* Whether the view that was found shows this fact. */
+static bool
+fact_is_seen(const struct fact *f)
+{
+	const uint8_t *body = read_bytes(&seen.body, f->body_len);
+
+	if (body == NULL || seen.body.len != f->body_len)
+		return false;
+	for (size_t i = 0; i < f->body_len; i++)
+		if (body[i] != model_octet(f->number, i))
+			return false;
+	return true;
+}
+
+/* The fact that the cache speaks of, right or wrong; NULL: it is silent. */
+static const struct fact *
+model_find(unsigned n, unsigned slot, uint32_t mark)
+{
+	struct name sname = model_name(n);
+	uint16_t stype = slot == SLOT_NAME_ERROR ? TYPE_TXT : SLOT_TYPES[slot];
+	uint64_t until_ms;
+
+	if (slot == SLOT_DELEGATION &&
+	    !cache_find_delegation(&sname, mark, now_ms, &seen, &until_ms))
+		return NULL;
+	if (slot == SLOT_DELEGATION)
+		return &facts[n][slot];
+	switch (cache_find(&sname, stype, mark, now_ms, &seen)) {
+	case FOUND_NOTHING:
+		return NULL;
+	case FOUND_ANSWER:
+		return facts[n][slot].kind == KIND_RRSET ? &facts[n][slot]
+							 : &no_fact;
+	case FOUND_NO_DATA:
+		return facts[n][slot].kind == KIND_NO_DATA ? &facts[n][slot]
+							   : &no_fact;
+	case FOUND_ALIAS:
+		return &facts[n][SLOT_CNAME];
+	case FOUND_NAME_ERROR:
+		return &facts[n][SLOT_NAME_ERROR];
+	case FOUND_FAILURE:
+		break;
+	}
+	ck_abort_msg("a failure that was never stored");
+}
+
+/* What is found is what the model knows, and good for who asked then. */
+static bool
+model_agrees(unsigned n, unsigned slot, uint32_t mark, uint64_t number)
+{
+	const struct fact *f = model_find(n, slot, mark);
+	uint64_t left_ms = 0;
+
+	if (f == NULL) {
+		f = &facts[n][slot];
+		return !fact_is_live(f) ||
+		    f->number + MODEL_LATEST <= model_stores;
+	}
+	if (fact_is_live(f))
+		left_ms = f->stored_ms + f->ttl_s * 1000 - now_ms;
+	return f->number > 0 && (left_ms > 0 || f->number > number) &&
+	    seen.ttl_s == (left_ms + 999) / 1000 &&
+	    seen.ttl_first_s == f->ttl_s && seen.trust == f->trust &&
+	    seen.owner_len == model_name(n).len && fact_is_seen(f);
+}
+
+/* Whether the cache still has what must not give way to this trust. */
+static bool
+model_forbids(unsigned n, unsigned slot, enum trust trust)
+{
+	for (unsigned other = 0; other < SLOTS; other++) {
+		const struct fact *f = &facts[n][other];
+
+		if (slots_clash(slot, other) && fact_is_live(f) &&
+		    f->trust > trust && model_find(n, other, cache_mark()) == f)
+			return true;
+	}
+	return false;
+}
+
+static struct fact
+model_roll(unsigned slot)
+{
+	static const uint32_t TTLS_S[] = {0, 1, 10, 60, 600, 3600};
+	struct fact f = {
+	    .number = model_stores + 1,
+	    .stored_ms = now_ms,
+	    .ttl_s = TTLS_S[roll(6)],
+	    .body_len = roll(roll(50) == 0 ? MODEL_BODY_MAX : 200),
+	    .kind = KIND_RRSET,
+	    .trust = (enum trust)roll(3),
+	};
+
+	if (slot < SLOT_CNAME && roll(3) == 0)
+		f.kind = KIND_NO_DATA;
+	if (slot == SLOT_NAME_ERROR)
+		f.kind = KIND_NAME_ERROR;
+	if (slot == SLOT_DELEGATION)
+		f.kind = KIND_DELEGATION;
+	return f;
+}
+
+static void
+model_store(unsigned n, unsigned slot)
+{
+	static uint8_t body[MODEL_BODY_MAX];
+	struct fact f = model_roll(slot);
+	struct name owner = model_name(n);
+	struct draft d = {
+	    .owner = &owner,
+	    .type = SLOT_TYPES[slot],
+	    .kind = f.kind,
+	    .trust = f.trust,
+	    .ttl_s = f.ttl_s,
+	    .body = body,
+	    .body_len = f.body_len,
+	};
+	bool forbidden = model_forbids(n, slot, f.trust);
+
+	for (size_t i = 0; i < f.body_len; i++)
+		body[i] = model_octet(f.number, i);
+	if (cache_store(&d, now_ms) == forbidden)
+		ck_abort_msg(forbidden ? "trust gave way" : "not stored");
+	if (forbidden)
+		return;
+	for (unsigned other = 0; other < SLOTS; other++)
+		if (slots_clash(slot, other))
+			facts[n][other].number = 0;
+	facts[n][slot] = f;
+	model_stores++;
+}
+
+/* Full, the arena holds all but what is cut off at its end and at newest. */
+static bool
+octets_agree(void)
+{
+	struct cache_counts counts;
+
+	cache_count(&counts);
+	if (counts.octets > CACHE_OCTETS_MIN)
+		return false;
+	return counts.evicted == 0 || counts.octets >= CACHE_OCTETS_MIN * 7 / 8;
+}
+
+START_TEST(cache_never_tells_what_the_model_does_not_know)
+{
+	size_t memory = cache_memory();
+
+	dice = (uint64_t)_i;
+	for (unsigned i = 0; i < MODEL_STORES; i++) {
+		unsigned n = roll(MODEL_NAMES), m = roll(MODEL_NAMES);
+		unsigned slot = roll(SLOTS);
+
+		if (roll(100) == 0) {
+			asker.mark = cache_mark();
+			asker.number = model_stores;
+		}
+		now_ms += roll(20);
+		model_store(n, slot);
+		if (!model_agrees(n, slot, cache_mark(), model_stores) ||
+		    !model_agrees(n, slot, asker.mark, asker.number) ||
+		    !model_agrees(m, slot, cache_mark(), model_stores) ||
+		    !model_agrees(m, slot, asker.mark, asker.number) ||
+		    !octets_agree())
+			ck_abort_msg("step %u, name %u or %u", i, n, m);
+	}
+	ck_assert(model_stores > MODEL_STORES / 2);
+	ck_assert(cache_memory() == memory);
+}
+END_TEST
+
+static TCase *
+fixed(const char *what)
+{
+	TCase *t = tcase_create(what);
+
+	tcase_add_checked_fixture(t, setup, NULL);
+	return t;
+}
+
+static TCase *
+answers(void)
+{
+	TCase *t = fixed("answers");
+
+	tcase_add_test(t, empty_cache_knows_nothing);
+	tcase_add_test(t, what_is_stored_is_found_again);
+	tcase_add_test(t, case_of_a_name_means_nothing);
+	tcase_add_test(t, other_names_and_types_are_not_found);
+	tcase_add_loop_test(t, ttl_counts_down_to_its_end, 0,
+	    (int)(sizeof(COUNTDOWN) / sizeof(*COUNTDOWN)));
+	tcase_add_loop_test(t, life_is_told_in_now_ms_alone, 0, 4);
+	tcase_add_test(t, newer_rrset_replaces_the_whole_older_one);
+	tcase_add_loop_test(t, trust_is_not_displaced_by_less, 0,
+	    (int)(sizeof(TRUST) / sizeof(*TRUST)));
+	tcase_add_test(t, trust_protects_against_other_types_too);
+	tcase_add_loop_test(t, newest_authoritative_wins_in_either_order, 0,
+	    (int)(sizeof(PAIRS) / sizeof(*PAIRS)));
+	tcase_add_test(t, cname_takes_all_other_types_with_it);
+	return t;
+}
+
+static TCase *
+denials(void)
+{
+	TCase *t = fixed("denials");
+
+	tcase_add_test(t, name_error_covers_all_types_and_no_data_one);
+	tcase_add_test(t, denial_brings_its_proofs);
+	tcase_add_test(t, alias_to_nowhere_is_still_an_alias);
+	tcase_add_test(t, name_error_is_of_one_name);
+	return t;
+}
+
+static TCase *
+aliases(void)
+{
+	TCase *t = fixed("aliases");
+
+	tcase_add_test(t, cname_asked_for_is_an_answer);
+	tcase_add_test(t, any_finds_the_newest_rrset);
+	tcase_add_test(t, dname_speaks_for_what_is_below_it);
+	tcase_add_test(t, dname_is_looked_for_only_if_the_name_tells_nothing);
+	tcase_add_test(t, only_a_dname_above_is_an_alias);
+	return t;
+}
+
+static TCase *
+delegations(void)
+{
+	TCase *t = fixed("delegations");
+
+	tcase_add_test(t, delegation_is_no_answer_and_no_answer_a_delegation);
+	tcase_add_test(t, delegation_outlives_all_that_is_said_of_its_name);
+	tcase_add_test(t, closest_zone_cut_that_is_live_is_found);
+	return t;
+}
+
+static TCase *
+marks(void)
+{
+	TCase *t = fixed("marks");
+
+	tcase_add_test(
+	    t, ttl_zero_serves_those_who_asked_before_and_nobody_later);
+	tcase_add_test(t, short_life_is_long_enough_for_who_waited);
+	tcase_add_test(t, mark_between_two_stores_divides_them);
+	tcase_add_test(t, marks_hold_when_the_count_of_stores_wraps);
+	tcase_add_test(t, mark_is_good_for_a_minute);
+	return t;
+}
+
+static TCase *
+failures(void)
+{
+	TCase *t = fixed("failures");
+
+	tcase_add_test(t, failure_is_remembered_by_name_and_type);
+	tcase_add_test(t, anything_known_goes_before_a_failure);
+	tcase_add_test(t, failure_to_follow_an_alias_goes_before_it);
+	tcase_add_test(t, hold_doubles_from_five_seconds_to_five_minutes);
+	tcase_add_loop_test(t, hold_depends_on_when_the_last_one_ended, 0,
+	    (int)(sizeof(PAUSES) / sizeof(*PAUSES)));
+	tcase_add_test(t, failure_while_it_is_held_is_the_same_failure);
+	tcase_add_test(t, failure_that_ended_is_still_told_to_who_waited);
+	tcase_add_test(t,
+	    set_of_failures_gives_up_what_is_forgotten_then_the_first_to_end);
+	tcase_add_loop_test(t, success_ends_a_run_of_failures, 0, 4);
+	tcase_add_test(t, refused_store_ends_no_run_of_failures);
+	tcase_add_test(t, forgotten_failure_stays_forgotten);
+	tcase_add_test(t, failures_displace_the_first_to_end_and_stay_bounded);
+	return t;
+}
+
+static TCase *
+bounds(void)
+{
+	TCase *t = fixed("bounds");
+
+	tcase_add_loop_test(
+	    t, memory_is_what_was_asked_for_and_the_failures, 0, 5);
+	tcase_add_test(t, second_init_starts_over);
+	tcase_add_test(t, huge_entry_is_refused_and_the_old_one_stays);
+	tcase_add_test(t, entry_without_a_body_is_kept);
+	tcase_add_test(t, longest_name_is_kept_and_all_above_it);
+	tcase_add_test(t, names_of_one_hash_are_told_apart);
+	tcase_add_test(t, chain_keeps_its_newest);
+	return t;
+}
+
+static TCase *
+contracts(void)
+{
+	TCase *t = fixed("contracts");
+
+	tcase_add_test(t, ttl_of_a_week_is_kept);
+	tcase_add_test(t, type_zero_is_a_type_like_any_other);
+	tcase_add_test_raise_signal(t, ttl_beyond_a_week_is_a_bug, SIGABRT);
+	tcase_add_test_raise_signal(t, storing_a_view_is_a_bug, SIGABRT);
+	tcase_add_test_raise_signal(t, name_error_of_a_type_is_a_bug, SIGABRT);
+	return t;
+}
+
+static TCase *
+ring(void)
+{
+	TCase *t = fixed("ring");
+
+	tcase_set_timeout(t, 120);
+	tcase_add_test(t, nothing_is_lost_while_there_is_room);
+	tcase_add_test(t, what_is_used_stays_and_what_is_not_goes);
+	tcase_add_test(t, use_does_not_save_what_has_expired);
+	tcase_add_test(t, rescues_of_one_store_are_bounded);
+	tcase_add_test(t, second_chance_beats_first_in_first_out);
+	tcase_add_loop_test(
+	    t, cache_never_tells_what_the_model_does_not_know, 0, 2);
+	return t;
+}
+
+int
+main(void)
+{
+	Suite *suite = suite_create("cache");
+	SRunner *runner = srunner_create(suite);
+	int failed;
+
+	suite_add_tcase(suite, answers());
+	suite_add_tcase(suite, denials());
+	suite_add_tcase(suite, aliases());
+	suite_add_tcase(suite, delegations());
+	suite_add_tcase(suite, marks());
+	suite_add_tcase(suite, failures());
+	suite_add_tcase(suite, bounds());
+	suite_add_tcase(suite, contracts());
+	suite_add_tcase(suite, ring());
+	srunner_run_all(runner, CK_ENV);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed > 0;
+}
