@@ -19,10 +19,10 @@ SAN_1   = -fsanitize=address,undefined -fno-sanitize-recover=all \
 	  -fno-omit-frame-pointer
 TEST_CFLAGS = -U_FORTIFY_SOURCE $(SAN_$(SANITIZE))
 
-PARTS   = cache message
+PARTS   = cache eventlog message
 OBJ     = $(PARTS:%=$(B)/%.o)
 TOBJ    = $(PARTS:%=$(B)/test/%.o)
-CHECKS  = $(B)/check_message $(B)/check_cache
+CHECKS  = $(B)/check_message $(B)/check_cache $(B)/check_eventlog
 CHECK_CFLAGS = `pkg-config --cflags check`
 CHECK_LIBS   = `pkg-config --libs check`
 
@@ -38,6 +38,7 @@ $(B)/test/%.o: %.c dns.h
 
 $(B)/check_message: $(B)/test/message.o
 $(B)/check_cache: $(B)/test/cache.o $(B)/test/message.o
+$(B)/check_eventlog: $(B)/test/eventlog.o $(B)/test/message.o
 $(CHECKS): $(B)/%: tests/%.c dns.h
 	$(CC) $(STD) -Itests $(WARN) $(CPPFLAGS) $(CFLAGS) $(TEST_CFLAGS) \
 	    $(CHECK_CFLAGS) $(LDFLAGS) -o $@ $< \

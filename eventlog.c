@@ -1,0 +1,1591 @@
+/*
+ * eventlog.c -- what an operator should know, one line each.
+ *
+ * Each event has a row in the catalogue and one typed function.  The function
+ * asks line_begin to let the event in, puts its fields one by one and ends
+ * the line; this is the only place that knows what a line looks like.
+ *
+ * An event that is let in at its level is counted, and then it is written,
+ * or folded into an earlier line that says the same, or held back by the gate
+ * of its id, so that always
+ *
+ *	written + folded + gated = counted
+ *
+ * Summaries are lines as well but no events: the line that ends a fold speaks
+ * for folded events, 9999 for gated ones, 5000 and 3153 for the log itself.
+ * None of them counts, none is gated, and none is hidden by the level.  Only
+ * a written event opens a fold, hence there are never more summaries of folds
+ * than lines that passed a gate.
+ *
+ * Every line made takes the next seq, a lost one too: a gap of seq in the
+ * file is a lost line, and nothing else is.
+ *
+ * Nothing here blocks, allocates, or decides what happens to a question.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "dns.h"
+
+enum {
+	/*
+	 * A line is filled in three steps, so that long values never push out
+	 * short ones, nor either the end of the line.
+	 */
+	LINE_END_MAX = 100,   /* cut, count, first and a longer seq: 85 */
+	LINE_SHORT_MAX = 320, /* the short fields of one event: 250 */
+	FIELDS_MAX = LOG_LINE_MAX - LINE_END_MAX,
+	LONG_FIELDS_MAX = FIELDS_MAX - LINE_SHORT_MAX,
+
+	ID_LIMITED_FIRST = 5050, /* where Microsoft's own suppression began */
+	FOLD_HEADS = 2 * LOG_FOLDS_MAX,
+	SUBJECT_MAX = 640,    /* two names, an address, a word, three numbers */
+	WRITE_RETRY_MS = 1000 /* a full disk can take its time to say so */
+};
+
+/* A line must go through a pipe in one piece: no writer parts it then. */
+static_assert(LOG_LINE_MAX <= PIPE_BUF, "lines are atomic in a pipe");
+
+/*
+ * The catalogue.
+ */
+enum row {
+	EVENT_STARTING,
+	EVENT_STARTED,
+	EVENT_SHUTDOWN,
+	EVENT_HINTS_LOADED,
+	EVENT_NO_ROOTS,
+	EVENT_CACHING_ONLY,
+	EVENT_HINTS_MISSING,
+	EVENT_HINTS_REJECTED,
+	EVENT_HINT_TOKEN,
+	EVENT_HINT_END,
+	EVENT_HINT_CLASS,
+	EVENT_HINT_DIRECTIVE,
+	EVENT_HINT_NAME,
+	EVENT_HINT_TYPE,
+	EVENT_HINT_SOA,
+	EVENT_HINT_NUMBER,
+	EVENT_HINT_ADDRESS,
+	EVENT_HINT_ADDRESS6,
+	EVENT_LOG_LOST,
+	EVENT_GATE_SHUT,
+	EVENT_RECEIVE_FAILED,
+	EVENT_SEND_FAILED,
+	EVENT_SELF_SEND,
+	EVENT_GATE_HELD,
+	EVENT_STATISTICS,
+	EVENT_SERVER_REFUSED,
+	EVENT_ROOTS_UNREACHABLE,
+	EVENT_PRIMED,
+	EVENT_TABLE_FULL,
+	EVENT_LAME_SERVER,
+	EVENT_ANSWER_FAILED,
+	EVENTS
+};
+
+enum flood {
+	ALWAYS, /* every one is written */
+	LIMITED /* folded and gated */
+};
+
+/* Ids, old ids and names are Microsoft's, but for those above 10000. */
+struct event {
+	uint16_t id;
+	uint16_t oldid; /* before NT 4.0 SP4; 0 if there is none */
+	enum level level;
+	enum flood flood;
+	const char *name;
+	const char *msg;
+	const char *meaning;
+	const char *remedy;
+};
+
+static const struct event catalogue[EVENTS] = {
+    [EVENT_STARTING] = {1, 0, LEVEL_INFO, ALWAYS, "DNS_EVENT_STARTING",
+	"server is starting", "The process runs; nothing is served yet.",
+	"Nothing."},
+    [EVENT_STARTED] = {2, 0, LEVEL_INFO, ALWAYS, "DNS_EVENT_STARTUP_OK",
+	"server started",
+	"Clients are served from here on, with these roots and limits.",
+	"Nothing."},
+    [EVENT_SHUTDOWN] = {3, 0, LEVEL_INFO, ALWAYS, "DNS_EVENT_SHUTDOWN",
+	"server shut down", "The server ended in order, for this cause.",
+	"Nothing."},
+    [EVENT_HINTS_LOADED] = {540, 0, LEVEL_INFO, ALWAYS, "ROOT_HINTS_MODIFIED",
+	"root hints taken",
+	"The root servers of this file are used from now on.", "Nothing."},
+    [EVENT_NO_ROOTS] = {706, 156, LEVEL_WARNING, ALWAYS,
+	"DNS_EVENT_NO_ROOT_NAME_SERVER", "no usable root server in hints",
+	"No NS record of the root has an address that can be queried.",
+	"Put the shipped cache.dns in place of the file."},
+    [EVENT_CACHING_ONLY] = {708, 0, LEVEL_INFO, ALWAYS,
+	"DNS_EVENT_CACHING_SERVER_ONLY", "no zones; caching only",
+	"The server holds no zone of its own.", "Nothing."},
+    [EVENT_HINTS_MISSING] = {1003, 0, LEVEL_ERROR, ALWAYS,
+	"DNS_EVENT_CACHE_FILE_NOT_FOUND", "hints file cannot be read",
+	"The file with the root hints is missing or closed to the server.",
+	"Put the file there, or name another one with -r."},
+    [EVENT_HINTS_REJECTED] = {1501, 0, LEVEL_ERROR, ALWAYS,
+	"DNS_EVENT_COULD_NOT_PARSE_DATABASE", "hints file refused",
+	"The file has faults, each in a line before; the old hints stay.",
+	"Mend the lines that were named."},
+    [EVENT_HINT_TOKEN] = {1504, 204, LEVEL_ERROR, ALWAYS,
+	"DNS_EVENT_UNEXPECTED_TOKEN", "unexpected token in hints file",
+	"The word does not belong where it stands.", "Mend the line."},
+    [EVENT_HINT_END] = {1505, 0, LEVEL_ERROR, ALWAYS,
+	"DNS_EVENT_UNEXPECTED_END_OF_TOKENS",
+	"unexpected end of line in hints file",
+	"The record ends before it is complete.", "Mend the line."},
+    [EVENT_HINT_CLASS] = {1507, 0, LEVEL_ERROR, ALWAYS,
+	"DNS_EVENT_INVALID_CLASS_TOKEN", "class in hints file is not IN",
+	"Only Internet records can be root hints.", "Mend the line."},
+    [EVENT_HINT_DIRECTIVE] = {1520, 0, LEVEL_ERROR, ALWAYS,
+	"DNS_EVENT_UNKNOWN_DIRECTIVE", "unsupported directive in hints file",
+	"A line begins with $ and a word that is not known here.",
+	"Write out what the directive stood for."},
+    [EVENT_HINT_NAME] = {1541, 0, LEVEL_ERROR, ALWAYS,
+	"DNS_EVENT_PARSED_INVALID_DOMAIN_NAME", "invalid name in hints file",
+	"The word is no domain name.", "Mend the line."},
+    [EVENT_HINT_TYPE] = {1600, 0, LEVEL_ERROR, ALWAYS,
+	"DNS_EVENT_UNKNOWN_RESOURCE_RECORD_TYPE",
+	"unsupported type in hints file",
+	"Root hints are NS, A and AAAA records.", "Take the line out."},
+    [EVENT_HINT_SOA] = {1604, 0, LEVEL_ERROR, ALWAYS,
+	"DNS_EVENT_SOA_INVALID_IN_CACHE_FILE", "SOA in hints file",
+	"This is a zone file, not a file of root hints.",
+	"Put the shipped cache.dns in place of the file."},
+    [EVENT_HINT_NUMBER] = {1614, 0, LEVEL_ERROR, ALWAYS,
+	"DNS_EVENT_INVALID_DWORD_TOKEN", "invalid number in hints file",
+	"The TTL is not a number of 32 bits.", "Mend the line."},
+    [EVENT_HINT_ADDRESS] = {1617, 0, LEVEL_ERROR, ALWAYS,
+	"DNS_EVENT_INVALID_IP_ADDRESS_STRING",
+	"invalid IPv4 address in hints file",
+	"It is no address, or none that a name server can have.",
+	"Mend the line, or take it out."},
+    [EVENT_HINT_ADDRESS6] = {1618, 0, LEVEL_ERROR, ALWAYS,
+	"DNS_EVENT_INVALID_IPV6_ADDRESS", "invalid IPv6 address in hints file",
+	"It is no address, or none that a name server can have.",
+	"Mend the line, or take it out."},
+    [EVENT_LOG_LOST] = {3153, 0, LEVEL_ERROR, ALWAYS,
+	"DNS_EVENT_WRITE_FILE_FAILURE", "event log was stuck; lines are lost",
+	"The file took no lines for a while and the buffer ran over.",
+	"Make room on the disk, or let the reader of the pipe go on."},
+    [EVENT_GATE_SHUT] = {5000, 0, LEVEL_WARNING, ALWAYS,
+	"DNS_EVENT_START_LOG_SUPPRESS", "suppressing run-time events",
+	"gated_id had more than limit lines in a window; more are counted.",
+	"Look at the lines of that id before this one."},
+    [EVENT_RECEIVE_FAILED] = {7051, 0, LEVEL_ERROR, LIMITED,
+	"DNS_EVENT_RECVFROM_CALL_FAILED", "recvfrom failed",
+	"The system could not hand over a client's datagram.",
+	"See errno; the server goes on."},
+    [EVENT_SEND_FAILED] = {7053, 453, LEVEL_ERROR, LIMITED,
+	"DNS_EVENT_SENDTO_CALL_FAILED", "sendto failed",
+	"The system would not send a query to this name server.",
+	"See errno: a route, a firewall, or an address family is missing."},
+    [EVENT_SELF_SEND] = {7062, 0, LEVEL_WARNING, LIMITED, "DNS_EVENT_SELF_SEND",
+	"name server address is our own; skipped",
+	"A delegation points to this very server.",
+	"Tell the owner of the zone, or mend the hints."},
+    [EVENT_GATE_HELD] = {9999, 0, LEVEL_WARNING, ALWAYS,
+	"DNS_EVENT_CONTINUE_LOG_SUPPRESS", "run-time events suppressed",
+	"So many events of gated_id were not written in the last window.",
+	"As for 5000; state=end says that it is over."},
+    [EVENT_STATISTICS] = {10001, 0, LEVEL_INFO, ALWAYS, "STATISTICS",
+	"counters since start", "What was done, and what is held now.",
+	"Nothing."},
+    [EVENT_SERVER_REFUSED] = {10002, 0, LEVEL_WARNING, LIMITED,
+	"INVALID_SERVER_ADDRESS",
+	"name server address cannot be queried; skipped",
+	"The peer gave an address that no name server can have.",
+	"Tell the owner of the zone; -s opens a private address."},
+    [EVENT_ROOTS_UNREACHABLE] = {10003, 0, LEVEL_WARNING, LIMITED,
+	"ROOT_SERVERS_UNREACHABLE", "no root server answered",
+	"All addresses of the hints were tried and were silent.",
+	"See whether this host may send to port 53 of the Internet."},
+    [EVENT_PRIMED] = {10004, 0, LEVEL_INFO, ALWAYS, "ROOT_PRIMED",
+	"root servers learned", "A root server told the present set.",
+	"Nothing."},
+    [EVENT_TABLE_FULL] = {10005, 0, LEVEL_WARNING, LIMITED, "QUERY_TABLE_FULL",
+	"table is full; load is shed",
+	"More is asked at once than the server has room for.",
+	"Look for a client that floods, or for dead name servers."},
+    [EVENT_LAME_SERVER] = {10006, 0, LEVEL_INFO, LIMITED, "LAME_SERVER",
+	"server is not authoritative for the zone",
+	"A name server does not serve a zone delegated to it.",
+	"Tell the owner of the zone; another server is asked."},
+    [EVENT_ANSWER_FAILED] = {10009, 0, LEVEL_WARNING, LIMITED, "ANSWER_FAILED",
+	"question could not be answered",
+	"A client got SERVFAIL, for the reason in ede and text.",
+	"See the lines of the same zone before this one."},
+};
+
+/* A line that is being made. */
+struct line {
+	enum row row;
+	uint64_t key; /* of the fold that it opens */
+	size_t head;  /* where the fields begin */
+	size_t len;
+	size_t max;   /* len may go so far, see LINE_END_MAX */
+	bool full;    /* something did not fit; nothing is added any more */
+	unsigned cut; /* fields cut or left out */
+	char text[LOG_LINE_MAX];
+};
+
+/* What an event is about: two of the same id and subject fold. */
+struct subject {
+	const struct name *zone, *ns;
+	const struct address *addr;
+	const char *word;
+	int err;
+};
+
+/*
+ * A fold: events like one that was written not long ago.  In use, it is on
+ * the queue of windows and in the chain of its hash; else on the free list.
+ */
+struct fold {
+	struct timer window;
+	struct fold *next; /* in the chain, or of the free ones */
+	uint64_t key;
+	uint64_t repeats;
+	uint64_t first_wall_ms; /* of the repeats */
+	enum row row;
+	uint16_t fields_len;
+	char fields[LOG_LINE_MAX]; /* of the line that opened it */
+};
+
+/*
+ * The gate of an id: how much of it was written in the window.  The window is
+ * armed from the first line on, and for as long as an episode lasts.
+ */
+struct gate {
+	struct timer window;
+	unsigned written;
+	bool episode;         /* 5000 was written, and state=end not yet */
+	uint64_t held;        /* in this window */
+	uint64_t held_before; /* in this episode's windows before this one */
+};
+
+static_assert(offsetof(struct fold, window) == 0, "a timer is its fold");
+static_assert(offsetof(struct gate, window) == 0, "a timer is its gate");
+
+static enum level least;
+static uint8_t fold_key[16];
+static struct {
+	uint64_t now_ms, wall_ms;
+} hour;
+static uint64_t seq; /* of the last line made */
+static struct log_counts counts;
+
+static struct fold folds[LOG_FOLDS_MAX];
+static struct fold *fold_heads[FOLD_HEADS], *folds_free;
+static struct timer_queue fold_windows;
+
+static struct gate gates[EVENTS]; /* by row; those never gated stay empty */
+static struct timer_queue gate_windows;
+
+/*
+ * The file and what waits for it: out_text[start, end), whole lines but for
+ * the first, which may have gone out in part.
+ */
+static struct {
+	int fd;  /* -1: the log is not open and events are not counted */
+	int err; /* why a write failed, until it is told */
+	uint64_t retry_ms;
+	uint64_t untold; /* lines lost that no line tells of yet */
+	size_t start, end;
+} out = {.fd = -1};
+static char out_text[LOG_BUFFER];
+
+static int log_open(const char *path);
+static int stderr_open(void);
+
+static bool line_begin(struct line *, enum row, const struct subject *);
+static void line_end(struct line *);
+static bool event_count(enum row, uint64_t key);
+static void counts_check(void);
+static void windows_end(void);
+
+static struct subject incident_subject(const struct incident *, int err);
+static uint64_t subject_key(enum row, const struct subject *);
+static struct fold *fold_find(uint64_t key);
+static void fold_make_room(void);
+static void fold_begin(const struct line *);
+static void fold_end(struct fold *);
+static void fold_report(const struct fold *);
+static bool gate_pass(struct gate *);
+static void gate_window_end(struct gate *);
+static void gate_report(const struct gate *);
+static void gate_line(struct line *, enum row, const struct gate *);
+
+static void line_number(struct line *, const char *key, uint64_t);
+static void line_closing_number(struct line *, const char *key, uint64_t);
+static void line_word(struct line *, const char *key, const char *);
+static void line_path(struct line *, const char *key, const char *);
+static void line_name(struct line *, const char *key, const struct name *);
+static void line_addr(struct line *, const struct address *);
+static void line_peer(struct line *, const struct address *);
+static void line_incident(
+    struct line *, const struct incident *, const char *class);
+static void line_hint_place(struct line *, const struct hint_fault *);
+static void line_errno(struct line *, int err);
+static void line_listeners(struct line *, const struct startup *);
+static void line_clients(struct line *, const struct startup *);
+static void line_statistics(struct line *, const struct statistics *);
+static void line_text(struct line *, const char *key, const char *, size_t);
+static void line_value(
+    struct line *, const char *key, const char *, size_t max);
+static void list_begin(struct line *, const char *key);
+static bool list_has_room(const struct line *);
+static void list_add(struct line *, const char *);
+static void list_end(struct line *, unsigned more);
+
+static void line_head(struct line *, enum row);
+static void line_finish(struct line *);
+static size_t field_begin(struct line *, const char *key, size_t max);
+static void field_end(struct line *, size_t mark);
+static size_t put_value(struct line *, const char *, size_t len);
+static bool value_is_bare(const char *, size_t len);
+static bool put_escaped(struct line *, unsigned char);
+static void put_text(struct line *, const char *);
+static void put_number(struct line *, uint64_t, size_t digits);
+static void put_time(struct line *, uint64_t wall_ms);
+static bool put_octets(struct line *, const char *, size_t n);
+
+static void out_put(const struct line *);
+static size_t out_room(void);
+static void out_drain(void);
+static void out_tell_loss(void);
+static void out_write(void);
+static bool out_ready(void);
+static size_t out_piece(void);
+static uint64_t out_lines(void);
+
+bool
+eventlog_open(const char *path, enum level level, const uint8_t key[16])
+{
+	size_t i;
+
+	assert(out.fd == -1);
+	out.fd = path == NULL ? stderr_open() : log_open(path);
+	if (out.fd == -1)
+		return false;
+	out.start = out.end = 0;
+	out.err = 0;
+	out.retry_ms = out.untold = 0;
+	least = level;
+	memcpy(fold_key, key, sizeof fold_key);
+	seq = 0;
+	memset(&counts, 0, sizeof counts);
+	memset(fold_heads, 0, sizeof fold_heads);
+	memset(gates, 0, sizeof gates);
+	timer_queue_init(&fold_windows, LOG_WINDOW_S * UINT64_C(1000));
+	timer_queue_init(&gate_windows, LOG_WINDOW_S * UINT64_C(1000));
+	folds_free = NULL;
+	for (i = LOG_FOLDS_MAX; i > 0; i--) {
+		folds[i - 1].next = folds_free;
+		folds_free = &folds[i - 1];
+	}
+	return true;
+}
+
+/* Non-blocking matters when the file is a FIFO or a terminal. */
+static int
+log_open(const char *path)
+{
+	return open(path,
+	    O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK,
+	    0644);
+}
+
+/*
+ * Standard error is shared with those who started us, so it is not switched
+ * to non-blocking.  A terminal that says it is writable may still block a
+ * write of more than it has room for; so a terminal and a pipe are opened
+ * once more, for us alone.  Where that cannot be, poll must do.
+ */
+static int
+stderr_open(void)
+{
+	struct stat st;
+	int fd;
+
+	if (fstat(STDERR_FILENO, &st) == -1)
+		return -1;
+	if (!S_ISCHR(st.st_mode) && !S_ISFIFO(st.st_mode))
+		return STDERR_FILENO;
+	fd = open("/proc/self/fd/2",
+	    O_WRONLY | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	return fd == -1 ? STDERR_FILENO : fd;
+}
+
+void
+eventlog_time(uint64_t now_ms, uint64_t wall_ms)
+{
+	hour.now_ms = now_ms;
+	hour.wall_ms = wall_ms;
+}
+
+void
+eventlog_flush(void)
+{
+	if (out.fd == -1)
+		return;
+	windows_end();
+	out_drain();
+}
+
+uint64_t
+eventlog_next_due(void)
+{
+	const struct timer *fold = timer_first(&fold_windows);
+	const struct timer *gate = timer_first(&gate_windows);
+	uint64_t due_ms = UINT64_MAX;
+
+	if (fold != NULL)
+		due_ms = fold->due_ms;
+	if (gate != NULL && gate->due_ms < due_ms)
+		due_ms = gate->due_ms;
+	return due_ms;
+}
+
+void
+eventlog_close(void)
+{
+	struct timer *t;
+	size_t i;
+
+	if (out.fd == -1)
+		return;
+	while ((t = timer_first(&fold_windows)) != NULL)
+		fold_end((struct fold *)t);
+	for (i = 0; i < EVENTS; i++)
+		if (gates[i].held > 0)
+			gate_report(&gates[i]);
+	timer_queue_init(&gate_windows, gate_windows.span_ms);
+	out.retry_ms = 0;
+	out_drain();
+	counts.lost += out_lines();
+	if (out.fd != STDERR_FILENO)
+		(void)close(out.fd); /* nobody is left to tell */
+	out.fd = -1;
+	hour.now_ms = hour.wall_ms = 0;
+}
+
+size_t
+eventlog_memory(void)
+{
+	return sizeof(folds) + sizeof(fold_heads) + sizeof(gates) +
+	    sizeof(out_text);
+}
+
+void
+eventlog_count(struct log_counts *c)
+{
+	*c = counts;
+}
+
+/* --------------------------------------------------------------------------
+ * The events, in the order of dns.h.
+ */
+
+void
+eventlog_starting(const char *version)
+{
+	struct line l;
+
+	if (!line_begin(&l, EVENT_STARTING, NULL))
+		return;
+	line_word(&l, "version", version);
+	line_end(&l);
+}
+
+void
+eventlog_started(const struct startup *s)
+{
+	struct line l;
+
+	if (!line_begin(&l, EVENT_STARTED, NULL))
+		return;
+	line_path(&l, "hints", s->hints);
+	line_number(&l, "roots", s->roots);
+	line_number(&l, "addresses", s->addresses);
+	line_listeners(&l, s);
+	line_clients(&l, s);
+	line_number(&l, "walks", s->walks);
+	line_number(&l, "queries", s->queries);
+	line_number(&l, "cache", s->cache_octets);
+	line_number(&l, "memory", s->memory_octets);
+	line_end(&l);
+}
+
+void
+eventlog_shutdown(const char *cause, uint64_t uptime_s, uint64_t answered)
+{
+	struct line l;
+
+	if (!line_begin(&l, EVENT_SHUTDOWN, NULL))
+		return;
+	line_word(&l, "cause", cause);
+	line_number(&l, "uptime_s", uptime_s);
+	line_number(&l, "answered", answered);
+	line_end(&l);
+}
+
+void
+eventlog_no_roots(const char *file)
+{
+	struct line l;
+
+	if (!line_begin(&l, EVENT_NO_ROOTS, NULL))
+		return;
+	line_path(&l, "file", file);
+	line_end(&l);
+}
+
+void
+eventlog_caching_only(void)
+{
+	struct line l;
+
+	if (line_begin(&l, EVENT_CACHING_ONLY, NULL))
+		line_end(&l);
+}
+
+void
+eventlog_hints_loaded(const char *file, unsigned names, unsigned addresses)
+{
+	struct line l;
+
+	if (!line_begin(&l, EVENT_HINTS_LOADED, NULL))
+		return;
+	line_path(&l, "file", file);
+	line_number(&l, "roots", names);
+	line_number(&l, "addresses", addresses);
+	line_end(&l);
+}
+
+void
+eventlog_hints_missing(const char *file, int err)
+{
+	struct line l;
+
+	if (!line_begin(&l, EVENT_HINTS_MISSING, NULL))
+		return;
+	line_errno(&l, err);
+	line_path(&l, "file", file);
+	line_end(&l);
+}
+
+void
+eventlog_hint_fault(enum hint_error error, const struct hint_fault *f)
+{
+	static const enum row rows[] = {
+	    [HINT_UNEXPECTED_TOKEN] = EVENT_HINT_TOKEN,
+	    [HINT_UNEXPECTED_END] = EVENT_HINT_END,
+	    [HINT_CLASS] = EVENT_HINT_CLASS,
+	    [HINT_DIRECTIVE] = EVENT_HINT_DIRECTIVE,
+	    [HINT_NAME] = EVENT_HINT_NAME,
+	    [HINT_TYPE] = EVENT_HINT_TYPE,
+	    [HINT_SOA] = EVENT_HINT_SOA,
+	    [HINT_NUMBER] = EVENT_HINT_NUMBER,
+	    [HINT_ADDRESS] = EVENT_HINT_ADDRESS,
+	    [HINT_ADDRESS6] = EVENT_HINT_ADDRESS6,
+	};
+	struct line l;
+
+	assert(error <= HINT_ADDRESS6);
+	if (!line_begin(&l, rows[error], NULL))
+		return;
+	line_hint_place(&l, f);
+	line_end(&l);
+}
+
+void
+eventlog_hint_refused(const struct hint_fault *f, const struct name *ns,
+    const struct address *addr, const char *class)
+{
+	struct line l;
+
+	if (!line_begin(&l,
+		addr->family == 4 ? EVENT_HINT_ADDRESS : EVENT_HINT_ADDRESS6,
+		NULL))
+		return;
+	line_name(&l, "ns", ns);
+	line_addr(&l, addr);
+	line_word(&l, "class", class);
+	line_hint_place(&l, f);
+	line_end(&l);
+}
+
+void
+eventlog_hints_rejected(const char *file)
+{
+	struct line l;
+
+	if (!line_begin(&l, EVENT_HINTS_REJECTED, NULL))
+		return;
+	line_path(&l, "file", file);
+	line_end(&l);
+}
+
+void
+eventlog_primed(unsigned names, unsigned addresses, const struct address *peer)
+{
+	struct line l;
+
+	if (!line_begin(&l, EVENT_PRIMED, NULL))
+		return;
+	line_peer(&l, peer);
+	line_number(&l, "roots", names);
+	line_number(&l, "addresses", addresses);
+	line_end(&l);
+}
+
+void
+eventlog_roots_unreachable(unsigned tried)
+{
+	const struct subject none = {.err = 0};
+	struct line l;
+
+	if (!line_begin(&l, EVENT_ROOTS_UNREACHABLE, &none))
+		return;
+	line_number(&l, "tried", tried);
+	line_end(&l);
+}
+
+void
+eventlog_server_refused(const struct incident *i, const char *class)
+{
+	const struct subject s = incident_subject(i, 0);
+	struct line l;
+
+	if (!line_begin(&l, EVENT_SERVER_REFUSED, &s))
+		return;
+	line_incident(&l, i, class);
+	line_number(&l, "prevents", catalogue[EVENT_SEND_FAILED].id);
+	line_end(&l);
+}
+
+void
+eventlog_self_send(const struct incident *i)
+{
+	const struct subject s = incident_subject(i, 0);
+	struct line l;
+
+	if (!line_begin(&l, EVENT_SELF_SEND, &s))
+		return;
+	line_incident(&l, i, NULL);
+	line_end(&l);
+}
+
+void
+eventlog_send_failed(const struct incident *i, int err)
+{
+	const struct subject s = incident_subject(i, err);
+	struct line l;
+
+	if (!line_begin(&l, EVENT_SEND_FAILED, &s))
+		return;
+	line_incident(&l, i, NULL);
+	line_errno(&l, err);
+	line_end(&l);
+}
+
+void
+eventlog_lame_server(const struct incident *i, const char *why)
+{
+	const struct subject s = incident_subject(i, 0);
+	struct line l;
+
+	if (!line_begin(&l, EVENT_LAME_SERVER, &s))
+		return;
+	line_incident(&l, i, NULL);
+	line_word(&l, "why", why);
+	line_end(&l);
+}
+
+/* Folded by zone alone: a dead zone is one trouble, whoever asks for what. */
+void
+eventlog_answer_failed(const struct incident *i, const struct reason *why)
+{
+	const struct subject s = {.zone = i->zone};
+	struct line l;
+
+	if (!line_begin(&l, EVENT_ANSWER_FAILED, &s))
+		return;
+	line_incident(&l, i, NULL);
+	if (why->ede != EDE_NONE)
+		line_number(&l, "ede", why->ede);
+	if (why->text[0] != '\0')
+		line_text(&l, "text", why->text,
+		    strnlen(why->text, sizeof why->text));
+	line_end(&l);
+}
+
+void
+eventlog_table_full(const char *table, unsigned limit)
+{
+	const struct subject s = {.word = table};
+	struct line l;
+
+	if (!line_begin(&l, EVENT_TABLE_FULL, &s))
+		return;
+	line_word(&l, "table", table);
+	line_number(&l, "limit", limit);
+	line_end(&l);
+}
+
+void
+eventlog_receive_failed(const struct address *listener, int err)
+{
+	const struct subject s = {.addr = listener, .err = err};
+	struct line l;
+
+	if (!line_begin(&l, EVENT_RECEIVE_FAILED, &s))
+		return;
+	line_addr(&l, listener);
+	line_errno(&l, err);
+	line_end(&l);
+}
+
+void
+eventlog_statistics(const struct statistics *s)
+{
+	struct line l;
+
+	if (!line_begin(&l, EVENT_STATISTICS, NULL))
+		return;
+	line_statistics(&l, s);
+	line_end(&l);
+}
+
+/* --------------------------------------------------------------------------
+ * What becomes of an event: written, folded or gated.
+ */
+
+/*
+ * Let an event in.  False: there is no line to be made.  The subject is what
+ * folds it; those that are always written have none.
+ */
+static bool
+line_begin(struct line *l, enum row row, const struct subject *s)
+{
+	const struct event *e = &catalogue[row];
+
+	assert((e->flood == LIMITED) == (s != NULL));
+	assert(e->flood == ALWAYS || e->id >= ID_LIMITED_FIRST);
+	if (out.fd == -1 || e->level > least)
+		return false;
+	out_tell_loss();
+	windows_end();
+	l->key = s == NULL ? 0 : subject_key(row, s);
+	if (!event_count(row, l->key))
+		return false;
+	if (s != NULL)
+		fold_make_room();
+	line_head(l, row);
+	return true;
+}
+
+/* Count an event and find out whether it is to be written. */
+static bool
+event_count(enum row row, uint64_t key)
+{
+	struct fold *fold = NULL;
+	bool passes = true;
+
+	if (catalogue[row].flood == LIMITED) {
+		fold = fold_find(key);
+		passes = fold == NULL && gate_pass(&gates[row]);
+	}
+	counts.counted++;
+	if (passes)
+		counts.written++;
+	else if (fold == NULL)
+		counts.gated++;
+	else
+		counts.folded++;
+	if (fold != NULL && fold->repeats++ == 0)
+		fold->first_wall_ms = hour.wall_ms;
+	counts_check();
+	return passes;
+}
+
+static void
+counts_check(void)
+{
+	assert(counts.written + counts.folded + counts.gated == counts.counted);
+}
+
+/* End the line of an event.  A limited one opens a fold with its fields. */
+static void
+line_end(struct line *l)
+{
+	if (l->cut > 0)
+		line_closing_number(l, "cut", l->cut);
+	if (catalogue[l->row].flood == LIMITED) {
+		fold_begin(l);
+		line_closing_number(l, "count", 1);
+	}
+	line_finish(l);
+}
+
+/* Close the windows that are over. */
+static void
+windows_end(void)
+{
+	for (;;) {
+		struct timer *fold = timer_first(&fold_windows);
+		struct timer *gate = timer_first(&gate_windows);
+
+		if (fold != NULL && fold->due_ms <= hour.now_ms)
+			fold_end((struct fold *)fold);
+		else if (gate != NULL && gate->due_ms <= hour.now_ms)
+			gate_window_end((struct gate *)gate);
+		else
+			break;
+	}
+}
+
+/* --------------------------------------------------------------------------
+ * Folds: the same again is counted, and told when the window ends.
+ */
+
+static struct subject
+incident_subject(const struct incident *i, int err)
+{
+	struct subject s = {.zone = i->zone, .ns = i->ns, .err = err};
+
+	s.addr = i->addr != NULL ? i->addr : i->peer;
+	return s;
+}
+
+/* A name in lower case, so that it hashes as it compares (RFC 4343). */
+static void
+subject_write_name(struct writer *w, const struct name *name)
+{
+	size_t i, len = name == NULL ? 0 : name->len;
+
+	write_u8(w, (uint8_t)len);
+	for (i = 0; i < len; i++) {
+		uint8_t c = name->wire[i];
+
+		write_u8(w, c >= 'A' && c <= 'Z' ? c | 0x20 : c);
+	}
+}
+
+static uint64_t
+subject_key(enum row row, const struct subject *s)
+{
+	uint8_t octets[SUBJECT_MAX];
+	struct writer w;
+
+	writer_init(&w, octets, sizeof octets);
+	write_u16(&w, catalogue[row].id);
+	write_u32(&w, (uint32_t)s->err);
+	subject_write_name(&w, s->zone);
+	subject_write_name(&w, s->ns);
+	if (s->addr != NULL) {
+		write_u8(&w, s->addr->family);
+		write_bytes(&w, s->addr->ip, sizeof s->addr->ip);
+		write_u16(&w, s->addr->port);
+	}
+	if (s->word != NULL)
+		write_bytes(&w, s->word, strlen(s->word));
+	assert(!w.failed);
+	return hash_keyed(octets, w.len, fold_key);
+}
+
+static struct fold *
+fold_find(uint64_t key)
+{
+	struct fold *f = fold_heads[key % FOLD_HEADS];
+
+	while (f != NULL && f->key != key)
+		f = f->next;
+	return f;
+}
+
+/* All have the same span, so the first to end is the oldest. */
+static void
+fold_make_room(void)
+{
+	if (folds_free == NULL)
+		fold_end((struct fold *)timer_first(&fold_windows));
+	assert(folds_free != NULL);
+}
+
+static void
+fold_begin(const struct line *l)
+{
+	struct fold **head = &fold_heads[l->key % FOLD_HEADS];
+	struct fold *f = folds_free;
+
+	assert(f != NULL && fold_find(l->key) == NULL);
+	folds_free = f->next;
+	f->next = *head;
+	*head = f;
+	f->key = l->key;
+	f->row = l->row;
+	f->repeats = 0;
+	f->fields_len = (uint16_t)(l->len - l->head);
+	memcpy(f->fields, l->text + l->head, f->fields_len);
+	timer_arm(&fold_windows, &f->window, hour.now_ms);
+}
+
+static void
+fold_end(struct fold *f)
+{
+	struct fold **link = &fold_heads[f->key % FOLD_HEADS];
+
+	if (f->repeats > 0)
+		fold_report(f);
+	while (*link != f)
+		link = &(*link)->next;
+	*link = f->next;
+	timer_disarm(&f->window);
+	f->next = folds_free;
+	folds_free = f;
+}
+
+/* The line that opened the fold once more, for those that it swallowed. */
+static void
+fold_report(const struct fold *f)
+{
+	struct line l;
+
+	line_head(&l, f->row);
+	l.max = LOG_LINE_MAX;
+	(void)put_octets(&l, f->fields, f->fields_len);
+	line_closing_number(&l, "count", f->repeats);
+	put_text(&l, " first=");
+	put_time(&l, f->first_wall_ms);
+	line_finish(&l);
+}
+
+/* --------------------------------------------------------------------------
+ * Gates: so many lines of one id in a window, and after that a number.
+ */
+
+static bool
+gate_pass(struct gate *g)
+{
+	if (g->window.next == NULL)
+		timer_arm(&gate_windows, &g->window, hour.now_ms);
+	if (g->written < LOG_GATE_LINES) {
+		g->written++;
+		return true;
+	}
+	if (!g->episode) {
+		struct line l;
+
+		gate_line(&l, EVENT_GATE_SHUT, g);
+		line_finish(&l);
+		g->episode = true;
+	}
+	g->held++;
+	return false;
+}
+
+/*
+ * A window in which something was held back is told and followed by another;
+ * the first one without ends the episode.
+ */
+static void
+gate_window_end(struct gate *g)
+{
+	bool over = g->held == 0;
+
+	timer_disarm(&g->window);
+	if (g->episode)
+		gate_report(g);
+	g->held_before += g->held;
+	g->held = 0;
+	g->written = 0;
+	if (!over)
+		timer_arm(&gate_windows, &g->window, hour.now_ms);
+	else {
+		g->episode = false;
+		g->held_before = 0;
+	}
+}
+
+/* A count of the window, never 0; or the end, and the total until then. */
+static void
+gate_report(const struct gate *g)
+{
+	struct line l;
+
+	gate_line(&l, EVENT_GATE_HELD, g);
+	if (g->held > 0) {
+		line_number(&l, "count", g->held);
+	} else {
+		line_word(&l, "state", "end");
+		line_number(&l, "total", g->held_before);
+	}
+	line_finish(&l);
+}
+
+static void
+gate_line(struct line *l, enum row row, const struct gate *g)
+{
+	line_head(l, row);
+	line_number(l, "gated_id", catalogue[g - gates].id);
+	line_number(l, "window", LOG_WINDOW_S);
+	line_number(l, "limit", LOG_GATE_LINES);
+}
+
+/* --------------------------------------------------------------------------
+ * Fields, by what they hold.  One that is not known is left out.
+ */
+
+static void
+line_number(struct line *l, const char *key, uint64_t n)
+{
+	size_t mark = field_begin(l, key, FIELDS_MAX);
+
+	put_number(l, n, 1);
+	field_end(l, mark);
+}
+
+/* A number at the end of a line, where there is always room for it. */
+static void
+line_closing_number(struct line *l, const char *key, uint64_t n)
+{
+	(void)field_begin(l, key, LOG_LINE_MAX);
+	put_number(l, n, 1);
+	assert(!l->full);
+}
+
+/* A word of ours, and short. */
+static void
+line_word(struct line *l, const char *key, const char *word)
+{
+	if (word != NULL)
+		line_value(l, key, word, FIELDS_MAX);
+}
+
+static void
+line_path(struct line *l, const char *key, const char *path)
+{
+	if (path != NULL)
+		line_value(l, key, path, LONG_FIELDS_MAX);
+}
+
+static void
+line_name(struct line *l, const char *key, const struct name *name)
+{
+	char text[NAME_TEXT_MAX];
+
+	if (name != NULL && name->len > 0)
+		line_value(l, key, name_text(name, text), LONG_FIELDS_MAX);
+}
+
+/* The port is told where it is not the one of all name servers. */
+static void
+line_addr(struct line *l, const struct address *a)
+{
+	char text[ADDRESS_TEXT_MAX];
+
+	if (a == NULL || a->family == 0)
+		return;
+	line_value(l, "addr",
+	    a->port == 0 || a->port == DNS_PORT ? address_text(a, text)
+						: address_port_text(a, text),
+	    FIELDS_MAX);
+}
+
+static void
+line_peer(struct line *l, const struct address *a)
+{
+	char text[ADDRESS_TEXT_MAX];
+
+	if (a != NULL && a->family != 0)
+		line_value(l, "peer", address_port_text(a, text), FIELDS_MAX);
+}
+
+static void
+line_incident(struct line *l, const struct incident *i, const char *class)
+{
+	char text[TYPE_TEXT_MAX];
+
+	line_peer(l, i->peer);
+	line_name(l, "zone", i->zone);
+	line_name(l, "ns", i->ns);
+	line_addr(l, i->addr);
+	line_word(l, "class", class);
+	line_name(l, "qname", i->qname);
+	if (i->qtype != 0)
+		line_word(l, "qtype", type_text(i->qtype, text));
+}
+
+static void
+line_hint_place(struct line *l, const struct hint_fault *f)
+{
+	line_path(l, "file", f->file);
+	if (f->line > 0)
+		line_number(l, "line", f->line);
+	if (f->column > 0)
+		line_number(l, "column", f->column);
+	if (f->token_len > 0)
+		line_text(l, "token", f->token, f->token_len);
+}
+
+static void
+line_errno(struct line *l, int err)
+{
+	static const struct {
+		int err;
+		const char *name;
+	} names[] = {{EACCES, "EACCES"}, {EADDRNOTAVAIL, "EADDRNOTAVAIL"},
+	    {EAFNOSUPPORT, "EAFNOSUPPORT"}, {ECONNREFUSED, "ECONNREFUSED"},
+	    {EDQUOT, "EDQUOT"}, {EFBIG, "EFBIG"}, {EHOSTDOWN, "EHOSTDOWN"},
+	    {EHOSTUNREACH, "EHOSTUNREACH"}, {EINVAL, "EINVAL"}, {EIO, "EIO"},
+	    {EISDIR, "EISDIR"}, {ELOOP, "ELOOP"}, {EMFILE, "EMFILE"},
+	    {EMSGSIZE, "EMSGSIZE"}, {ENETDOWN, "ENETDOWN"},
+	    {ENETUNREACH, "ENETUNREACH"}, {ENFILE, "ENFILE"},
+	    {ENOBUFS, "ENOBUFS"}, {ENODEV, "ENODEV"}, {ENOENT, "ENOENT"},
+	    {ENOMEM, "ENOMEM"}, {ENOSPC, "ENOSPC"}, {ENOTDIR, "ENOTDIR"},
+	    {EPERM, "EPERM"}, {EPIPE, "EPIPE"}, {EROFS, "EROFS"},
+	    {ETIMEDOUT, "ETIMEDOUT"}};
+	size_t i;
+
+	for (i = 0; i < sizeof names / sizeof names[0]; i++)
+		if (names[i].err == err) {
+			line_word(l, "errno", names[i].name);
+			return;
+		}
+	if (err > 0)
+		line_number(l, "errno", (uint64_t)err);
+}
+
+static void
+line_statistics(struct line *l, const struct statistics *s)
+{
+	const struct {
+		const char *key;
+		uint64_t value;
+	} numbers[] = {
+	    {"uptime_s", s->uptime_s},
+	    {"received", s->received},
+	    {"answered", s->answered},
+	    {"dropped", s->dropped},
+	    {"refused", s->refused},
+	    {"hits", s->hits},
+	    {"joined", s->joined},
+	    {"walks", s->walks},
+	    {"failed", s->failed},
+	    {"waiting", s->waiting},
+	    {"sent", s->sent},
+	    {"replies", s->replies},
+	    {"timeouts", s->timeouts},
+	    {"mismatched", s->mismatched},
+	    {"addresses_refused", s->addresses_refused},
+	    {"sends_failed", s->sends_failed},
+	    {"self_sends", s->self_sends},
+	    {"lame", s->lame},
+	    {"cache_stored", s->cache.stored},
+	    {"cache_evicted", s->cache.evicted},
+	    {"cache_rescued", s->cache.rescued},
+	    {"cache_failures", s->cache.failures},
+	    {"cache_entries", s->cache.entries},
+	    {"cache_octets", s->cache.octets},
+	    {"log_counted", counts.counted},
+	    {"log_written", counts.written},
+	    {"log_folded", counts.folded},
+	    {"log_gated", counts.gated},
+	    {"log_lost", counts.lost},
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
+		line_number(l, numbers[i].key, numbers[i].value);
+}
+
+/* All listeners, as far as there is room; how many more there are. */
+static void
+line_listeners(struct line *l, const struct startup *s)
+{
+	char text[ADDRESS_TEXT_MAX];
+	unsigned i;
+
+	if (s->listener_count == 0)
+		return;
+	list_begin(l, "listen");
+	for (i = 0; i < s->listener_count && list_has_room(l); i++)
+		list_add(l, address_port_text(&s->listeners[i], text));
+	list_end(l, s->listener_count - i);
+}
+
+static void
+line_clients(struct line *l, const struct startup *s)
+{
+	char text[ADDRESS_TEXT_MAX];
+	unsigned i;
+
+	list_begin(l, "clients");
+	list_add(l, "loopback");
+	for (i = 0; i < s->allowed_count && list_has_room(l); i++) {
+		list_add(l, address_text(&s->allowed[i].address, text));
+		put_text(l, "/");
+		put_number(l, s->allowed[i].bits, 1);
+	}
+	list_end(l, s->allowed_count - i);
+}
+
+static void
+list_begin(struct line *l, const char *key)
+{
+	(void)field_begin(l, key, FIELDS_MAX);
+	put_text(l, "\"");
+}
+
+static bool
+list_has_room(const struct line *l)
+{
+	return l->len + ADDRESS_TEXT_MAX <= LONG_FIELDS_MAX;
+}
+
+static void
+list_add(struct line *l, const char *element)
+{
+	if (l->text[l->len - 1] != '"')
+		put_text(l, " ");
+	put_text(l, element);
+}
+
+static void
+list_end(struct line *l, unsigned more)
+{
+	if (more > 0) {
+		list_add(l, "+");
+		put_number(l, more, 1);
+	}
+	put_text(l, "\"");
+	assert(!l->full);
+}
+
+/* A value that may be cut: what a person wrote, or a text for one. */
+static void
+line_text(struct line *l, const char *key, const char *text, size_t len)
+{
+	size_t mark = field_begin(l, key, LONG_FIELDS_MAX);
+	size_t told = put_value(l, text, len);
+
+	if (told > 0 && told < len) {
+		l->full = false;
+		l->cut++;
+	}
+	field_end(l, mark);
+}
+
+/* A value that is told whole or not at all. */
+static void
+line_value(struct line *l, const char *key, const char *text, size_t max)
+{
+	size_t mark = field_begin(l, key, max);
+
+	(void)put_value(l, text, strlen(text));
+	field_end(l, mark);
+}
+
+static size_t
+field_begin(struct line *l, const char *key, size_t max)
+{
+	size_t mark = l->len;
+
+	assert(!l->full);
+	l->max = max;
+	put_text(l, " ");
+	put_text(l, key);
+	put_text(l, "=");
+	return mark;
+}
+
+/* A field that did not fit is taken back whole. */
+static void
+field_end(struct line *l, size_t mark)
+{
+	if (!l->full)
+		return;
+	l->len = mark;
+	l->full = false;
+	l->cut++;
+}
+
+/* --------------------------------------------------------------------------
+ * The line, octet by octet.
+ */
+
+static void
+line_head(struct line *l, enum row row)
+{
+	static const char *const levels[] = {
+	    [LEVEL_ERROR] = "error",
+	    [LEVEL_WARNING] = "warning",
+	    [LEVEL_INFO] = "info",
+	    [LEVEL_DEBUG] = "debug",
+	};
+	const struct event *e = &catalogue[row];
+
+	l->row = row;
+	l->len = 0;
+	l->max = FIELDS_MAX;
+	l->full = false;
+	l->cut = 0;
+	put_text(l, "ts=");
+	put_time(l, hour.wall_ms);
+	line_word(l, "level", levels[e->level]);
+	line_number(l, "id", e->id);
+	if (e->oldid != 0)
+		line_number(l, "oldid", e->oldid);
+	line_word(l, "event", e->name);
+	line_word(l, "msg", e->msg);
+	line_number(l, "seq", ++seq);
+	assert(l->cut == 0);
+	l->head = l->len;
+}
+
+static void
+line_finish(struct line *l)
+{
+	l->max = LOG_LINE_MAX;
+	put_text(l, "\n");
+	assert(!l->full);
+	out_put(l);
+}
+
+/*
+ * Bare if a logfmt reader takes it so, else in quotes with the escapes of
+ * JSON.  Returns how many octets found room; quotes that were opened are
+ * closed in any case.
+ */
+static size_t
+put_value(struct line *l, const char *value, size_t len)
+{
+	bool quoted = !value_is_bare(value, len);
+	size_t i;
+
+	if (quoted) {
+		put_text(l, "\"");
+		l->max--; /* for the closing quote */
+	}
+	for (i = 0; i < len && put_escaped(l, (unsigned char)value[i]); i++)
+		;
+	if (quoted) {
+		l->max++;
+		l->full = l->full && i == 0;
+		put_text(l, "\"");
+	}
+	l->full = l->full || i < len;
+	return i;
+}
+
+static bool
+value_is_bare(const char *value, size_t len)
+{
+	size_t i;
+
+	for (i = 0; i < len; i++)
+		if (value[i] <= ' ' || value[i] > '~' ||
+		    strchr("\"=\\", value[i]) != NULL)
+			return false;
+	return len > 0;
+}
+
+/*
+ * One octet, so that no reader takes it for more than a part of its value.
+ * Those above 126 may be terminal controls and need not be UTF-8.
+ */
+static bool
+put_escaped(struct line *l, unsigned char c)
+{
+	static const char hex[] = "0123456789abcdef";
+	const char octet = (char)c;
+	const char escape[] = {'\\', 'u', '0', '0', hex[c >> 4], hex[c & 15]};
+	const char pair[] = {'\\', octet};
+
+	if (c == '"' || c == '\\')
+		return put_octets(l, pair, sizeof pair);
+	if (c < 32 || c > 126)
+		return put_octets(l, escape, sizeof escape);
+	return put_octets(l, &octet, 1);
+}
+
+static void
+put_text(struct line *l, const char *text)
+{
+	(void)put_octets(l, text, strlen(text));
+}
+
+/* With zeros in front as far as there are fewer digits than that. */
+static void
+put_number(struct line *l, uint64_t n, size_t digits)
+{
+	char text[20];
+	size_t at = sizeof text;
+
+	assert(digits <= sizeof text);
+	while (n > 0 || sizeof text - at < digits) {
+		text[--at] = (char)('0' + n % 10);
+		n /= 10;
+	}
+	(void)put_octets(l, text + at, sizeof text - at);
+}
+
+/* RFC 3339 in UTC, to the millisecond. */
+static void
+put_time(struct line *l, uint64_t wall_ms)
+{
+	const time_t wall_s = (time_t)(wall_ms / 1000);
+	char text[32] = "";
+	struct tm tm;
+
+	if (gmtime_r(&wall_s, &tm) != NULL)
+		(void)strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S.", &tm);
+	put_text(l, text);
+	put_number(l, wall_ms % 1000, 3);
+	put_text(l, "Z");
+}
+
+/* The only one that adds to a line: all of the octets, or none any more. */
+static bool
+put_octets(struct line *l, const char *octets, size_t n)
+{
+	assert(l->max <= sizeof l->text && l->len <= sizeof l->text);
+	if (l->full || l->len + n > l->max) {
+		l->full = true;
+		return false;
+	}
+	memcpy(l->text + l->len, octets, n);
+	l->len += n;
+	return true;
+}
+
+/* --------------------------------------------------------------------------
+ * The file.
+ */
+
+/* A line for which there is no room is lost whole, and counted. */
+static void
+out_put(const struct line *l)
+{
+	if (out_room() < l->len)
+		out_write();
+	if (out_room() < l->len) {
+		counts.lost++;
+		out.untold++;
+		return;
+	}
+	if (LOG_BUFFER - out.end < l->len) {
+		memmove(out_text, out_text + out.start, out.end - out.start);
+		out.end -= out.start;
+		out.start = 0;
+	}
+	memcpy(out_text + out.end, l->text, l->len);
+	out.end += l->len;
+}
+
+static size_t
+out_room(void)
+{
+	return LOG_BUFFER - (out.end - out.start);
+}
+
+static void
+out_drain(void)
+{
+	out_write();
+	if (out.untold > 0) {
+		out_tell_loss();
+		out_write();
+	}
+}
+
+/* Say how many lines were lost, once there is room for any line again. */
+static void
+out_tell_loss(void)
+{
+	struct line l;
+
+	if (out.untold == 0 || out_room() < LOG_LINE_MAX)
+		return;
+	line_head(&l, EVENT_LOG_LOST);
+	line_errno(&l, out.err);
+	line_number(&l, "lost", out.untold);
+	out.untold = 0;
+	out.err = 0;
+	line_finish(&l);
+}
+
+/*
+ * Write while it does not block.  What the file does not take stays; after an
+ * error it is left alone for a while.
+ */
+static void
+out_write(void)
+{
+	ssize_t n = 1;
+
+	if (hour.now_ms < out.retry_ms)
+		return;
+	while (out.start < out.end && n > 0 && out_ready()) {
+		n = write(out.fd, out_text + out.start, out_piece());
+		if (n > 0)
+			out.start += (size_t)n;
+	}
+	if (n < 0 && errno != EAGAIN && errno != EINTR) {
+		out.err = errno;
+		out.retry_ms = hour.now_ms + WRITE_RETRY_MS;
+	}
+	if (out.start < out.end)
+		return;
+	out.start = out.end = 0;
+	if (out.untold == 0)
+		out.err = 0;
+}
+
+/* A broken pipe is ready, too: to say so. */
+static bool
+out_ready(void)
+{
+	struct pollfd p = {.fd = out.fd, .events = POLLOUT};
+
+	return poll(&p, 1, 0) > 0;
+}
+
+/*
+ * As many whole lines as a pipe that is ready takes without blocking, and in
+ * one piece (POSIX: PIPE_BUF).
+ */
+static size_t
+out_piece(void)
+{
+	const char *from = out_text + out.start;
+	size_t len = out.end - out.start;
+	const char *last;
+
+	if (len <= PIPE_BUF)
+		return len;
+	last = memrchr(from, '\n', PIPE_BUF);
+	assert(last != NULL);
+	return (size_t)(last - from) + 1;
+}
+
+static uint64_t
+out_lines(void)
+{
+	uint64_t lines = 0;
+	size_t i;
+
+	for (i = out.start; i < out.end; i++)
+		lines += out_text[i] == '\n';
+	return lines;
+}

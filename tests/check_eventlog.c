@@ -1,0 +1,1802 @@
+/*
+ * check_eventlog.c -- lines, folds, gates, and files that take no lines.
+ *
+ * Whatever a test logs is read back from the file, and every line read is
+ * held against the grammar first (windows-dns.md 5.2): so each test is also
+ * one of attacks.md D13 and Z10, the log as a victim.
+ */
+#include "dns.h"
+
+#include <check.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define TS "ts=2026-11-23T05:13:02.117Z "
+
+enum {
+	WINDOW_MS = LOG_WINDOW_S * 1000,
+	FIELDS = 64, /* of one line; the statistics have the most */
+	STORM = 200000
+};
+
+static const uint64_t wall_0 = UINT64_C(1795410782117); /* TS */
+static const uint8_t key[16] = {1, 2, 3};
+static const struct name root = {.len = 1};
+
+static char directory[] = "/tmp/check_eventlog.XXXXXX";
+static char path[64];
+static uint64_t now_ms;
+
+/* What was read back, one string a line. */
+static char *text, **lines;
+static size_t line_count;
+
+static struct name zone, ns, qname;
+static struct address addr, peer;
+static struct incident incident;
+
+static struct name
+name_of(const char *t)
+{
+	struct name n;
+
+	ck_assert(name_from_text(t, strlen(t), &root, &n));
+	return n;
+}
+
+static struct address
+address_of(const char *t, uint16_t port)
+{
+	struct address a;
+
+	ck_assert(address_from_text(t, &a));
+	a.port = port;
+	return a;
+}
+
+/* A name of labels of label_len times the octet, as long as names get. */
+static struct name
+name_of_octet(uint8_t octet, uint8_t label_len)
+{
+	struct name n = {.len = 0};
+
+	while (n.len + 1 + label_len + 1 <= NAME_LEN_MAX) {
+		n.wire[n.len++] = label_len;
+		memset(n.wire + n.len, octet, label_len);
+		n.len = (uint8_t)(n.len + label_len);
+	}
+	n.wire[n.len++] = 0;
+	return n;
+}
+
+static void
+time_pass(uint64_t ms)
+{
+	now_ms += ms;
+	eventlog_time(now_ms, wall_0 + now_ms);
+}
+
+static void
+log_open(enum level level)
+{
+	now_ms = 0;
+	time_pass(0);
+	ck_assert(eventlog_open(path, level, key));
+}
+
+static void
+setup(void)
+{
+	ck_assert_ptr_nonnull(mkdtemp(directory));
+	(void)snprintf(path, sizeof path, "%s/log", directory);
+	zone = name_of("lame.example.");
+	ns = name_of("ns1.lame.example.");
+	qname = name_of("www.lame.example.");
+	addr = address_of("0.0.0.0", DNS_PORT);
+	peer = address_of("192.0.2.53", DNS_PORT);
+	incident = (struct incident){.zone = &zone,
+	    .ns = &ns,
+	    .qname = &qname,
+	    .qtype = TYPE_A,
+	    .addr = &addr,
+	    .peer = &peer};
+}
+
+static void
+teardown(void)
+{
+	eventlog_close();
+	free(text);
+	free(lines);
+	(void)unlink(path);
+	(void)rmdir(directory);
+}
+
+/* Check notes each assertion in a file, which is too slow for each octet. */
+static void
+require(bool holds, const char *what, const char *line)
+{
+	if (!holds)
+		ck_abort_msg("%s: %s", what, line);
+}
+
+/* The end of a value, which is bare or has quotes and escapes of JSON. */
+static const char *
+value_end(const char *v, const char *line)
+{
+	static const char hex[] = "0123456789abcdef";
+
+	if (*v != '"') {
+		size_t len = strcspn(v, " \"=\\");
+
+		require(len > 0, "an empty value", line);
+		require(v[len] == ' ' || v[len] == '\0', "not bare", line);
+		return v + len;
+	}
+	for (v++; *v != '"'; v++) {
+		require(*v != '\0', "an open quote", line);
+		if (*v != '\\')
+			continue;
+		v++;
+		require(*v == '"' || *v == '\\' ||
+			(*v == 'u' && strspn(v + 1, hex) >= 4),
+		    "no escape of JSON", line);
+	}
+	return v + 1;
+}
+
+/* One line: printable, not too long, pairs, no key twice. */
+static void
+line_check(const char *line)
+{
+	const char *keys[FIELDS];
+	size_t lens[FIELDS], n, i;
+	const char *at = line;
+
+	require(strlen(line) < LOG_LINE_MAX, "too long", line);
+	require(strncmp(line, "ts=", 3) == 0, "no ts", line);
+	for (i = 0; line[i] != '\0'; i++)
+		require(line[i] >= ' ' && line[i] <= '~', "octet", line);
+	for (n = 0; n < FIELDS; n++) {
+		keys[n] = at;
+		lens[n] = strspn(at, "abcdefghijklmnopqrstuvwxyz_0123456789");
+		require(lens[n] > 0 && at[lens[n]] == '=', "no key", line);
+		for (i = 0; i < n; i++)
+			require(lens[i] != lens[n] ||
+				memcmp(keys[i], at, lens[n]) != 0,
+			    "a key twice", line);
+		at = value_end(at + lens[n] + 1, line);
+		if (*at == '\0')
+			return;
+		require(*at++ == ' ', "no blank", line);
+	}
+	ck_abort_msg("too many fields: %s", line);
+}
+
+/* Cut what is in text into lines. */
+static void
+lines_cut(size_t len)
+{
+	char *at = text;
+
+	free(lines);
+	lines = calloc(len + 1, sizeof *lines);
+	ck_assert_ptr_nonnull(lines);
+	for (line_count = 0; at < text + len; line_count++) {
+		char *end = memchr(at, '\n', (size_t)(text + len - at));
+
+		ck_assert_msg(end != NULL, "the last line is torn");
+		*end = '\0';
+		line_check(at);
+		lines[line_count] = at;
+		at = end + 1;
+	}
+}
+
+static void
+log_read(void)
+{
+	int fd = open(path, O_RDONLY);
+	struct stat st;
+
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(fstat(fd, &st), 0);
+	free(text);
+	text = malloc((size_t)st.st_size + 1);
+	ck_assert_ptr_nonnull(text);
+	ck_assert_int_eq(read(fd, text, (size_t)st.st_size), st.st_size);
+	close(fd);
+	lines_cut((size_t)st.st_size);
+}
+
+static void
+log_flush_and_read(void)
+{
+	eventlog_flush();
+	log_read();
+}
+
+/* The number that a line has for a key, or 0. */
+static uint64_t
+number_of(const char *line, const char *name)
+{
+	char field[32];
+	const char *at;
+
+	(void)snprintf(field, sizeof field, " %s=", name);
+	at = strstr(line, field);
+	return at == NULL ? 0 : strtoull(at + strlen(field), NULL, 10);
+}
+
+static size_t
+lines_with(const char *part)
+{
+	size_t i, n = 0;
+
+	for (i = 0; i < line_count; i++)
+		n += strstr(lines[i], part) != NULL;
+	return n;
+}
+
+static struct log_counts
+counts_now(void)
+{
+	struct log_counts c;
+
+	eventlog_count(&c);
+	if (c.written + c.folded + c.gated != c.counted)
+		ck_abort_msg("written, folded and gated are not all");
+	return c;
+}
+
+static void
+counts_expect(uint64_t written, uint64_t folded, uint64_t gated)
+{
+	struct log_counts c = counts_now();
+
+	ck_assert_uint_eq(c.written, written);
+	ck_assert_uint_eq(c.folded, folded);
+	ck_assert_uint_eq(c.gated, gated);
+}
+
+/*
+ * The file alone tells the same as the counters, as long as nothing is lost:
+ * every seq is there, and what lines say of others adds up.
+ */
+static void
+file_agrees_with_counts(void)
+{
+	struct log_counts c = counts_now();
+	uint64_t written = 0, folded = 0, gated = 0;
+	size_t i;
+
+	for (i = 0; i < line_count; i++) {
+		uint64_t id = number_of(lines[i], "id");
+		uint64_t count = number_of(lines[i], "count");
+
+		require(number_of(lines[i], "seq") == i + 1, "seq", lines[i]);
+		if (id == 9999)
+			gated += count;
+		else if (strstr(lines[i], " first=") != NULL)
+			folded += count;
+		else if (id != 5000)
+			written++;
+	}
+	ck_assert_uint_eq(c.lost, 0);
+	ck_assert_uint_eq(written, c.written);
+	ck_assert_uint_eq(folded, c.folded);
+	ck_assert_uint_eq(gated, c.gated);
+}
+
+/* ------------------------------------------------------------------------
+ * Each event and its line.
+ */
+
+static const struct hint_fault fault = {.file = "/etc/dns/cache.dns",
+    .line = 7,
+    .column = 12,
+    .token = "BOGUS rest of the line",
+    .token_len = 5};
+
+static void
+log_starting(void)
+{
+	eventlog_starting("1.0");
+}
+
+static void
+log_started(void)
+{
+	struct address listeners[] = {
+	    address_of("127.0.0.1", 5300), address_of("::1", 5300)};
+	struct prefix allowed = {address_of("192.0.2.0", 0), 24};
+	struct startup s = {.hints = "/etc/dns/cache.dns",
+	    .roots = 13,
+	    .addresses = 26,
+	    .listeners = listeners,
+	    .listener_count = 2,
+	    .allowed = &allowed,
+	    .allowed_count = 1,
+	    .walks = 4096,
+	    .queries = 16384,
+	    .cache_octets = 67108864,
+	    .memory_octets = 99999999};
+
+	eventlog_started(&s);
+}
+
+static void
+log_shutdown(void)
+{
+	eventlog_shutdown("SIGTERM", 3600, 42);
+}
+
+static void
+log_no_roots(void)
+{
+	eventlog_no_roots("cache.dns");
+}
+
+static void
+log_hints_loaded(void)
+{
+	eventlog_hints_loaded("cache.dns", 13, 26);
+}
+
+static void
+log_hints_missing(void)
+{
+	eventlog_hints_missing("/no such/cache.dns", ENOENT);
+}
+
+static void
+log_hint_token(void)
+{
+	eventlog_hint_fault(HINT_UNEXPECTED_TOKEN, &fault);
+}
+
+/* Where there is no token and no column, none is told. */
+static void
+log_hint_end(void)
+{
+	struct hint_fault f = {.file = "cache.dns", .line = 3};
+
+	eventlog_hint_fault(HINT_UNEXPECTED_END, &f);
+}
+
+static void
+log_hint_class(void)
+{
+	eventlog_hint_fault(HINT_CLASS, &fault);
+}
+
+static void
+log_hint_directive(void)
+{
+	eventlog_hint_fault(HINT_DIRECTIVE, &fault);
+}
+
+static void
+log_hint_name(void)
+{
+	eventlog_hint_fault(HINT_NAME, &fault);
+}
+
+static void
+log_hint_type(void)
+{
+	eventlog_hint_fault(HINT_TYPE, &fault);
+}
+
+static void
+log_hint_soa(void)
+{
+	eventlog_hint_fault(HINT_SOA, &fault);
+}
+
+static void
+log_hint_number(void)
+{
+	eventlog_hint_fault(HINT_NUMBER, &fault);
+}
+
+static void
+log_hint_address(void)
+{
+	eventlog_hint_fault(HINT_ADDRESS, &fault);
+}
+
+static void
+log_hint_address6(void)
+{
+	eventlog_hint_fault(HINT_ADDRESS6, &fault);
+}
+
+static void
+log_hint_refused(void)
+{
+	struct hint_fault f = {.file = "cache.dns",
+	    .line = 9,
+	    .column = 30,
+	    .token = "0.0.0.0",
+	    .token_len = 7};
+
+	addr.port = 0;
+	eventlog_hint_refused(&f, &ns, &addr, "unspecified");
+}
+
+static void
+log_hint_refused6(void)
+{
+	struct hint_fault f = {.file = "cache.dns", .line = 9};
+	struct address a = address_of("ff02::1", 0);
+
+	eventlog_hint_refused(&f, &ns, &a, "multicast");
+}
+
+static void
+log_hints_rejected(void)
+{
+	eventlog_hints_rejected("cache.dns");
+}
+
+static void
+log_primed(void)
+{
+	eventlog_primed(13, 26, &peer);
+}
+
+static void
+log_roots_unreachable(void)
+{
+	eventlog_roots_unreachable(26);
+}
+
+static void
+log_server_refused(void)
+{
+	eventlog_server_refused(&incident, "unspecified");
+}
+
+static void
+log_self_send(void)
+{
+	struct incident i = incident;
+
+	addr = address_of("::1", 5300);
+	i.qtype = 65;
+	eventlog_self_send(&i);
+}
+
+static void
+log_send_failed(void)
+{
+	addr = address_of("2001:db8::53", DNS_PORT);
+	eventlog_send_failed(&incident, ENETUNREACH);
+}
+
+/* An error without a name here is told by its number. */
+static void
+log_send_failed_oddly(void)
+{
+	struct incident i = {.addr = &peer};
+
+	eventlog_send_failed(&i, 4095);
+}
+
+static void
+log_lame_server(void)
+{
+	eventlog_lame_server(&incident, "not authoritative");
+}
+
+static void
+log_answer_failed(void)
+{
+	struct incident i = {.zone = &zone, .qname = &qname, .qtype = TYPE_MX};
+	struct reason why = {
+	    EDE_NO_REACHABLE_AUTHORITY, "lame.example.: 2 addresses refused"};
+
+	eventlog_answer_failed(&i, &why);
+}
+
+static void
+log_answer_failed_mute(void)
+{
+	struct name none = {.len = 0};
+	struct incident i = {.zone = &none, .qname = &root, .qtype = TYPE_NS};
+	struct reason why = {.ede = EDE_NONE};
+
+	eventlog_answer_failed(&i, &why);
+}
+
+static void
+log_table_full(void)
+{
+	eventlog_table_full("walks", 4096);
+}
+
+static void
+log_receive_failed(void)
+{
+	struct address listener = address_of("127.0.0.1", DNS_PORT);
+
+	eventlog_receive_failed(&listener, ENOMEM);
+}
+
+static void
+log_statistics(void)
+{
+	struct statistics s = {.uptime_s = 1,
+	    .received = 2,
+	    .answered = 3,
+	    .dropped = 4,
+	    .refused = 5,
+	    .hits = 6,
+	    .joined = 7,
+	    .walks = 8,
+	    .failed = 9,
+	    .waiting = 10,
+	    .sent = 11,
+	    .replies = 12,
+	    .timeouts = 13,
+	    .mismatched = 14,
+	    .addresses_refused = 15,
+	    .sends_failed = 16,
+	    .self_sends = 17,
+	    .lame = 18,
+	    .cache = {.stored = 19,
+		.evicted = 20,
+		.rescued = 21,
+		.failures = 22,
+		.entries = 23,
+		.octets = UINT64_MAX}};
+
+	eventlog_statistics(&s);
+}
+
+/* All of the contract; the second line of a kind shows what may be absent. */
+static const struct {
+	void (*log)(void);
+	enum level level;
+	bool limited;
+	const char *line;
+} events[] = {
+    {log_starting, LEVEL_INFO, false,
+	"level=info id=1 event=DNS_EVENT_STARTING msg=\"server is starting\" "
+	"seq=1 version=1.0"},
+    {log_started, LEVEL_INFO, false,
+	"level=info id=2 event=DNS_EVENT_STARTUP_OK msg=\"server started\" "
+	"seq=1 hints=/etc/dns/cache.dns roots=13 addresses=26 "
+	"listen=\"127.0.0.1:5300 [::1]:5300\" "
+	"clients=\"loopback 192.0.2.0/24\" walks=4096 queries=16384 "
+	"cache=67108864 memory=99999999"},
+    {log_shutdown, LEVEL_INFO, false,
+	"level=info id=3 event=DNS_EVENT_SHUTDOWN msg=\"server shut down\" "
+	"seq=1 cause=SIGTERM uptime_s=3600 answered=42"},
+    {log_no_roots, LEVEL_WARNING, false,
+	"level=warning id=706 oldid=156 event=DNS_EVENT_NO_ROOT_NAME_SERVER "
+	"msg=\"no usable root server in hints\" seq=1 file=cache.dns"},
+    {eventlog_caching_only, LEVEL_INFO, false,
+	"level=info id=708 event=DNS_EVENT_CACHING_SERVER_ONLY "
+	"msg=\"no zones; caching only\" seq=1"},
+    {log_hints_loaded, LEVEL_INFO, false,
+	"level=info id=540 event=ROOT_HINTS_MODIFIED msg=\"root hints taken\" "
+	"seq=1 file=cache.dns roots=13 addresses=26"},
+    {log_hints_missing, LEVEL_ERROR, false,
+	"level=error id=1003 event=DNS_EVENT_CACHE_FILE_NOT_FOUND "
+	"msg=\"hints file cannot be read\" seq=1 errno=ENOENT "
+	"file=\"/no such/cache.dns\""},
+    {log_hint_token, LEVEL_ERROR, false,
+	"level=error id=1504 oldid=204 event=DNS_EVENT_UNEXPECTED_TOKEN "
+	"msg=\"unexpected token in hints file\" seq=1 "
+	"file=/etc/dns/cache.dns line=7 column=12 token=BOGUS"},
+    {log_hint_end, LEVEL_ERROR, false,
+	"level=error id=1505 event=DNS_EVENT_UNEXPECTED_END_OF_TOKENS "
+	"msg=\"unexpected end of line in hints file\" seq=1 "
+	"file=cache.dns line=3"},
+    {log_hint_class, LEVEL_ERROR, false,
+	"level=error id=1507 event=DNS_EVENT_INVALID_CLASS_TOKEN "
+	"msg=\"class in hints file is not IN\" seq=1 "
+	"file=/etc/dns/cache.dns line=7 column=12 token=BOGUS"},
+    {log_hint_directive, LEVEL_ERROR, false,
+	"level=error id=1520 event=DNS_EVENT_UNKNOWN_DIRECTIVE "
+	"msg=\"unsupported directive in hints file\" seq=1 "
+	"file=/etc/dns/cache.dns line=7 column=12 token=BOGUS"},
+    {log_hint_name, LEVEL_ERROR, false,
+	"level=error id=1541 event=DNS_EVENT_PARSED_INVALID_DOMAIN_NAME "
+	"msg=\"invalid name in hints file\" seq=1 "
+	"file=/etc/dns/cache.dns line=7 column=12 token=BOGUS"},
+    {log_hint_type, LEVEL_ERROR, false,
+	"level=error id=1600 event=DNS_EVENT_UNKNOWN_RESOURCE_RECORD_TYPE "
+	"msg=\"unsupported type in hints file\" seq=1 "
+	"file=/etc/dns/cache.dns line=7 column=12 token=BOGUS"},
+    {log_hint_soa, LEVEL_ERROR, false,
+	"level=error id=1604 event=DNS_EVENT_SOA_INVALID_IN_CACHE_FILE "
+	"msg=\"SOA in hints file\" seq=1 "
+	"file=/etc/dns/cache.dns line=7 column=12 token=BOGUS"},
+    {log_hint_number, LEVEL_ERROR, false,
+	"level=error id=1614 event=DNS_EVENT_INVALID_DWORD_TOKEN "
+	"msg=\"invalid number in hints file\" seq=1 "
+	"file=/etc/dns/cache.dns line=7 column=12 token=BOGUS"},
+    {log_hint_address, LEVEL_ERROR, false,
+	"level=error id=1617 event=DNS_EVENT_INVALID_IP_ADDRESS_STRING "
+	"msg=\"invalid IPv4 address in hints file\" seq=1 "
+	"file=/etc/dns/cache.dns line=7 column=12 token=BOGUS"},
+    {log_hint_address6, LEVEL_ERROR, false,
+	"level=error id=1618 event=DNS_EVENT_INVALID_IPV6_ADDRESS "
+	"msg=\"invalid IPv6 address in hints file\" seq=1 "
+	"file=/etc/dns/cache.dns line=7 column=12 token=BOGUS"},
+    {log_hint_refused, LEVEL_ERROR, false,
+	"level=error id=1617 event=DNS_EVENT_INVALID_IP_ADDRESS_STRING "
+	"msg=\"invalid IPv4 address in hints file\" seq=1 "
+	"ns=ns1.lame.example. addr=0.0.0.0 class=unspecified "
+	"file=cache.dns line=9 column=30 token=0.0.0.0"},
+    {log_hint_refused6, LEVEL_ERROR, false,
+	"level=error id=1618 event=DNS_EVENT_INVALID_IPV6_ADDRESS "
+	"msg=\"invalid IPv6 address in hints file\" seq=1 "
+	"ns=ns1.lame.example. addr=ff02::1 class=multicast "
+	"file=cache.dns line=9"},
+    {log_hints_rejected, LEVEL_ERROR, false,
+	"level=error id=1501 event=DNS_EVENT_COULD_NOT_PARSE_DATABASE "
+	"msg=\"hints file refused\" seq=1 file=cache.dns"},
+    {log_primed, LEVEL_INFO, false,
+	"level=info id=10004 event=ROOT_PRIMED msg=\"root servers learned\" "
+	"seq=1 peer=192.0.2.53:53 roots=13 addresses=26"},
+    {log_roots_unreachable, LEVEL_WARNING, true,
+	"level=warning id=10003 event=ROOT_SERVERS_UNREACHABLE "
+	"msg=\"no root server answered\" seq=1 tried=26 count=1"},
+    {log_server_refused, LEVEL_WARNING, true,
+	"level=warning id=10002 event=INVALID_SERVER_ADDRESS "
+	"msg=\"name server address cannot be queried; skipped\" seq=1 "
+	"peer=192.0.2.53:53 zone=lame.example. ns=ns1.lame.example. "
+	"addr=0.0.0.0 class=unspecified qname=www.lame.example. qtype=A "
+	"prevents=7053 count=1"},
+    {log_self_send, LEVEL_WARNING, true,
+	"level=warning id=7062 event=DNS_EVENT_SELF_SEND "
+	"msg=\"name server address is our own; skipped\" seq=1 "
+	"peer=192.0.2.53:53 zone=lame.example. ns=ns1.lame.example. "
+	"addr=[::1]:5300 qname=www.lame.example. qtype=HTTPS count=1"},
+    {log_send_failed, LEVEL_ERROR, true,
+	"level=error id=7053 oldid=453 event=DNS_EVENT_SENDTO_CALL_FAILED "
+	"msg=\"sendto failed\" seq=1 peer=192.0.2.53:53 zone=lame.example. "
+	"ns=ns1.lame.example. addr=2001:db8::53 qname=www.lame.example. "
+	"qtype=A errno=ENETUNREACH count=1"},
+    {log_send_failed_oddly, LEVEL_ERROR, true,
+	"level=error id=7053 oldid=453 event=DNS_EVENT_SENDTO_CALL_FAILED "
+	"msg=\"sendto failed\" seq=1 addr=192.0.2.53 errno=4095 count=1"},
+    {log_lame_server, LEVEL_INFO, true,
+	"level=info id=10006 event=LAME_SERVER "
+	"msg=\"server is not authoritative for the zone\" seq=1 "
+	"peer=192.0.2.53:53 zone=lame.example. ns=ns1.lame.example. "
+	"addr=0.0.0.0 qname=www.lame.example. qtype=A "
+	"why=\"not authoritative\" count=1"},
+    {log_answer_failed, LEVEL_WARNING, true,
+	"level=warning id=10009 event=ANSWER_FAILED "
+	"msg=\"question could not be answered\" seq=1 zone=lame.example. "
+	"qname=www.lame.example. qtype=MX ede=22 "
+	"text=\"lame.example.: 2 addresses refused\" count=1"},
+    {log_answer_failed_mute, LEVEL_WARNING, true,
+	"level=warning id=10009 event=ANSWER_FAILED "
+	"msg=\"question could not be answered\" seq=1 qname=. qtype=NS "
+	"count=1"},
+    {log_table_full, LEVEL_WARNING, true,
+	"level=warning id=10005 event=QUERY_TABLE_FULL "
+	"msg=\"table is full; load is shed\" seq=1 table=walks limit=4096 "
+	"count=1"},
+    {log_receive_failed, LEVEL_ERROR, true,
+	"level=error id=7051 event=DNS_EVENT_RECVFROM_CALL_FAILED "
+	"msg=\"recvfrom failed\" seq=1 addr=127.0.0.1 errno=ENOMEM count=1"},
+    {log_statistics, LEVEL_INFO, false,
+	"level=info id=10001 event=STATISTICS msg=\"counters since start\" "
+	"seq=1 uptime_s=1 received=2 answered=3 dropped=4 refused=5 hits=6 "
+	"joined=7 walks=8 failed=9 waiting=10 sent=11 replies=12 "
+	"timeouts=13 mismatched=14 addresses_refused=15 sends_failed=16 "
+	"self_sends=17 lame=18 cache_stored=19 cache_evicted=20 "
+	"cache_rescued=21 cache_failures=22 cache_entries=23 "
+	"cache_octets=18446744073709551615 log_counted=1 log_written=1 "
+	"log_folded=0 log_gated=0 log_lost=0"},
+};
+
+enum {
+	EVENTS = sizeof events / sizeof events[0]
+};
+
+START_TEST(each_event_has_its_line)
+{
+	char line[LOG_LINE_MAX];
+
+	log_open(LEVEL_INFO);
+	events[_i].log();
+	log_flush_and_read();
+	(void)snprintf(line, sizeof line, TS "%s", events[_i].line);
+	ck_assert_uint_eq(line_count, 1);
+	ck_assert_str_eq(lines[0], line);
+}
+END_TEST
+
+/* KB Q236411: the level had no effect for two service packs. */
+START_TEST(events_below_the_level_are_not_counted)
+{
+	enum level level = (enum level)_i;
+	struct log_counts c;
+	uint64_t expected = 0;
+	size_t i;
+
+	log_open(level);
+	for (i = 0; i < EVENTS; i++) {
+		eventlog_count(&c);
+		expected = c.counted + (events[i].level <= level);
+		events[i].log();
+		eventlog_count(&c);
+		ck_assert_uint_eq(c.counted, expected);
+	}
+	eventlog_close();
+	log_read();
+	ck_assert_uint_gt(line_count, 0);
+	ck_assert_uint_eq(lines_with(" level=error ") > 0, true);
+	ck_assert_uint_eq(
+	    lines_with(" level=warning ") > 0, level >= LEVEL_WARNING);
+	ck_assert_uint_eq(lines_with(" level=info ") > 0, level >= LEVEL_INFO);
+	file_agrees_with_counts();
+}
+END_TEST
+
+/* windows-dns.md 5.3: what is below 5050, and 10001 and 10004, always. */
+START_TEST(only_limited_events_fold)
+{
+	struct log_counts c;
+	unsigned i;
+
+	log_open(LEVEL_INFO);
+	for (i = 0; i < 3 * LOG_GATE_LINES; i++) {
+		addr = address_of("0.0.0.0", DNS_PORT);
+		events[_i].log();
+	}
+	c = counts_now();
+	ck_assert_uint_eq(c.counted, 3 * LOG_GATE_LINES);
+	ck_assert_uint_eq(c.written, events[_i].limited ? 1 : c.counted);
+	ck_assert_uint_eq(c.gated, 0);
+}
+END_TEST
+
+/* ------------------------------------------------------------------------
+ * Values that would like to be more.
+ */
+
+START_TEST(remote_names_cannot_leave_their_value)
+{
+	static const uint8_t wire[] = "\011a\n\033\"=\\ \xff.\003com";
+
+	memcpy(qname.wire, wire, sizeof wire);
+	qname.len = sizeof wire;
+	log_open(LEVEL_INFO);
+	log_server_refused();
+	log_flush_and_read();
+	ck_assert_uint_eq(line_count, 1);
+	ck_assert_ptr_nonnull(strstr(lines[0],
+	    " qname=\"a\\\\010\\\\027\\\\\\\"=\\\\\\\\\\\\032\\\\255\\\\..com."
+	    "\" "
+	    "qtype=A prevents=7053 count=1"));
+}
+END_TEST
+
+START_TEST(a_token_cannot_leave_its_value)
+{
+	static const char token[] = "a\nid=2 \033[2J\"=\\\xff\x9b\x7f\0z";
+	struct hint_fault f = {.file = "a\"b",
+	    .line = 1,
+	    .column = 1,
+	    .token = token,
+	    .token_len = sizeof token - 1};
+
+	log_open(LEVEL_INFO);
+	eventlog_hint_fault(HINT_TYPE, &f);
+	log_flush_and_read();
+	ck_assert_uint_eq(line_count, 1);
+	ck_assert_ptr_nonnull(strstr(lines[0],
+	    " file=\"a\\\"b\" line=1 column=1 "
+	    "token=\"a\\u000aid=2 \\u001b[2J\\\"=\\\\\\u00ff\\u009b\\u007f"
+	    "\\u0000z\""));
+}
+END_TEST
+
+START_TEST(only_plain_values_are_bare)
+{
+	static const char *const values[][2] = {{"", "\"\""}, {"a", "a"},
+	    {"a=b", "\"a=b\""}, {"a b", "\"a b\""}, {"a\"", "\"a\\\"\""},
+	    {"a\\", "\"a\\\\\""}, {"\t", "\"\\u0009\""}, {"!#~", "!#~"},
+	    {"\x7f", "\"\\u007f\""}};
+	char field[32];
+
+	log_open(LEVEL_INFO);
+	eventlog_starting(values[_i][0]);
+	log_flush_and_read();
+	(void)snprintf(field, sizeof field, " version=%s", values[_i][1]);
+	ck_assert_str_eq(strstr(lines[0], " version="), field);
+}
+END_TEST
+
+/* The worst names: \DDD for each octet, and the backslash doubled. */
+START_TEST(worst_names_keep_the_short_fields)
+{
+	static const uint8_t label_lens[] = {1, 2, 5, 20, 40, 63};
+	uint8_t len = label_lens[_i];
+
+	zone = name_of_octet(0xff, len);
+	ns = name_of_octet('"', len);
+	qname = name_of_octet('a', len);
+	addr = address_of("2001:db8:1111:2222:3333:4444:5555:6666", 65535);
+	peer = addr;
+	incident.qtype = 65280;
+	log_open(LEVEL_INFO);
+	time_pass(LOG_WINDOW_S);
+	eventlog_send_failed(&incident, EHOSTUNREACH);
+	eventlog_server_refused(&incident, "a class with a long name");
+	eventlog_server_refused(&incident, "a class with a long name");
+	eventlog_close();
+	log_read();
+	ck_assert_uint_eq(line_count, 3);
+	ck_assert_uint_eq(lines_with(" addr=[2001:db8:1111:2222:3333:4444:"
+				     "5555:6666]:65535 "),
+	    3);
+	ck_assert_uint_eq(lines_with(" qtype=TYPE65280 "), 3);
+	ck_assert_uint_eq(lines_with(" errno=EHOSTUNREACH "), 1);
+	ck_assert_uint_eq(lines_with(" prevents=7053 "), 2);
+	ck_assert_uint_eq(lines_with(" cut="), 3);
+	file_agrees_with_counts();
+}
+END_TEST
+
+START_TEST(a_long_token_is_cut)
+{
+	char token[2 * LOG_LINE_MAX];
+	struct hint_fault f = {.file = "cache.dns",
+	    .line = 1,
+	    .column = 1,
+	    .token = token,
+	    .token_len = sizeof token};
+
+	memset(token, _i == 0 ? 'x' : '\n', sizeof token);
+	log_open(LEVEL_INFO);
+	eventlog_hint_fault(HINT_NAME, &f);
+	log_flush_and_read();
+	ck_assert_uint_eq(line_count, 1);
+	ck_assert_uint_gt(strlen(lines[0]), LOG_LINE_MAX / 2);
+	ck_assert_ptr_nonnull(
+	    strstr(lines[0], _i == 0 ? "xxx cut=1" : "\\u000a\" cut=1"));
+}
+END_TEST
+
+/* Each length around the limit, so that the last octet is somewhere else. */
+START_TEST(no_length_oversteps_the_line)
+{
+	char token[LOG_LINE_MAX];
+	struct hint_fault f = {.line = 1, .token = token};
+	size_t i;
+
+	memset(token, '\\', sizeof token);
+	memset(token, 'x', 700);
+	token[sizeof token - 1] = '\0';
+	log_open(LEVEL_INFO);
+	for (i = 700; i < sizeof token - 1; i++) {
+		f.token = token + i % 2;
+		f.token_len = i - 1;
+		eventlog_hint_fault(HINT_TYPE, &f);
+		eventlog_no_roots(&token[sizeof token - i]);
+		eventlog_flush();
+	}
+	log_flush_and_read();
+	ck_assert_uint_eq(lines_with(" token="), line_count / 2);
+	file_agrees_with_counts();
+}
+END_TEST
+
+/* Not even a word of ours that is far too long takes the end's place. */
+START_TEST(no_word_oversteps_the_line)
+{
+	char word[LOG_LINE_MAX];
+	size_t i;
+
+	memset(word, 'x', sizeof word);
+	word[sizeof word - 1] = '\0';
+	log_open(LEVEL_INFO);
+	for (i = 1; i < sizeof word; i++) {
+		eventlog_lame_server(&incident, word + sizeof word - 1 - i);
+		eventlog_lame_server(&incident, "again");
+		time_pass(WINDOW_MS);
+		eventlog_flush();
+	}
+	log_read();
+	ck_assert_uint_eq(lines_with(" count=1"), 2 * (sizeof word - 1));
+	file_agrees_with_counts();
+}
+END_TEST
+
+/* A path is told whole or not at all. */
+START_TEST(a_path_too_long_is_left_out)
+{
+	char file[LOG_LINE_MAX];
+
+	memset(file, 'x', sizeof file);
+	file[sizeof file - 1] = '\0';
+	log_open(LEVEL_INFO);
+	eventlog_hints_loaded(file, 1, 2);
+	log_flush_and_read();
+	ck_assert_ptr_null(strstr(lines[0], " file="));
+	ck_assert_ptr_nonnull(strstr(lines[0], " roots=1 addresses=2 cut=1"));
+}
+END_TEST
+
+START_TEST(long_lists_say_how_much_is_missing)
+{
+	struct address listeners[LISTENERS_MAX];
+	struct prefix allowed[ALLOWED_PREFIXES_MAX];
+	struct startup s = {.hints = "compiled-in",
+	    .listeners = listeners,
+	    .listener_count = LISTENERS_MAX,
+	    .allowed = allowed,
+	    .allowed_count = ALLOWED_PREFIXES_MAX,
+	    .cache_octets = SIZE_MAX,
+	    .memory_octets = SIZE_MAX};
+	size_t i;
+
+	for (i = 0; i < LISTENERS_MAX; i++)
+		listeners[i] =
+		    address_of("2001:db8:1111:2222:3333:4444:5555:6666", 65535);
+	for (i = 0; i < ALLOWED_PREFIXES_MAX; i++)
+		allowed[i] = (struct prefix){listeners[0], 128};
+	log_open(LEVEL_INFO);
+	eventlog_started(&s);
+	log_flush_and_read();
+	ck_assert_uint_eq(line_count, 1);
+	ck_assert_ptr_nonnull(strstr(lines[0], "]:65535 +3"));
+	ck_assert_ptr_nonnull(strstr(lines[0], " clients=\"loopback +64\""));
+	ck_assert_ptr_nonnull(strstr(lines[0], " memory="));
+	ck_assert_ptr_null(strstr(lines[0], " cut="));
+}
+END_TEST
+
+/* ------------------------------------------------------------------------
+ * Folds.
+ */
+
+START_TEST(repeats_fold_until_the_window_ends)
+{
+	char line[LOG_LINE_MAX];
+
+	log_open(LEVEL_INFO);
+	ck_assert_uint_eq(eventlog_next_due(), UINT64_MAX);
+	log_server_refused();
+	ck_assert_uint_eq(eventlog_next_due(), WINDOW_MS);
+	time_pass(883);
+	log_server_refused();
+	qname = name_of("other.example.");
+	time_pass(WINDOW_MS - 884);
+	log_server_refused();
+	log_flush_and_read();
+	ck_assert_uint_eq(line_count, 1);
+	counts_expect(1, 2, 0);
+
+	time_pass(1);
+	log_flush_and_read();
+	ck_assert_uint_eq(line_count, 2);
+	(void)snprintf(line, sizeof line,
+	    "ts=2026-11-23T05:28:02.117Z level=warning id=10002 "
+	    "event=INVALID_SERVER_ADDRESS "
+	    "msg=\"name server address cannot be queried; skipped\" seq=2 "
+	    "peer=192.0.2.53:53 zone=lame.example. ns=ns1.lame.example. "
+	    "addr=0.0.0.0 class=unspecified qname=www.lame.example. qtype=A "
+	    "prevents=7053 count=2 first=2026-11-23T05:13:03.000Z");
+	ck_assert_str_eq(lines[1], line);
+	file_agrees_with_counts();
+
+	log_server_refused();
+	log_flush_and_read();
+	ck_assert_uint_eq(line_count, 3);
+	counts_expect(2, 2, 0);
+}
+END_TEST
+
+/* The window is over when the hour says so, not when somebody flushes. */
+START_TEST(a_window_ends_before_the_next_event)
+{
+	log_open(LEVEL_INFO);
+	log_server_refused();
+	log_server_refused();
+	time_pass(WINDOW_MS);
+	log_server_refused();
+	log_flush_and_read();
+	counts_expect(2, 1, 0);
+	ck_assert_uint_eq(line_count, 3);
+	ck_assert_ptr_nonnull(strstr(lines[1], " count=1 first="));
+	ck_assert_ptr_null(strstr(lines[2], " first="));
+}
+END_TEST
+
+START_TEST(a_fold_without_repeats_ends_silently)
+{
+	log_open(LEVEL_INFO);
+	log_server_refused();
+	time_pass(WINDOW_MS);
+	log_flush_and_read();
+	ck_assert_uint_eq(line_count, 1);
+	ck_assert_uint_eq(eventlog_next_due(), UINT64_MAX);
+}
+END_TEST
+
+/* A fold outlasts the window of the gate that it went through. */
+START_TEST(the_next_window_to_end_is_told)
+{
+	log_open(LEVEL_INFO);
+	log_server_refused();
+	time_pass(10);
+	zone = name_of("other.example.");
+	log_server_refused();
+	ck_assert_uint_eq(eventlog_next_due(), WINDOW_MS);
+	time_pass(WINDOW_MS - 10);
+	eventlog_flush();
+	ck_assert_uint_eq(eventlog_next_due(), WINDOW_MS + 10);
+}
+END_TEST
+
+/* RFC 4343; and 0x20 makes the case of names random. */
+START_TEST(names_fold_in_any_case)
+{
+	log_open(LEVEL_INFO);
+	log_server_refused();
+	zone = name_of("LAME.example.");
+	ns = name_of("Ns1.Lame.eXample.");
+	log_server_refused();
+	counts_expect(1, 1, 0);
+}
+END_TEST
+
+/* The key is (id, zone, ns, addr or peer, errno). */
+START_TEST(other_subjects_do_not_fold)
+{
+	log_open(LEVEL_INFO);
+	eventlog_send_failed(&incident, ENETUNREACH);
+	eventlog_send_failed(&incident, EPERM);
+	eventlog_self_send(&incident);
+	zone = name_of("other.example.");
+	eventlog_send_failed(&incident, EPERM);
+	ns = name_of("other.example.");
+	eventlog_send_failed(&incident, EPERM);
+	addr = address_of("192.0.2.1", DNS_PORT);
+	eventlog_send_failed(&incident, EPERM);
+	incident.addr = NULL;
+	eventlog_send_failed(&incident, EPERM);
+	peer = address_of("192.0.2.2", DNS_PORT);
+	eventlog_send_failed(&incident, EPERM);
+	eventlog_table_full("walks", 1);
+	eventlog_table_full("queries", 1);
+	counts_expect(10, 0, 0);
+	incident.qtype = TYPE_MX;
+	eventlog_send_failed(&incident, EPERM);
+	eventlog_table_full("walks", 2);
+	counts_expect(10, 2, 0);
+}
+END_TEST
+
+/* With an address, it does not matter who told it. */
+START_TEST(the_address_goes_before_the_peer)
+{
+	log_open(LEVEL_INFO);
+	log_server_refused();
+	peer = address_of("192.0.2.99", DNS_PORT);
+	log_server_refused();
+	counts_expect(1, 1, 0);
+}
+END_TEST
+
+START_TEST(failed_answers_fold_by_zone)
+{
+	struct reason why = {EDE_NETWORK_ERROR, "first"};
+
+	log_open(LEVEL_INFO);
+	eventlog_answer_failed(&incident, &why);
+	ns = name_of("other.example.");
+	addr = peer;
+	why.ede = EDE_OTHER;
+	eventlog_answer_failed(&incident, &why);
+	counts_expect(1, 1, 0);
+	zone = ns;
+	eventlog_answer_failed(&incident, &why);
+	counts_expect(2, 1, 0);
+}
+END_TEST
+
+START_TEST(close_writes_open_folds)
+{
+	log_open(LEVEL_INFO);
+	log_server_refused();
+	log_server_refused();
+	log_lame_server();
+	eventlog_close();
+	log_read();
+	ck_assert_uint_eq(line_count, 3);
+	ck_assert_ptr_nonnull(strstr(lines[2], " count=1 first="));
+	file_agrees_with_counts();
+}
+END_TEST
+
+/* One of seven ids about a subject that nothing was said of before. */
+static void
+log_new_subject(unsigned id, uint32_t subject)
+{
+	struct address a = {.family = 4, .port = DNS_PORT};
+	struct incident i = {.addr = &a, .zone = &zone};
+	struct reason why = {.ede = EDE_OTHER};
+	size_t n;
+
+	memcpy(a.ip, &subject, sizeof subject);
+	for (n = 1; n <= 4; n++, subject >>= 4)
+		zone.wire[n] = subject & 15; /* no letter: case folds */
+	switch (id % 7) {
+	case 0:
+		eventlog_server_refused(&i, "private");
+		break;
+	case 1:
+		eventlog_self_send(&i);
+		break;
+	case 2:
+		eventlog_send_failed(&i, EPERM);
+		break;
+	case 3:
+		eventlog_lame_server(&i, "refused");
+		break;
+	case 4:
+		eventlog_answer_failed(&i, &why);
+		break;
+	case 5:
+		eventlog_receive_failed(&a, EIO);
+		break;
+	case 6:
+		eventlog_roots_unreachable(1);
+		break;
+	}
+}
+
+/*
+ * Gates let no more than 200 subjects of an id into the folds, 100 at the end
+ * of one window and 100 at the beginning of the next; of six ids these are
+ * more than there are folds.
+ */
+START_TEST(the_oldest_fold_makes_room)
+{
+	unsigned half, id;
+	uint32_t subject;
+
+	log_open(LEVEL_INFO);
+	for (id = 0; id < 6; id++)
+		log_new_subject(id, 0);
+	time_pass(WINDOW_MS - 1);
+	for (half = 0; half < 2; half++) {
+		for (subject = 1; subject < LOG_GATE_LINES; subject++)
+			for (id = 0; id < 6; id++) {
+				log_new_subject(id, subject + half * 1000);
+				log_new_subject(id, subject + half * 1000);
+				eventlog_flush();
+			}
+		time_pass(1);
+	}
+	log_flush_and_read();
+	counts_expect(6 + 2 * 6 * 99, 2 * 6 * 99, 0);
+	ck_assert_uint_eq(
+	    lines_with(" count=1 first="), 2 * 6 * 99 - LOG_FOLDS_MAX);
+	ck_assert_uint_eq(number_of(lines[6 + 6 * 99], "id"), 10002);
+	eventlog_close();
+	log_read();
+	file_agrees_with_counts();
+}
+END_TEST
+
+/* ------------------------------------------------------------------------
+ * Gates.
+ */
+
+/* KB Q198757: the marks filled the log.  One 5000, one 9999 a window. */
+START_TEST(a_storm_of_one_id_is_told_in_numbers)
+{
+	uint32_t i;
+
+	log_open(LEVEL_INFO);
+	for (i = 0; i < 1000; i++)
+		log_new_subject(2, i);
+	log_flush_and_read();
+	counts_expect(LOG_GATE_LINES, 0, 1000 - LOG_GATE_LINES);
+	ck_assert_uint_eq(line_count, LOG_GATE_LINES + 1);
+	ck_assert_str_eq(lines[LOG_GATE_LINES],
+	    TS "level=warning id=5000 event=DNS_EVENT_START_LOG_SUPPRESS "
+	       "msg=\"suppressing run-time events\" seq=101 gated_id=7053 "
+	       "window=900 limit=100");
+
+	time_pass(WINDOW_MS);
+	log_flush_and_read();
+	ck_assert_uint_eq(line_count, LOG_GATE_LINES + 2);
+	ck_assert_str_eq(lines[LOG_GATE_LINES + 1],
+	    "ts=2026-11-23T05:28:02.117Z level=warning id=9999 "
+	    "event=DNS_EVENT_CONTINUE_LOG_SUPPRESS "
+	    "msg=\"run-time events suppressed\" seq=102 gated_id=7053 "
+	    "window=900 limit=100 count=900");
+	ck_assert_uint_eq(eventlog_next_due(), 2 * WINDOW_MS);
+
+	for (i = 1000; i < 1150; i++)
+		log_new_subject(2, i);
+	time_pass(WINDOW_MS);
+	log_flush_and_read();
+	ck_assert_uint_eq(lines_with(" id=5000 "), 1);
+	ck_assert_uint_eq(lines_with(" id=9999 "), 2);
+	ck_assert_ptr_nonnull(strstr(lines[line_count - 1], " count=50"));
+
+	time_pass(WINDOW_MS);
+	log_flush_and_read();
+	ck_assert_ptr_nonnull(strstr(lines[line_count - 1],
+	    " id=9999 event=DNS_EVENT_CONTINUE_LOG_SUPPRESS "
+	    "msg=\"run-time events suppressed\" seq=204 gated_id=7053 "
+	    "window=900 limit=100 state=end total=950"));
+	ck_assert_uint_eq(eventlog_next_due(), UINT64_MAX);
+
+	time_pass(WINDOW_MS);
+	log_flush_and_read();
+	ck_assert_uint_eq(line_count, 204);
+	file_agrees_with_counts();
+}
+END_TEST
+
+START_TEST(a_new_storm_is_a_new_episode)
+{
+	unsigned episode;
+	uint32_t i;
+
+	log_open(LEVEL_INFO);
+	for (episode = 0; episode < 3; episode++) {
+		for (i = 0; i < LOG_GATE_LINES + 1; i++)
+			log_new_subject(0, 1000 * episode + i);
+		time_pass(WINDOW_MS);
+		eventlog_flush();
+		time_pass(WINDOW_MS);
+		log_flush_and_read();
+		ck_assert_uint_eq(lines_with(" id=5000 "), episode + 1);
+		ck_assert_uint_eq(lines_with(" total=1"), episode + 1);
+	}
+	file_agrees_with_counts();
+}
+END_TEST
+
+START_TEST(within_the_limit_there_is_no_mark)
+{
+	uint32_t i;
+
+	log_open(LEVEL_INFO);
+	for (i = 0; i < LOG_GATE_LINES; i++)
+		log_new_subject(0, i);
+	time_pass(2 * WINDOW_MS);
+	eventlog_close();
+	log_read();
+	ck_assert_uint_eq(line_count, LOG_GATE_LINES);
+}
+END_TEST
+
+START_TEST(a_storm_silences_no_other_id)
+{
+	unsigned id;
+	uint32_t i;
+
+	log_open(LEVEL_INFO);
+	for (i = 0; i < 10000; i++)
+		log_new_subject(0, i);
+	for (id = 1; id < 7; id++)
+		log_new_subject(id, 0);
+	log_primed();
+	log_statistics();
+	log_hint_token();
+	counts_expect(LOG_GATE_LINES + 9, 0, 10000 - LOG_GATE_LINES);
+	time_pass(1);
+	log_new_subject(0, 0); /* one of those written still folds */
+	counts_expect(LOG_GATE_LINES + 9, 1, 10000 - LOG_GATE_LINES);
+	eventlog_close();
+	log_read();
+	file_agrees_with_counts();
+}
+END_TEST
+
+/* Marks speak for an id that is shown, whatever their own level. */
+START_TEST(a_storm_of_errors_is_marked_at_level_error)
+{
+	uint32_t i;
+
+	log_open(LEVEL_ERROR);
+	for (i = 0; i < 1000; i++)
+		log_new_subject(2, i);
+	eventlog_close();
+	log_read();
+	ck_assert_uint_eq(lines_with(" id=5000 "), 1);
+	ck_assert_uint_eq(lines_with(" id=9999 "), 1);
+	file_agrees_with_counts();
+}
+END_TEST
+
+static uint32_t
+random_up_to(uint32_t *state, uint32_t bound)
+{
+	*state = *state * 1664525 + 1013904223;
+	return (uint32_t)((uint64_t)*state * bound >> 32);
+}
+
+/* DESIGN 15: written + folded + gated = counted, in the file as well. */
+START_TEST(nothing_is_lost_in_a_random_storm)
+{
+	uint32_t state = (uint32_t)_i + 1, i;
+	struct log_counts c;
+
+	log_open(LEVEL_INFO);
+	for (i = 0; i < STORM; i++) {
+		uint32_t subjects = random_up_to(&state, 2) ? 40 : 5000;
+
+		if (random_up_to(&state, 1000) == 0)
+			log_statistics();
+		else
+			log_new_subject(random_up_to(&state, 7),
+			    random_up_to(&state, subjects));
+		if (random_up_to(&state, 50) == 0)
+			time_pass(random_up_to(&state, 20000));
+		if (random_up_to(&state, 10000) == 0)
+			time_pass(random_up_to(&state, 4 * WINDOW_MS));
+		if (random_up_to(&state, 20) == 0)
+			eventlog_flush();
+	}
+	c = counts_now();
+	ck_assert_uint_eq(c.counted, STORM);
+	eventlog_close();
+	log_read();
+	ck_assert_uint_gt(c.written, 1000);
+	ck_assert_uint_gt(c.folded, 1000);
+	ck_assert_uint_gt(c.gated, 1000);
+	ck_assert_uint_gt(lines_with(" state=end "), 0);
+	file_agrees_with_counts();
+}
+END_TEST
+
+/* ------------------------------------------------------------------------
+ * Files.
+ */
+
+START_TEST(the_log_is_appended_to)
+{
+	struct stat st;
+
+	(void)umask(0);
+	log_open(LEVEL_INFO);
+	log_starting();
+	eventlog_close();
+	log_open(LEVEL_INFO);
+	log_starting();
+	log_flush_and_read();
+	ck_assert_uint_eq(line_count, 2);
+	ck_assert_str_eq(lines[0], lines[1]);
+	ck_assert_int_eq(stat(path, &st), 0);
+	ck_assert_int_eq(st.st_mode & 07777, 0644);
+}
+END_TEST
+
+START_TEST(a_log_that_cannot_be_opened_says_why)
+{
+	ck_assert(!eventlog_open("/nowhere/at/all", LEVEL_INFO, key));
+	ck_assert_int_eq(errno, ENOENT);
+	ck_assert(!eventlog_open(directory, LEVEL_INFO, key));
+	ck_assert_int_eq(errno, EISDIR);
+	ck_assert_int_eq(mkfifo(path, 0600), 0);
+	ck_assert(!eventlog_open(path, LEVEL_INFO, key));
+	ck_assert_int_eq(errno, ENXIO);
+}
+END_TEST
+
+START_TEST(close_gives_the_descriptor_back)
+{
+	int before = dup(STDERR_FILENO), after;
+
+	close(before);
+	log_open(LEVEL_INFO);
+	eventlog_close();
+	after = dup(STDERR_FILENO);
+	close(after);
+	ck_assert_int_eq(before, after);
+}
+END_TEST
+
+START_TEST(without_a_log_events_go_nowhere)
+{
+	size_t i;
+
+	for (i = 0; i < EVENTS; i++)
+		events[i].log();
+	eventlog_flush();
+	ck_assert_uint_eq(eventlog_next_due(), UINT64_MAX);
+	eventlog_close();
+	counts_expect(0, 0, 0);
+}
+END_TEST
+
+START_TEST(it_is_opened_once)
+{
+	ck_assert_ptr_nonnull(freopen("/dev/null", "w", stderr));
+	log_open(LEVEL_INFO);
+	(void)eventlog_open(path, LEVEL_INFO, key);
+}
+END_TEST
+
+/* Lines of one sort until some are lost; how many were logged. */
+static uint64_t
+log_until_lost(uint64_t lost)
+{
+	uint64_t logged = 0;
+
+	for (; counts_now().lost < lost; logged++) {
+		require(logged < 10000, "nothing is lost", "");
+		log_hint_token();
+		if (logged % 7 == 0)
+			eventlog_flush();
+	}
+	return logged;
+}
+
+/* The log came back: no line is torn, and the gap is what it says. */
+static void
+loss_is_told(uint64_t lost, const char *err)
+{
+	uint64_t gaps = 0, expected = 1;
+	const char *told = NULL;
+	char part[32];
+	size_t i;
+
+	for (i = 0; i < line_count; i++) {
+		uint64_t seq = number_of(lines[i], "seq");
+
+		require(seq >= expected, "seq", lines[i]);
+		gaps += seq - expected;
+		expected = seq + 1;
+		if (strstr(lines[i], " id=3153 ") != NULL)
+			told = lines[i];
+	}
+	ck_assert_uint_eq(gaps, lost);
+	ck_assert_ptr_nonnull(told);
+	ck_assert_uint_eq(lines_with(" id=3153 "), 1);
+	ck_assert_uint_eq(number_of(told, "lost"), lost);
+	(void)snprintf(part, sizeof part, " errno=%s ", err);
+	ck_assert(err == NULL ? strstr(told, " errno=") == NULL
+			      : strstr(told, part) != NULL);
+}
+
+/* Take what is in the pipe; true if there was something. */
+static bool
+pipe_drain(int fd, size_t *len)
+{
+	ssize_t n;
+	bool any = false;
+
+	while ((n = read(fd, text + *len, 2 * LOG_BUFFER - *len)) > 0) {
+		*len += (size_t)n;
+		any = true;
+	}
+	return any;
+}
+
+enum reader_kind {
+	READER_OF_FIFO,   /* opened by its name */
+	READER_OF_PIPE,   /* standard error of a shell or a container */
+	READER_OF_SOCKET, /* standard error of a service manager */
+	READERS
+};
+
+/* Open the log towards a reader; the descriptor that it reads from. */
+static int
+log_open_to(enum reader_kind kind)
+{
+	int fds[2];
+
+	time_pass(0);
+	if (kind == READER_OF_FIFO) {
+		ck_assert_int_eq(mkfifo(path, 0600), 0);
+		fds[0] = open(path, O_RDONLY | O_NONBLOCK);
+		ck_assert(eventlog_open(path, LEVEL_INFO, key));
+		return fds[0];
+	}
+	ck_assert_int_eq(kind == READER_OF_PIPE
+		? pipe(fds)
+		: socketpair(AF_UNIX, SOCK_STREAM, 0, fds),
+	    0);
+	ck_assert_int_eq(fcntl(fds[0], F_SETFL, O_NONBLOCK), 0);
+	ck_assert_int_eq(dup2(fds[1], STDERR_FILENO), STDERR_FILENO);
+	ck_assert(eventlog_open(NULL, LEVEL_INFO, key));
+	return fds[0];
+}
+
+/*
+ * I12: the reader stops and goes on.  The server never waits for it (here the
+ * test's time limit says so), nor switches standard error to non-blocking.
+ */
+START_TEST(a_stopped_reader_costs_lines_and_no_time)
+{
+	int fd = log_open_to((enum reader_kind)_i);
+	struct log_counts c;
+	size_t len = 0;
+
+	(void)log_until_lost(100);
+	text = malloc(2 * LOG_BUFFER);
+	ck_assert_ptr_nonnull(text);
+	do
+		eventlog_flush();
+	while (pipe_drain(fd, &len));
+	log_starting();
+	eventlog_flush();
+	(void)pipe_drain(fd, &len);
+	lines_cut(len);
+	eventlog_count(&c);
+	ck_assert_uint_eq(c.lost, 100);
+	ck_assert_uint_eq(line_count, c.written + 1 - c.lost);
+	loss_is_told(100, NULL);
+	eventlog_close();
+	ck_assert_int_eq(fcntl(STDERR_FILENO, F_GETFL) & O_NONBLOCK, 0);
+}
+END_TEST
+
+/* A terminal says that it is writable and yet blocks those who write more. */
+START_TEST(a_hung_terminal_costs_no_time)
+{
+	int pty = posix_openpt(O_RDWR | O_NOCTTY), tty = -1, flags;
+	char file[1000] = "";
+
+	if (pty != -1 && grantpt(pty) == 0 && unlockpt(pty) == 0)
+		tty = open(ptsname(pty), O_RDWR | O_NOCTTY);
+	if (tty == -1)
+		return; /* no terminals here */
+	memset(file, 'x', (size_t)_i * 100);
+	ck_assert_int_eq(dup2(tty, STDERR_FILENO), STDERR_FILENO);
+	flags = fcntl(STDERR_FILENO, F_GETFL);
+	ck_assert(eventlog_open(NULL, LEVEL_INFO, key));
+	while (counts_now().lost == 0) {
+		eventlog_hints_rejected(file);
+		eventlog_flush();
+	}
+	eventlog_close();
+	ck_assert_int_eq(fcntl(STDERR_FILENO, F_GETFL), flags);
+}
+END_TEST
+
+/* I12: EPIPE.  dns.c ignores the signal. */
+START_TEST(a_reader_that_is_gone_costs_lines_only)
+{
+	int fd;
+
+	(void)signal(SIGPIPE, SIG_IGN);
+	ck_assert_int_eq(mkfifo(path, 0600), 0);
+	fd = open(path, O_RDONLY | O_NONBLOCK);
+	log_open(LEVEL_INFO);
+	close(fd);
+	(void)log_until_lost(1);
+	eventlog_close();
+	ck_assert_uint_eq(counts_now().lost, counts_now().written);
+}
+END_TEST
+
+/* An error that cost nothing is not told as the cause of a later loss. */
+START_TEST(an_error_that_passed_is_forgotten)
+{
+	size_t len = 0;
+	int fd;
+
+	(void)signal(SIGPIPE, SIG_IGN);
+	fd = log_open_to(READER_OF_FIFO);
+	close(fd);
+	log_starting();
+	eventlog_flush();
+	fd = open(path, O_RDONLY | O_NONBLOCK);
+	time_pass(1000);
+	(void)log_until_lost(5);
+	text = malloc(2 * LOG_BUFFER);
+	ck_assert_ptr_nonnull(text);
+	do
+		eventlog_flush();
+	while (pipe_drain(fd, &len));
+	lines_cut(len);
+	loss_is_told(5, NULL);
+}
+END_TEST
+
+/* I12: ENOSPC for good.  At the end all that was written is lost. */
+START_TEST(a_full_disk_costs_lines_only)
+{
+	ck_assert(eventlog_open("/dev/full", LEVEL_INFO, key));
+	(void)log_until_lost(1);
+	ck_assert_uint_eq(counts_now().lost, 1);
+	eventlog_close();
+	ck_assert_uint_eq(counts_now().lost, counts_now().written);
+}
+END_TEST
+
+/*
+ * I12: a disk that is full, in the middle of a line, and has room again later.
+ * A limit on the size of files stands for it.
+ */
+START_TEST(a_disk_with_room_again_gets_the_rest)
+{
+	struct rlimit limit;
+
+	(void)signal(SIGXFSZ, SIG_IGN);
+	ck_assert_int_eq(getrlimit(RLIMIT_FSIZE, &limit), 0);
+	limit.rlim_cur = 10000;
+	log_open(LEVEL_INFO);
+	ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
+	(void)log_until_lost(33);
+	limit.rlim_cur = limit.rlim_max;
+	ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
+	time_pass(1000);
+	log_flush_and_read();
+	ck_assert_uint_eq(counts_now().lost, 33);
+	ck_assert_uint_eq(line_count, counts_now().written + 1 - 33);
+	loss_is_told(33, "EFBIG");
+}
+END_TEST
+
+/* A failing file is asked once a second, not once a turn. */
+START_TEST(a_failing_file_is_left_alone_for_a_second)
+{
+	struct rlimit limit;
+
+	(void)signal(SIGXFSZ, SIG_IGN);
+	ck_assert_int_eq(getrlimit(RLIMIT_FSIZE, &limit), 0);
+	limit.rlim_cur = 0;
+	log_open(LEVEL_INFO);
+	ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
+	log_starting();
+	eventlog_flush();
+	limit.rlim_cur = limit.rlim_max;
+	ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
+	time_pass(999);
+	log_flush_and_read();
+	ck_assert_uint_eq(line_count, 0);
+	time_pass(1);
+	log_flush_and_read();
+	ck_assert_uint_eq(line_count, 1);
+	ck_assert_uint_eq(counts_now().lost, 0);
+}
+END_TEST
+
+/* Faults of a hints file come by the thousand, with no flush between them. */
+START_TEST(a_full_buffer_is_written_at_once)
+{
+	unsigned i;
+
+	log_open(LEVEL_INFO);
+	for (i = 0; i < 10000; i++)
+		log_hint_token();
+	log_flush_and_read();
+	ck_assert_uint_eq(line_count, 10000);
+	file_agrees_with_counts();
+}
+END_TEST
+
+START_TEST(standard_error_stays_open)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_APPEND, 0600);
+
+	ck_assert_int_eq(dup2(fd, STDERR_FILENO), STDERR_FILENO);
+	ck_assert(eventlog_open(NULL, LEVEL_INFO, key));
+	log_starting();
+	eventlog_close();
+	ck_assert_int_ne(fcntl(STDERR_FILENO, F_GETFD), -1);
+	log_read();
+	ck_assert_uint_eq(line_count, 1);
+}
+END_TEST
+
+static void
+add_lines(TCase *c)
+{
+	tcase_add_loop_test(c, each_event_has_its_line, 0, EVENTS);
+	tcase_add_loop_test(c, events_below_the_level_are_not_counted,
+	    LEVEL_ERROR, LEVEL_DEBUG + 1);
+	tcase_add_loop_test(c, only_limited_events_fold, 0, EVENTS);
+}
+
+static void
+add_values(TCase *c)
+{
+	tcase_add_test(c, remote_names_cannot_leave_their_value);
+	tcase_add_test(c, a_token_cannot_leave_its_value);
+	tcase_add_loop_test(c, only_plain_values_are_bare, 0, 9);
+	tcase_add_loop_test(c, worst_names_keep_the_short_fields, 0, 6);
+	tcase_add_loop_test(c, a_long_token_is_cut, 0, 2);
+	tcase_add_test(c, no_length_oversteps_the_line);
+	tcase_add_test(c, no_word_oversteps_the_line);
+	tcase_add_test(c, a_path_too_long_is_left_out);
+	tcase_add_test(c, long_lists_say_how_much_is_missing);
+}
+
+static void
+add_folds(TCase *c)
+{
+	tcase_add_test(c, repeats_fold_until_the_window_ends);
+	tcase_add_test(c, a_window_ends_before_the_next_event);
+	tcase_add_test(c, a_fold_without_repeats_ends_silently);
+	tcase_add_test(c, the_next_window_to_end_is_told);
+	tcase_add_test(c, names_fold_in_any_case);
+	tcase_add_test(c, other_subjects_do_not_fold);
+	tcase_add_test(c, the_address_goes_before_the_peer);
+	tcase_add_test(c, failed_answers_fold_by_zone);
+	tcase_add_test(c, close_writes_open_folds);
+	tcase_add_test(c, the_oldest_fold_makes_room);
+}
+
+static void
+add_gates(TCase *c)
+{
+	tcase_add_test(c, a_storm_of_one_id_is_told_in_numbers);
+	tcase_add_test(c, a_new_storm_is_a_new_episode);
+	tcase_add_test(c, within_the_limit_there_is_no_mark);
+	tcase_add_test(c, a_storm_silences_no_other_id);
+	tcase_add_test(c, a_storm_of_errors_is_marked_at_level_error);
+	tcase_add_loop_test(c, nothing_is_lost_in_a_random_storm, 0, 3);
+}
+
+static void
+add_files(TCase *c)
+{
+	tcase_add_test(c, the_log_is_appended_to);
+	tcase_add_test(c, a_log_that_cannot_be_opened_says_why);
+	tcase_add_test(c, close_gives_the_descriptor_back);
+	tcase_add_test(c, without_a_log_events_go_nowhere);
+	tcase_add_test_raise_signal(c, it_is_opened_once, SIGABRT);
+	tcase_add_loop_test(
+	    c, a_stopped_reader_costs_lines_and_no_time, 0, READERS);
+	tcase_add_loop_test(c, a_hung_terminal_costs_no_time, 1, 10);
+	tcase_add_test(c, a_reader_that_is_gone_costs_lines_only);
+	tcase_add_test(c, an_error_that_passed_is_forgotten);
+	tcase_add_test(c, a_full_disk_costs_lines_only);
+	tcase_add_test(c, a_disk_with_room_again_gets_the_rest);
+	tcase_add_test(c, a_failing_file_is_left_alone_for_a_second);
+	tcase_add_test(c, a_full_buffer_is_written_at_once);
+	tcase_add_test(c, standard_error_stays_open);
+}
+
+int
+main(void)
+{
+	static const struct {
+		const char *what;
+		void (*add)(TCase *);
+	} cases[] = {
+	    {"lines", add_lines},
+	    {"values", add_values},
+	    {"folds", add_folds},
+	    {"gates", add_gates},
+	    {"files", add_files},
+	};
+	Suite *suite = suite_create("eventlog");
+	SRunner *runner;
+	size_t i;
+	int failed;
+
+	for (i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		TCase *c = tcase_create(cases[i].what);
+
+		tcase_add_checked_fixture(c, setup, teardown);
+		tcase_set_timeout(c, 60);
+		cases[i].add(c);
+		suite_add_tcase(suite, c);
+	}
+	runner = srunner_create(suite);
+	srunner_run_all(runner, CK_NORMAL);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
