@@ -19,10 +19,10 @@ SAN_1   = -fsanitize=address,undefined -fno-sanitize-recover=all \
 	  -fno-omit-frame-pointer
 TEST_CFLAGS = -U_FORTIFY_SOURCE $(SAN_$(SANITIZE))
 
-PARTS   = cache eventlog message
+PARTS   = server cache eventlog message
 OBJ     = $(PARTS:%=$(B)/%.o)
 TOBJ    = $(PARTS:%=$(B)/test/%.o)
-CHECKS  = $(B)/check_message $(B)/check_cache $(B)/check_eventlog
+CHECKS  = $(B)/check_message $(B)/check_cache $(B)/check_eventlog $(B)/check_server
 CHECK_CFLAGS = `pkg-config --cflags check`
 CHECK_LIBS   = `pkg-config --libs check`
 
@@ -32,6 +32,12 @@ $(B)/%.o: %.c dns.h
 	@mkdir -p $(B)
 	$(CC) $(STD) $(WARN) $(HARDEN) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
 
+# The root hints, compiled in as they stand in cache.dns.
+$(B)/hints.inc: cache.dns
+	@mkdir -p $(B)
+	od -An -v -tu1 cache.dns | sed 's/  */,/g; s/^,//; s/$$/,/' > $@
+$(B)/server.o $(B)/test/server.o: $(B)/hints.inc
+
 $(B)/test/%.o: %.c dns.h
 	@mkdir -p $(B)/test
 	$(CC) $(STD) $(WARN) $(CPPFLAGS) $(CFLAGS) $(TEST_CFLAGS) -c -o $@ $<
@@ -39,6 +45,7 @@ $(B)/test/%.o: %.c dns.h
 $(B)/check_message: $(B)/test/message.o
 $(B)/check_cache: $(B)/test/cache.o $(B)/test/message.o
 $(B)/check_eventlog: $(B)/test/eventlog.o $(B)/test/message.o
+$(B)/check_server: $(B)/test/server.o $(B)/test/eventlog.o $(B)/test/message.o
 $(CHECKS): $(B)/%: tests/%.c dns.h
 	$(CC) $(STD) -Itests $(WARN) $(CPPFLAGS) $(CFLAGS) $(TEST_CFLAGS) \
 	    $(CHECK_CFLAGS) $(LDFLAGS) -o $@ $< \
