@@ -19,10 +19,10 @@ SAN_1   = -fsanitize=address,undefined -fno-sanitize-recover=all \
 	  -fno-omit-frame-pointer
 TEST_CFLAGS = -U_FORTIFY_SOURCE $(SAN_$(SANITIZE))
 
-PARTS   = server cache eventlog message
+PARTS   = referral server cache eventlog message
 OBJ     = $(PARTS:%=$(B)/%.o)
 TOBJ    = $(PARTS:%=$(B)/test/%.o)
-CHECKS  = $(B)/check_message $(B)/check_cache $(B)/check_eventlog $(B)/check_server
+CHECKS  = $(B)/check_message $(B)/check_cache $(B)/check_eventlog $(B)/check_server $(B)/check_referral
 CHECK_CFLAGS = `pkg-config --cflags check`
 CHECK_LIBS   = `pkg-config --libs check`
 
@@ -46,6 +46,8 @@ $(B)/check_message: $(B)/test/message.o
 $(B)/check_cache: $(B)/test/cache.o $(B)/test/message.o
 $(B)/check_eventlog: $(B)/test/eventlog.o $(B)/test/message.o
 $(B)/check_server: $(B)/test/server.o $(B)/test/eventlog.o $(B)/test/message.o
+$(B)/check_referral: $(B)/test/referral.o $(B)/test/server.o \
+	$(B)/test/cache.o $(B)/test/eventlog.o $(B)/test/message.o
 $(CHECKS): $(B)/%: tests/%.c dns.h
 	$(CC) $(STD) -Itests $(WARN) $(CPPFLAGS) $(CFLAGS) $(TEST_CFLAGS) \
 	    $(CHECK_CFLAGS) $(LDFLAGS) -o $@ $< \

@@ -1,0 +1,2333 @@
+/*
+ * referral.c -- the walk from the root hints down to an answer.
+ *
+ * A walk is RFC 1034 5.3.3 as a state machine: look into the cache, find the
+ * closest servers, send, wait, analyze, and again, until the cache holds the
+ * answer or the reason why there is none.  A walk that needs the address of a
+ * name server starts or joins a walk for it and waits: walks and the clients
+ * behind them form a graph without cycles, whose edges are waiters.
+ *
+ * Every packet to a name server leaves through server_send, which asks
+ * address_fault first.  No function here calls itself or calls up; a walk that
+ * can go on is put on the ready list, one that is done on the done list.
+ */
+#include <sys/epoll.h>
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "dns.h"
+
+enum walk_state {
+	WALK_LOOK,    /* 1: see if the answer is in local information */
+	WALK_FIND,    /* 2: find the best servers to ask */
+	WALK_SEND,    /* 3: send them queries until one returns a response */
+	WALK_WAIT,    /* 3: a query, or a walk for an NS address, is out */
+	WALK_ANALYZE, /* 4: analyze the response */
+	WALK_DONE
+};
+
+/*
+ *	from	on					to
+ *	LOOK	answer, name error, failure in cache	DONE
+ *		an alias in cache: sname = its target	LOOK
+ *		nothing					FIND
+ *	FIND	slist filled from cache, or the roots	SEND
+ *	SEND	query sent to the best server		WAIT
+ *		no address left, walks for some begun	WAIT
+ *		nobody left, but data without AA kept	LOOK
+ *		nobody left to ask, or a limit reached	DONE
+ *	WAIT	a response that matches			ANALYZE
+ *		timeout, or a child done and none out	SEND
+ *		a child done, a query still out		WAIT
+ *		the deadline, or nobody waits any more	DONE
+ *	ANALYZE	4a answer or name error stored		LOOK
+ *		4b a better delegation stored		FIND
+ *		4c an alias stored			LOOK
+ *		4d failure, lame or bizarre		SEND
+ *
+ *	state	query out	children	ready	on the done list
+ *	LOOK	no		any, dropped	maybe	no
+ *	FIND	no		any		no	no
+ *	SEND	no		any		maybe	no
+ *	WAIT	yes		any		no	no
+ *	WAIT	no		some		no	no
+ *	ANALYZE	no		any		no	no
+ *	DONE	no		none		no	if a client waited
+ */
+
+enum channel {
+	CHANNEL_UDP,
+	CHANNEL_TCP, /* beside UDP, never instead of it: DESIGN decision 4 */
+	CHANNELS
+};
+
+/* A query that is out. */
+struct exchange {
+	struct timer timer; /* its retransmission; must stand first */
+	struct walk *walk;
+	int fd; /* -1: none is out, and nothing else here is true */
+	struct question asked; /* as it was sent; the reply must echo it */
+	uint64_t sent_ms;
+	uint16_t id;
+	uint8_t to; /* index into slist.addresses */
+	bool edns;
+};
+
+struct candidate {
+	struct address at;
+	uint8_t ns;       /* index into slist.ns */
+	uint8_t sends;    /* of the present query, ADDRESS_SENDS_MAX at most */
+	bool typed;       /* the operator wrote it into the hints */
+	bool aside;       /* failed, lame or out of reach: not again */
+	uint64_t lame_ms; /* found lame for the zone then; 0 is never */
+};
+
+/* RFC 1034 5.3.2: the servers of the zone that is asked now. */
+struct slist {
+	struct name zone;  /* len 0: not filled */
+	uint64_t until_ms; /* when the delegation ends */
+	struct {
+		struct name name;
+		bool looked_a, looked_aaaa; /* in the cache or by a walk */
+		bool counted;               /* among the lookups */
+		bool busy;                  /* a walk is out for it */
+		bool fruitless;             /* it has no address */
+	} ns[SLIST_NS_MAX];
+	struct candidate addresses[SLIST_ADDRESSES_MAX];
+	uint8_t ns_count, address_count;
+	uint8_t lookups, fruitless, sends, asked; /* against ZONE_ limits */
+	uint8_t refused, timeouts, lame, failed, unsent; /* for the reason */
+	uint16_t best_ms; /* the least timeout of those that could be asked */
+};
+
+/*
+ * A place in the graph: a client or a parent walk waits for a walk.  It is on
+ * the list of the walk it waits for and, if it is a parent's, on the parent's
+ * list of what it awaits.
+ */
+struct waiter {
+	struct walk *on;
+	struct waiter *prev, *next;
+	struct query *query; /* a client, or */
+	struct walk *parent; /* a walk, for the address of its slist.ns[ns] */
+	struct waiter *next_awaited;
+	uint16_t type;
+	uint8_t ns;
+};
+
+struct walk {
+	struct timer deadline; /* must stand first */
+	enum walk_state state;
+	uint32_t generation;
+	bool ready, priming, failed;
+
+	struct name qname; /* what was asked of us */
+	uint16_t qtype;
+	struct name sname; /* what is looked for now: an alias moves it on */
+	uint32_t mark;     /* of the cache when the walk began */
+
+	/*
+	 * Who pays: a walk that a walk began is on its sponsor's account, and
+	 * a client's walk sponsors itself.  Sponsors are waiters, so following
+	 * them ends.
+	 */
+	struct walk *sponsor;
+	unsigned sends_left, lookups_left; /* of the account */
+	size_t octets_left, stored_left;
+
+	unsigned steps_left;
+	unsigned name_sends, referrals; /* since sname last changed */
+	uint8_t aliases, depth;
+	bool last_resort; /* data without AA is in the cache for us */
+	struct slist slist;
+	struct exchange exchange[CHANNELS];
+
+	struct waiter *waiters, *awaited;
+	unsigned clients, children;
+	struct walk *next;       /* of its hash bucket, or free list */
+	struct walk *next_ready; /* or next_done */
+	uint64_t visit;
+	struct reason reason; /* ede EDE_NONE: not failed */
+};
+
+enum send_result {
+	SEND_DONE,
+	SEND_REFUSED, /* by the filter */
+	SEND_FAILED   /* by the system */
+};
+
+enum {
+	WALK_BUCKETS = 8192,
+	WALKS_SPARE = 128 /* kept free: a full turn's new questions */
+};
+
+/* Retransmission timeouts are rounded up to one of these. */
+static const uint16_t spans_ms[] = {
+    100, 150, 200, 300, 400, 600, 800, 1200, 1600, 2400, RTO_MAX_MS};
+
+enum {
+	SPANS = sizeof(spans_ms) / sizeof(spans_ms[0])
+};
+
+static struct {
+	struct referral_options options;
+	struct referral_counts counts;
+
+	struct walk *walks;
+	struct walk *free_walk;
+	unsigned free_walks;
+	struct walk *buckets[WALK_BUCKETS];
+	struct waiter *waiters;
+	struct waiter *free_waiter;
+	struct walk *ready, **ready_end;
+	struct walk *done, **done_end;
+	struct walk **stack; /* of walk_reaches */
+	uint64_t visits;
+	struct timer_queue retransmissions[SPANS], deadlines;
+
+	struct root_servers hints, primed;
+	uint64_t primed_until_ms, prime_next_ms;
+	bool priming;
+} self;
+
+static struct response response;          /* the one being analyzed */
+static uint8_t draft_body[2 * ENTRY_MAX]; /* of the entry being stored */
+
+static struct walk *walk_begin(const struct name *, uint16_t, uint64_t);
+static void walk_run(struct walk *, uint64_t);
+static void walk_wake(struct walk *);
+static enum walk_state walk_analyze(struct walk *, uint64_t);
+static void walk_child_done(struct waiter *, uint64_t);
+static void walk_report(const struct walk *);
+static bool walk_await(struct walk *, uint8_t, uint16_t, uint64_t);
+static enum walk_state walk_prime(struct walk *, struct candidate *, uint64_t);
+static void ready_run(uint64_t);
+static void slist_fill(
+    struct walk *, const struct name *zone, const struct view *, uint64_t);
+static void slist_fill_roots(struct walk *, uint64_t);
+static bool slist_look_up(struct walk *, struct walk *account, uint64_t);
+static struct candidate *server_choose(struct walk *, uint64_t);
+static struct candidate *candidate_draw(
+    struct slist *, const uint8_t *, unsigned, unsigned, unsigned);
+static enum send_result exchange_open(
+    struct walk *, struct candidate *, uint64_t);
+static void exchange_close(struct exchange *);
+static void prime(uint64_t);
+
+/* ---------------------------------------------------------------------------
+ * Walks and who waits for them.
+ */
+
+bool
+referral_init(const struct referral_options *options)
+{
+	unsigned i;
+
+	self.options = *options;
+	self.walks = calloc(options->walks_max, sizeof(*self.walks));
+	self.stack = calloc(options->walks_max, sizeof(struct walk *));
+	self.waiters = calloc(WAITERS_MAX, sizeof(*self.waiters));
+	if (self.walks == NULL || self.stack == NULL || self.waiters == NULL)
+		return false;
+	for (i = options->walks_max; i-- > 0;) {
+		self.walks[i].next = self.free_walk;
+		self.free_walk = &self.walks[i];
+	}
+	self.free_walks = options->walks_max;
+	for (i = WAITERS_MAX; i-- > 0;) {
+		self.waiters[i].next = self.free_waiter;
+		self.free_waiter = &self.waiters[i];
+	}
+	self.ready_end = &self.ready;
+	self.done_end = &self.done;
+	for (i = 0; i < SPANS; i++)
+		timer_queue_init(&self.retransmissions[i], spans_ms[i]);
+	timer_queue_init(&self.deadlines, QUERY_MS_MAX);
+	return true;
+}
+
+size_t
+referral_memory(void)
+{
+	return self.options.walks_max *
+	    (sizeof(struct walk) + sizeof(struct walk *)) +
+	    WAITERS_MAX * sizeof(struct waiter) + sizeof(self) +
+	    sizeof(response) + sizeof(draft_body);
+}
+
+void
+referral_count(struct referral_counts *counts)
+{
+	*counts = self.counts;
+	counts->walks_max = self.options.walks_max;
+	counts->open = self.options.walks_max - self.free_walks;
+}
+
+void
+referral_close(void)
+{
+	unsigned i, c;
+
+	for (i = 0; i < self.options.walks_max; i++)
+		for (c = 0; c < CHANNELS; c++)
+			if (self.walks[i].generation > 0)
+				exchange_close(&self.walks[i].exchange[c]);
+	free(self.walks);
+	free(self.stack);
+	free(self.waiters);
+	memset(&self, 0, sizeof(self));
+}
+
+static struct walk **
+walk_bucket(const struct name *qname, uint16_t qtype)
+{
+	uint64_t hash = name_hash(qname, self.options.key);
+
+	return &self.buckets[(hash + qtype) % WALK_BUCKETS];
+}
+
+/* The walk that is out for this question, or NULL. */
+static struct walk *
+walk_find_open(const struct name *qname, uint16_t qtype)
+{
+	struct walk *w = *walk_bucket(qname, qtype);
+
+	while (
+	    w != NULL && (w->qtype != qtype || !name_equal(&w->qname, qname)))
+		w = w->next;
+	return w;
+}
+
+static void
+walk_unlist(struct walk *w)
+{
+	struct walk **at = walk_bucket(&w->qname, w->qtype);
+
+	while (*at != NULL && *at != w)
+		at = &(*at)->next;
+	if (*at == w)
+		*at = w->next;
+}
+
+/* Walks are told from priming's by being listed: nobody joins priming. */
+static void
+walk_list(struct walk *w)
+{
+	struct walk **at = walk_bucket(&w->qname, w->qtype);
+
+	w->next = *at;
+	*at = w;
+}
+
+/* A walk on its own account, ready to run; NULL if all are taken. */
+static struct walk *
+walk_begin(const struct name *qname, uint16_t qtype, uint64_t now_ms)
+{
+	struct walk *w = self.free_walk;
+	uint32_t generation;
+	unsigned i;
+
+	if (w == NULL)
+		return NULL;
+	self.free_walk = w->next;
+	self.free_walks--;
+	generation = w->generation + 1;
+	memset(w, 0, sizeof(*w));
+	w->generation = generation;
+	w->qname = w->sname = *qname;
+	w->qtype = qtype;
+	w->mark = cache_mark();
+	w->sponsor = w;
+	w->sends_left = QUERY_SENDS_MAX;
+	w->lookups_left = QUERY_NS_LOOKUPS_MAX;
+	w->octets_left = QUERY_OCTETS_MAX;
+	w->stored_left = QUERY_STORED_MAX;
+	w->steps_left = WALK_STEPS_MAX;
+	w->reason.ede = EDE_NONE;
+	for (i = 0; i < CHANNELS; i++) {
+		w->exchange[i].walk = w;
+		w->exchange[i].fd = -1;
+	}
+	timer_arm(&self.deadlines, &w->deadline, now_ms);
+	self.counts.walks++;
+	walk_wake(w);
+	return w;
+}
+
+static void
+walk_free(struct walk *w)
+{
+	assert(w->waiters == NULL && w->awaited == NULL && !w->ready);
+	w->next = self.free_walk;
+	self.free_walk = w;
+	self.free_walks++;
+}
+
+static struct waiter *
+waiter_add(struct walk *on, struct query *query, struct walk *parent)
+{
+	struct waiter *waiter = self.free_waiter;
+
+	if (waiter == NULL)
+		return NULL;
+	self.free_waiter = waiter->next;
+	memset(waiter, 0, sizeof(*waiter));
+	waiter->on = on;
+	waiter->query = query;
+	waiter->parent = parent;
+	waiter->next = on->waiters;
+	if (on->waiters != NULL)
+		on->waiters->prev = waiter;
+	on->waiters = waiter;
+	if (query != NULL)
+		on->clients++;
+	return waiter;
+}
+
+/* Take the waiter off the walk it waits for, and free it. */
+static void
+waiter_unlink(struct waiter *waiter)
+{
+	struct walk *on = waiter->on;
+
+	if (waiter->prev != NULL)
+		waiter->prev->next = waiter->next;
+	else
+		on->waiters = waiter->next;
+	if (waiter->next != NULL)
+		waiter->next->prev = waiter->prev;
+	if (waiter->query != NULL)
+		on->clients--;
+	waiter->on = NULL;
+	waiter->next = self.free_waiter;
+	self.free_waiter = waiter;
+}
+
+/* The table is full: the oldest walk goes if it had its chance. */
+static void
+walk_displace(uint64_t now_ms)
+{
+	struct timer *first = timer_first(&self.deadlines);
+	struct walk *w = (struct walk *)first;
+
+	if (self.free_walks >= WALKS_SPARE || first == NULL ||
+	    first->due_ms - QUERY_MS_MAX + QUERY_AGE_MIN_MS > now_ms)
+		return;
+	eventlog_table_full("walks", self.options.walks_max);
+	w->reason.ede = EDE_OTHER;
+	snprintf(w->reason.text, sizeof(w->reason.text), "too many questions");
+	w->state = WALK_DONE;
+	walk_wake(w);
+}
+
+struct waiter *
+referral_ask(struct query *query, const struct name *qname, uint16_t qtype,
+    uint64_t now_ms)
+{
+	struct walk *w = walk_find_open(qname, qtype);
+	struct waiter *waiter;
+	bool joined = w != NULL;
+
+	if (joined) {
+		self.counts.joined++;
+	} else {
+		walk_displace(now_ms);
+		w = walk_begin(qname, qtype, now_ms);
+		if (w == NULL)
+			return NULL;
+		walk_list(w);
+	}
+	waiter = waiter_add(w, query, NULL);
+	if (waiter == NULL && !joined)
+		w->state = WALK_DONE; /* ready_run buries it */
+	ready_run(now_ms);
+	return waiter;
+}
+
+/* Nobody waits for the walk any more: what it costs is spent for nothing. */
+static void
+walk_abandon(struct walk *w)
+{
+	if (w->waiters != NULL || w->priming || w->state == WALK_DONE)
+		return;
+	w->state = WALK_DONE;
+	walk_wake(w);
+}
+
+static struct walk *
+walk_payer(struct walk *w)
+{
+	while (w->sponsor != w)
+		w = w->sponsor;
+	return w;
+}
+
+static bool
+walk_is_broke(const struct walk *payer)
+{
+	return payer->sends_left == 0 || payer->octets_left == 0 ||
+	    payer->stored_left == 0;
+}
+
+/*
+ * The sponsor is gone or broke: the first waiter that is not broke pays from
+ * now on, and if all are the first.  Gives the walk that pays.
+ */
+static struct walk *
+walk_find_sponsor(struct walk *w)
+{
+	struct waiter *waiter;
+
+	assert(w->waiters != NULL);
+	for (waiter = w->waiters; waiter != NULL; waiter = waiter->next) {
+		w->sponsor = waiter->parent != NULL ? waiter->parent : w;
+		if (!walk_is_broke(walk_payer(w)))
+			return walk_payer(w);
+	}
+	waiter = w->waiters;
+	w->sponsor = waiter->parent != NULL ? waiter->parent : w;
+	return walk_payer(w);
+}
+
+/* Whose account pays for w; one that is not broke, if there is any. */
+static struct walk *
+walk_account(struct walk *w)
+{
+	struct walk *payer = walk_payer(w);
+	struct walk *at;
+
+	for (at = w; walk_is_broke(payer) && at->sponsor != at;
+	     at = at->sponsor)
+		payer = walk_find_sponsor(at);
+	return payer;
+}
+
+void
+referral_forget(struct waiter *waiter, uint64_t now_ms)
+{
+	struct walk *on = waiter->on;
+
+	waiter_unlink(waiter);
+	if (on->waiters != NULL && on->sponsor == on && on->clients == 0)
+		(void)walk_find_sponsor(on);
+	walk_abandon(on);
+	ready_run(now_ms);
+}
+
+/* Would waiting on target make w wait on itself? (DESIGN decision 3) */
+static bool
+walk_reaches(struct walk *target, const struct walk *w)
+{
+	unsigned depth = 0;
+
+	self.visits++;
+	self.stack[depth++] = target;
+	target->visit = self.visits;
+	while (depth > 0) {
+		struct walk *at = self.stack[--depth];
+		struct waiter *edge;
+
+		if (at == w)
+			return true;
+		for (edge = at->awaited; edge; edge = edge->next_awaited) {
+			if (edge->on->visit == self.visits)
+				continue;
+			edge->on->visit = self.visits;
+			self.stack[depth++] = edge->on;
+		}
+	}
+	return false;
+}
+
+/* Stop waiting for all that w awaits. */
+static void
+walk_drop_children(struct walk *w)
+{
+	while (w->awaited != NULL) {
+		struct waiter *edge = w->awaited;
+		struct walk *child = edge->on;
+
+		w->awaited = edge->next_awaited;
+		waiter_unlink(edge);
+		if (child->sponsor == w && child->waiters != NULL)
+			(void)walk_find_sponsor(child);
+		walk_abandon(child);
+	}
+	w->children = 0;
+}
+
+/* ---------------------------------------------------------------------------
+ * The state machine.
+ */
+
+static bool
+walk_is_out(const struct walk *w)
+{
+	return w->exchange[CHANNEL_UDP].fd >= 0 ||
+	    w->exchange[CHANNEL_TCP].fd >= 0;
+}
+
+/* Asserts the table at the head of this file. */
+static void
+walk_check(const struct walk *w)
+{
+	assert(w->children <= ZONE_NS_LOOKUPS_AT_ONCE);
+	assert((w->awaited != NULL) == (w->children > 0));
+	if (w->state != WALK_WAIT && w->state != WALK_DONE)
+		assert(!walk_is_out(w));
+	if (w->state == WALK_WAIT)
+		assert(walk_is_out(w) || w->children > 0);
+	assert(w->slist.ns_count <= SLIST_NS_MAX);
+	assert(w->slist.address_count <= SLIST_ADDRESSES_MAX);
+	assert(w->sponsor != NULL && w->depth <= WALK_DEPTH_MAX);
+}
+
+/* Put the walk on the ready list. */
+static void
+walk_wake(struct walk *w)
+{
+	if (w->ready)
+		return;
+	w->ready = true;
+	w->next_ready = NULL;
+	*self.ready_end = w;
+	self.ready_end = &w->next_ready;
+}
+
+static void
+ready_run(uint64_t now_ms)
+{
+	while (self.ready != NULL) {
+		struct walk *w = self.ready;
+
+		self.ready = w->next_ready;
+		if (self.ready == NULL)
+			self.ready_end = &self.ready;
+		w->ready = false;
+		walk_run(w, now_ms);
+	}
+}
+
+/*
+ * End the walk without an answer, and remember nothing: what our own system
+ * could not do is held against nobody (DESIGN decision 7), and a limit says
+ * nothing about the names that were in the way when it was reached, so it is
+ * remembered for the question that owned the budget alone (decision 3).
+ */
+static enum walk_state
+walk_fail(
+    struct walk *w, uint16_t ede, const char *what, const struct name *zone)
+{
+	char text[NAME_TEXT_MAX];
+	bool named = zone != NULL && zone->len > 0;
+
+	w->failed = true;
+	w->reason.ede = ede;
+	snprintf(w->reason.text, sizeof(w->reason.text), "%s%s%.*s", what,
+	    named ? " " : "", EDE_TEXT_MAX, named ? name_text(zone, text) : "");
+	return WALK_DONE;
+}
+
+/* The same, remembered for what the walk looked for (RFC 9520 3.2). */
+static enum walk_state
+walk_fail_kept(struct walk *w, uint16_t ede, const char *what,
+    const struct name *zone, uint64_t now_ms)
+{
+	enum walk_state state = walk_fail(w, ede, what, zone);
+
+	if (!w->priming)
+		cache_store_failure(&w->sname, w->qtype, &w->reason, now_ms);
+	return state;
+}
+
+/* A limit is reached: remembered for the question, if it owns the budget. */
+static enum walk_state
+walk_fail_limit(struct walk *w, uint16_t ede, const char *what, uint64_t now_ms)
+{
+	enum walk_state state = walk_fail(w, ede, what, &w->slist.zone);
+
+	if (w->sponsor == w && !w->priming)
+		cache_store_failure(&w->qname, w->qtype, &w->reason, now_ms);
+	return state;
+}
+
+/*
+ * RFC 1034 5.3.3 step 1.  Aliases move sname on; but an NS name that is an
+ * alias has no address (RFC 2181 10.3), so for walks alone none is followed.
+ */
+static enum walk_state
+walk_look(struct walk *w, uint64_t now_ms)
+{
+	struct view view;
+	struct name target;
+
+	walk_drop_children(w);
+	switch (cache_find(&w->sname, w->qtype, w->mark, now_ms, &view)) {
+	case FOUND_ANSWER:
+	case FOUND_NO_DATA:
+	case FOUND_NAME_ERROR:
+		return WALK_DONE;
+	case FOUND_FAILURE:
+		w->reason = *view.reason;
+		return WALK_DONE;
+	case FOUND_ALIAS:
+		break;
+	case FOUND_NOTHING:
+		return WALK_FIND;
+	}
+	if (!alias_target(&view, &w->sname, &target) || w->clients == 0)
+		return WALK_DONE;
+	if (++w->aliases > ALIASES_MAX)
+		return walk_fail_limit(
+		    w, EDE_OTHER, "too many aliases", now_ms);
+	w->sname = target;
+	w->slist.zone.len = 0;
+	w->name_sends = w->referrals = 0;
+	w->last_resort = false;
+	return WALK_LOOK;
+}
+
+/* Step 2: the closest zone cut that is known, or the roots. */
+static enum walk_state
+walk_find(struct walk *w, uint64_t now_ms)
+{
+	struct name below, zone;
+	struct view view;
+	uint64_t until_ms;
+
+	/* A DS record lives on the parent's side (RFC 4035 3.1.4.1). */
+	name_parent(&w->sname, w->qtype == TYPE_DS ? 1 : 0, &below);
+	if (w->priming ||
+	    !cache_find_delegation(&below, w->mark, now_ms, &view, &until_ms)) {
+		slist_fill_roots(w, now_ms);
+		return WALK_SEND;
+	}
+	name_suffix(&below, view.owner_len, &zone);
+	if (w->slist.zone.len > 0 && name_equal(&zone, &w->slist.zone))
+		return WALK_SEND;
+	if (++w->referrals > NAME_REFERRALS_MAX)
+		return walk_fail_limit(
+		    w, EDE_OTHER, "too many referrals to", now_ms);
+	slist_fill(w, &zone, &view, until_ms);
+	return WALK_SEND;
+}
+
+/* Why nobody is left to ask. */
+static enum walk_state
+walk_exhausted(struct walk *w, uint64_t now_ms)
+{
+	const struct slist *l = &w->slist;
+	const struct name *zone = &l->zone;
+
+	if (w->last_resort) {
+		/* DESIGN decision 11: better than nothing, for us alone. */
+		w->last_resort = false;
+		walk_drop_children(w);
+		return WALK_LOOK;
+	}
+	if (l->timeouts > 0)
+		return walk_fail_kept(w, EDE_NO_REACHABLE_AUTHORITY,
+		    "no server answers for", zone, now_ms);
+	if (l->failed + l->lame > 0)
+		return walk_fail_kept(w, EDE_NO_REACHABLE_AUTHORITY,
+		    l->failed > 0 ? "all servers fail for"
+				  : "all servers are lame for",
+		    zone, now_ms);
+	if (l->unsent > 0)
+		return walk_fail(w, EDE_NETWORK_ERROR,
+		    "cannot send to the servers of", zone);
+	if (l->refused > 0)
+		return walk_fail_kept(w, EDE_NO_REACHABLE_AUTHORITY,
+		    "no valid NS address for", zone, now_ms);
+	return walk_fail_kept(w, EDE_NO_REACHABLE_AUTHORITY,
+	    l->address_count > 0 ? "servers are held off for"
+				 : "no NS address for",
+	    zone, now_ms);
+}
+
+/* Step 3: the limits first, then an address, then a way to get one. */
+static enum walk_state
+walk_send(struct walk *w, uint64_t now_ms)
+{
+	struct walk *account = walk_account(w);
+	struct candidate *to;
+
+	if (account->sends_left == 0)
+		return walk_fail_limit(
+		    w, EDE_OTHER, "query limit reached at", now_ms);
+	if (account->octets_left == 0 || account->stored_left == 0)
+		return walk_fail_limit(
+		    w, EDE_OTHER, "volume limit reached at", now_ms);
+	if (w->name_sends >= NAME_SENDS_MAX)
+		return walk_fail_limit(
+		    w, EDE_OTHER, "query limit of a name reached at", now_ms);
+	if (w->slist.sends >= ZONE_SENDS_MAX)
+		return walk_exhausted(w, now_ms);
+	do {
+		while ((to = server_choose(w, now_ms)) != NULL) {
+			if (exchange_open(w, to, now_ms) != SEND_DONE)
+				continue;
+			account->sends_left--;
+			return WALK_WAIT;
+		}
+	} while (slist_look_up(w, account, now_ms));
+	return w->children > 0 ? WALK_WAIT : walk_exhausted(w, now_ms);
+}
+
+/* Hand the outcome to all who wait and give everything back. */
+static void
+walk_finish(struct walk *w, uint64_t now_ms)
+{
+	struct waiter *waiter, *next;
+	unsigned i;
+
+	assert(w->state == WALK_DONE);
+	timer_disarm(&w->deadline);
+	for (i = 0; i < CHANNELS; i++)
+		exchange_close(&w->exchange[i]);
+	walk_drop_children(w);
+	walk_unlist(w);
+	if (w->priming) {
+		self.priming = false;
+		if (w->failed)
+			eventlog_roots_unreachable(w->name_sends);
+	}
+	if (w->failed && w->clients > 0)
+		walk_report(w);
+	for (waiter = w->waiters; waiter != NULL; waiter = next) {
+		next = waiter->next;
+		if (waiter->parent != NULL)
+			walk_child_done(waiter, now_ms);
+	}
+	if (w->waiters == NULL) {
+		walk_free(w);
+		return;
+	}
+	w->next_ready = NULL;
+	*self.done_end = w;
+	self.done_end = &w->next_ready;
+}
+
+static void
+walk_run(struct walk *w, uint64_t now_ms)
+{
+	while (w->state != WALK_WAIT && w->state != WALK_DONE) {
+		if (w->steps_left-- == 0) {
+			w->state = walk_fail_limit(
+			    w, EDE_OTHER, "too many steps at", now_ms);
+			break;
+		}
+		switch (w->state) {
+		case WALK_LOOK:
+			w->state = walk_look(w, now_ms);
+			break;
+		case WALK_FIND:
+			w->state = walk_find(w, now_ms);
+			break;
+		case WALK_SEND:
+			w->state = walk_send(w, now_ms);
+			break;
+		case WALK_ANALYZE:
+			w->state = walk_analyze(w, now_ms);
+			break;
+		case WALK_WAIT:
+		case WALK_DONE:
+			break;
+		}
+		walk_check(w);
+	}
+	if (w->state == WALK_DONE)
+		walk_finish(w, now_ms);
+}
+
+bool
+referral_next_done(struct done *done)
+{
+	while (self.done != NULL) {
+		struct walk *w = self.done;
+
+		if (w->waiters != NULL) {
+			done->query = w->waiters->query;
+			done->mark = w->mark;
+			done->reason = w->reason;
+			waiter_unlink(w->waiters);
+			return true;
+		}
+		self.done = w->next_ready;
+		if (self.done == NULL)
+			self.done_end = &self.done;
+		walk_free(w);
+	}
+	return false;
+}
+
+bool
+alias_target(
+    const struct view *view, const struct name *sname, struct name *target)
+{
+	struct reader body = view->body;
+	struct name owner, end;
+
+	(void)read_u16(&body); /* the rdata's length */
+	if (!read_name(&body, &end))
+		return false;
+	if (view->type == TYPE_CNAME) {
+		*target = end;
+		return true;
+	}
+	name_suffix(sname, view->owner_len, &owner);
+	return name_substitute(sname, &owner, &end, target);
+}
+
+static void
+walk_incident(const struct walk *w, struct incident *i)
+{
+	memset(i, 0, sizeof(*i));
+	i->zone = w->slist.zone.len > 0 ? &w->slist.zone : NULL;
+	i->qname = &w->sname;
+	i->qtype = w->qtype;
+}
+
+/* Tell the operator that a client's question failed, and why. */
+static void
+walk_report(const struct walk *w)
+{
+	struct incident i;
+
+	walk_incident(w, &i);
+	i.qname = &w->qname;
+	self.counts.failed++;
+	eventlog_answer_failed(&i, &w->reason);
+}
+
+/* ---------------------------------------------------------------------------
+ * The slist: who can be asked, and how to find out about the others.
+ */
+
+/* Why the address may not be asked, told to the operator; false if it may. */
+static bool
+candidate_refuse(struct walk *w, const struct candidate *c)
+{
+	const char *class = address_fault(&c->at, c->typed);
+	struct incident i;
+
+	if (class == NULL)
+		return false;
+	walk_incident(w, &i);
+	i.ns = &w->slist.ns[c->ns].name;
+	i.addr = &c->at;
+	w->slist.refused++;
+	if (strcmp(class, CLASS_OWN) == 0) {
+		self.counts.self_sends++;
+		eventlog_self_send(&i);
+	} else {
+		self.counts.addresses_refused++;
+		eventlog_server_refused(&i, class);
+	}
+	return true;
+}
+
+/* An address of slist.ns[ns], unless it is refused, known or too many. */
+static bool
+slist_add(struct walk *w, uint8_t ns, const struct address *at, bool typed)
+{
+	struct slist *l = &w->slist;
+	struct candidate *c = &l->addresses[l->address_count];
+	unsigned i, same = 0;
+
+	if (l->address_count == SLIST_ADDRESSES_MAX)
+		return false;
+	for (i = 0; i < l->address_count; i++) {
+		if (address_equal(&l->addresses[i].at, at))
+			return false;
+		same += l->addresses[i].ns == ns &&
+		    l->addresses[i].at.family == at->family;
+	}
+	if (same == NS_FAMILY_ADDRESSES_MAX)
+		return false;
+	memset(c, 0, sizeof(*c));
+	c->at = *at;
+	c->at.port = DNS_PORT;
+	c->ns = ns;
+	c->typed = typed;
+	if (candidate_refuse(w, c))
+		return false;
+	c->lame_ms = server_lame_ms(&l->zone, at);
+	l->address_count++;
+	return true;
+}
+
+static void
+slist_clear(struct walk *w, const struct name *zone, uint64_t until_ms)
+{
+	struct slist *l = &w->slist;
+
+	walk_drop_children(w);
+	l->zone = *zone;
+	l->until_ms = until_ms;
+	l->ns_count = l->address_count = 0;
+	l->lookups = l->fruitless = l->sends = l->asked = 0;
+	l->refused = l->timeouts = l->lame = l->failed = l->unsent = 0;
+}
+
+static uint8_t
+slist_add_ns(struct slist *l, const struct name *ns)
+{
+	assert(l->ns_count < SLIST_NS_MAX);
+	memset(&l->ns[l->ns_count], 0, sizeof(l->ns[0]));
+	l->ns[l->ns_count].name = *ns;
+	return l->ns_count++;
+}
+
+static void
+read_address(struct reader *r, uint8_t family, struct address *a)
+{
+	size_t len = family == 4 ? 4 : 16;
+	const uint8_t *ip = read_bytes(r, len);
+
+	memset(a, 0, sizeof(*a));
+	a->family = family;
+	a->port = DNS_PORT;
+	if (ip != NULL)
+		memcpy(a->ip, ip, len);
+}
+
+/* From a delegation of the cache, as delegation_body wrote it. */
+static void
+slist_fill(struct walk *w, const struct name *zone, const struct view *view,
+    uint64_t until_ms)
+{
+	struct reader body = view->body;
+	struct address at;
+	struct name ns;
+	unsigned i, v4, v6;
+
+	slist_clear(w, zone, until_ms);
+	for (i = 0; i < view->records && read_name(&body, &ns); i++) {
+		uint8_t at_ns = slist_add_ns(&w->slist, &ns);
+
+		v4 = read_u8(&body);
+		v6 = read_u8(&body);
+		for (; v4 + v6 > 0 && !body.failed; v4 > 0 ? v4-- : v6--) {
+			read_address(&body, v4 > 0 ? 4 : 6, &at);
+			(void)slist_add(w, at_ns, &at, false);
+		}
+	}
+	assert(!body.failed);
+}
+
+/* RFC 1034's SBELT: the primed roots while they last, else the hints. */
+static void
+slist_fill_roots(struct walk *w, uint64_t now_ms)
+{
+	static const struct name root = {.len = 1};
+	bool primed = !w->priming && now_ms < self.primed_until_ms;
+	const struct root_servers *from = primed ? &self.primed : &self.hints;
+	unsigned i, k, first;
+
+	if (w->slist.zone.len == 1)
+		return;
+	slist_clear(w, &root, UINT64_MAX);
+	first = from->name_count > 0 ? random_below(from->name_count) : 0;
+	for (i = 0; i < from->name_count && i < SLIST_NS_MAX; i++) {
+		unsigned name = (first + i) % from->name_count;
+		uint8_t ns = slist_add_ns(&w->slist, &from->names[name]);
+
+		for (k = 0; k < from->address_count; k++) {
+			const struct address *at = &from->addresses[k].at;
+
+			if (from->addresses[k].ns == name)
+				(void)slist_add(
+				    w, ns, at, roots_hold(&self.hints, at));
+		}
+	}
+	if (!primed && !w->priming)
+		prime(now_ms);
+}
+
+/* Take the addresses of slist.ns[ns] that the cache holds. */
+static enum found
+slist_add_found(
+    struct walk *w, uint8_t ns, uint16_t type, uint32_t mark, uint64_t now_ms)
+{
+	struct name *name = &w->slist.ns[ns].name;
+	struct address at;
+	struct view view;
+	enum found found = cache_find(name, type, mark, now_ms, &view);
+	unsigned i;
+
+	if (found != FOUND_ANSWER)
+		return found;
+	for (i = 0; i < view.records; i++) {
+		(void)read_u16(&view.body);
+		read_address(&view.body, type == TYPE_A ? 4 : 6, &at);
+		(void)slist_add(w, ns, &at, false);
+	}
+	return found;
+}
+
+/* What to look up next of an NS name: A, then AAAA, then nothing (0). */
+static uint16_t
+slist_next_type(const struct slist *l, unsigned ns)
+{
+	if (!l->ns[ns].looked_a)
+		return TYPE_A;
+	return l->ns[ns].looked_aaaa ? 0 : TYPE_AAAA;
+}
+
+static void
+slist_looked(struct slist *l, unsigned ns, uint16_t type)
+{
+	if (type == TYPE_A)
+		l->ns[ns].looked_a = true;
+	else
+		l->ns[ns].looked_aaaa = true;
+}
+
+static bool
+slist_has_address(const struct slist *l, unsigned ns)
+{
+	unsigned i;
+
+	for (i = 0; i < l->address_count; i++)
+		if (l->addresses[i].ns == ns)
+			return true;
+	return false;
+}
+
+/* The limits on NS names looked up (NXNSAttack, attacks.md L01). */
+static bool
+slist_may_look_up(struct walk *w, struct walk *account, unsigned ns)
+{
+	struct slist *l = &w->slist;
+
+	if (w->children >= ZONE_NS_LOOKUPS_AT_ONCE)
+		return false;
+	if (l->ns[ns].counted)
+		return true;
+	if (l->lookups >= ZONE_NS_LOOKUPS_MAX || account->lookups_left == 0 ||
+	    l->fruitless >= ZONE_NS_FRUITLESS_MAX)
+		return false;
+	l->ns[ns].counted = true;
+	l->lookups++;
+	account->lookups_left--;
+	return true;
+}
+
+/*
+ * Find an address for slist.ns[ns]: true if the cache had one.  A name below
+ * the zone itself cannot be found without its own servers (RFC 9471 2).
+ */
+static bool
+slist_look_up_ns(
+    struct walk *w, struct walk *account, uint8_t ns, uint64_t now_ms)
+{
+	struct slist *l = &w->slist;
+	uint16_t type;
+
+	if (l->ns[ns].busy || slist_has_address(l, ns) ||
+	    name_within(&l->ns[ns].name, &l->zone))
+		return false;
+	while ((type = slist_next_type(l, ns)) != 0) {
+		unsigned before = l->address_count;
+		enum found found =
+		    slist_add_found(w, ns, type, w->mark, now_ms);
+
+		if (found == FOUND_NOTHING) {
+			if (!slist_may_look_up(w, account, ns))
+				return false;
+			slist_looked(l, ns, type);
+			if (walk_await(w, ns, type, now_ms))
+				return false;
+		}
+		slist_looked(l, ns, type);
+		if (l->address_count > before)
+			return true;
+	}
+	if (!l->ns[ns].fruitless)
+		l->fruitless++;
+	l->ns[ns].fruitless = true;
+	return false;
+}
+
+/* No address is left to ask: find others.  True if some were in the cache. */
+static bool
+slist_look_up(struct walk *w, struct walk *account, uint64_t now_ms)
+{
+	uint8_t ns;
+
+	for (ns = 0; ns < w->slist.ns_count; ns++)
+		if (slist_look_up_ns(w, account, ns, now_ms))
+			return true;
+	return false;
+}
+
+/* Wait for the walk that finds this address; false if that cannot be. */
+static bool
+walk_await(struct walk *w, uint8_t ns, uint16_t type, uint64_t now_ms)
+{
+	const struct name *name = &w->slist.ns[ns].name;
+	struct walk *child = walk_find_open(name, type);
+	bool joined = child != NULL;
+	struct waiter *edge;
+
+	if (joined ? walk_reaches(child, w) : w->depth >= WALK_DEPTH_MAX)
+		return false;
+	if (!joined)
+		child = walk_begin(name, type, now_ms);
+	if (child == NULL)
+		return false;
+	edge = waiter_add(child, NULL, w);
+	if (!joined) {
+		child->depth = (uint8_t)(w->depth + 1);
+		walk_list(child);
+	}
+	if (edge == NULL) {
+		walk_abandon(child);
+		return false;
+	}
+	if (!joined)
+		child->sponsor = w;
+	edge->ns = ns;
+	edge->type = type;
+	edge->next_awaited = w->awaited;
+	w->awaited = edge;
+	w->children++;
+	w->slist.ns[ns].busy = true;
+	return true;
+}
+
+/* The walk for an NS address is done: its parent goes on if it can. */
+static void
+walk_child_done(struct waiter *edge, uint64_t now_ms)
+{
+	struct walk *w = edge->parent;
+	struct waiter **at = &w->awaited;
+
+	while (*at != edge)
+		at = &(*at)->next_awaited;
+	*at = edge->next_awaited;
+	w->children--;
+	w->slist.ns[edge->ns].busy = false;
+	(void)slist_add_found(w, edge->ns, edge->type, edge->on->mark, now_ms);
+	waiter_unlink(edge);
+	if (w->state != WALK_WAIT || walk_is_out(w))
+		return;
+	w->state = WALK_SEND;
+	walk_wake(w);
+}
+
+/* ---------------------------------------------------------------------------
+ * Choosing: whom to ask first, and whom not at all.
+ */
+
+static void
+candidate_mark_lame(
+    struct walk *w, struct candidate *c, const char *why, uint64_t now_ms)
+{
+	struct incident i;
+
+	server_mark_lame(&w->slist.zone, &c->at, now_ms);
+	c->aside = true;
+	w->slist.lame++;
+	self.counts.lame++;
+	walk_incident(w, &i);
+	i.ns = &w->slist.ns[c->ns].name;
+	i.addr = &c->at;
+	eventlog_lame_server(&i, why);
+}
+
+/*
+ * May the candidate be asked now?  Holds never stop all roots: without them
+ * nothing can be found.  Lame servers are asked when no other is left.
+ */
+static bool
+candidate_usable(const struct walk *w, const struct candidate *c,
+    bool take_lame, uint64_t now_ms)
+{
+	const struct slist *l = &w->slist;
+
+	if (c->aside || c->sends >= ADDRESS_SENDS_MAX)
+		return false;
+	if (c->sends == 0 && l->asked >= ZONE_ADDRESSES_ASKED_MAX)
+		return false;
+	if (l->zone.len > 1 && server_is_held(&c->at, now_ms))
+		return false;
+	return take_lame || c->lame_ms == 0 ||
+	    c->lame_ms + LAME_HOLD_S * UINT64_C(1000) <= now_ms;
+}
+
+/*
+ * The least tried first; of these any whose timeout is within a band of the
+ * best, so that nobody can steer us by being a little faster; and now and then
+ * any at all, so that we learn of better times (RFC 1035 7.2).
+ */
+static struct candidate *
+server_choose(struct walk *w, uint64_t now_ms)
+{
+	struct slist *l = &w->slist;
+	unsigned pass, i, n, fewest, best_ms, band_ms;
+	uint8_t usable[SLIST_ADDRESSES_MAX];
+
+	for (pass = n = 0; pass < 2 && n == 0; pass++)
+		for (i = 0; i < l->address_count; i++)
+			if (candidate_usable(
+				w, &l->addresses[i], pass > 0, now_ms))
+				usable[n++] = (uint8_t)i;
+	fewest = ADDRESS_SENDS_MAX;
+	for (i = 0; i < n; i++)
+		if (l->addresses[usable[i]].sends < fewest)
+			fewest = l->addresses[usable[i]].sends;
+	best_ms = RTO_MAX_MS;
+	for (i = 0; i < n; i++) {
+		const struct candidate *c = &l->addresses[usable[i]];
+		unsigned rto_ms = server_rto_ms(&c->at);
+
+		if (c->sends == fewest && rto_ms < best_ms)
+			best_ms = rto_ms;
+	}
+	l->best_ms = (uint16_t)best_ms;
+	band_ms = random_below(100) < EXPLORE_PERCENT ? RTO_MAX_MS : BAND_MS;
+	return candidate_draw(l, usable, n, fewest, best_ms + band_ms);
+}
+
+/* One of the usable, as likely as any other that meets both bounds. */
+static struct candidate *
+candidate_draw(struct slist *l, const uint8_t *usable, unsigned n,
+    unsigned sends, unsigned rto_max_ms)
+{
+	struct candidate *drawn = NULL;
+	unsigned i, seen = 0;
+
+	for (i = 0; i < n; i++) {
+		struct candidate *c = &l->addresses[usable[i]];
+
+		if (c->sends == sends && server_rto_ms(&c->at) <= rto_max_ms &&
+		    random_below(++seen) == 0)
+			drawn = c;
+	}
+	return drawn;
+}
+
+/* ---------------------------------------------------------------------------
+ * Exchanges: a fresh socket and port for each query (RFC 5452 9.2).
+ */
+
+static int
+socket_bind(int fd, uint8_t family)
+{
+	/* Services whose port a firewall, or a naive server, may watch. */
+	static const uint16_t avoid[] = {1900, 2049, 4791, 5353, 6000, 11211};
+	struct sockaddr_storage sa;
+	struct address any;
+	unsigned tries, i;
+
+	memset(&any, 0, sizeof(any));
+	any.family = family;
+	for (tries = 0; tries < PORT_TRIES_MAX; tries++) {
+		any.port = (uint16_t)(1024 + random_below(65536 - 1024));
+		for (i = 0; i < sizeof(avoid) / sizeof(avoid[0]); i++)
+			if (any.port == avoid[i])
+				any.port++;
+		if (bind(fd, (struct sockaddr *)&sa,
+			address_to_sockaddr(&any, &sa)) == 0)
+			return 0;
+		if (errno != EADDRINUSE)
+			break;
+	}
+	return -1;
+}
+
+/* A socket of our own port; -1 sets errno. */
+static int
+socket_open(uint8_t family)
+{
+	int on = 1, omit = IP_PMTUDISC_OMIT, omit6 = IPV6_PMTUDISC_OMIT;
+	int fd = socket(family == 4 ? AF_INET : AF_INET6,
+	    SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return -1;
+	/* Forged "packet too big" must not make us fragment: RFC 9715 3.1. */
+	if (family == 4)
+		(void)setsockopt(
+		    fd, IPPROTO_IP, IP_MTU_DISCOVER, &omit, sizeof(omit));
+	else
+		(void)setsockopt(
+		    fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, &omit6, sizeof(omit6));
+	if ((family == 6 &&
+		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)) <
+		    0) ||
+	    socket_bind(fd, family) < 0) {
+		int err = errno;
+
+		close(fd);
+		errno = err;
+		return -1;
+	}
+	return fd;
+}
+
+/*
+ * The one function that sends to a name server.  Linux takes 0.0.0.0 and :: to
+ * mean ourselves and reports no error, so the filter stands before the call.
+ */
+static enum send_result
+server_send(struct walk *w, int fd, const struct writer *query,
+    const struct candidate *to)
+{
+	struct sockaddr_storage sa;
+	socklen_t sa_len;
+
+	assert(!query->failed && query->len >= HEADER_LEN);
+	if (candidate_refuse(w, to))
+		return SEND_REFUSED;
+	sa_len = address_to_sockaddr(&to->at, &sa);
+	if (connect(fd, (struct sockaddr *)&sa, sa_len) < 0 ||
+	    sendto(fd, query->base, query->len, MSG_NOSIGNAL, NULL, 0) < 0)
+		return SEND_FAILED;
+	self.counts.sent++;
+	return SEND_DONE;
+}
+
+/*
+ * What this walk asks of this server.  The question is the walk's own; here
+ * it would be minimised and its case scrambled, and analysis reads it back
+ * from the exchange.
+ */
+static void
+exchange_compose(struct exchange *x, struct writer *query, bool edns)
+{
+	struct header header = {.questions = 1, .additionals = edns};
+	struct edns opt = {
+	    .present = true, .dnssec_ok = true, .udp_max = UDP_EDNS_MAX};
+
+	x->id = (uint16_t)random_u32();
+	x->edns = edns;
+	x->asked.name = x->walk->sname;
+	x->asked.type = x->walk->qtype;
+	x->asked.class = CLASS_IN;
+	header.id = x->id;
+	write_header(query, &header);
+	write_question(query, &x->asked);
+	if (edns)
+		write_opt(query, &opt, NULL, 0);
+}
+
+static bool
+exchange_register(struct exchange *x)
+{
+	struct walk *w = x->walk;
+	uint32_t index =
+	    (uint32_t)(w - self.walks) * CHANNELS + (uint32_t)(x - w->exchange);
+	struct epoll_event event = {.events = EPOLLIN};
+
+	event.data.u64 = tag_make(TAG_UPSTREAM, w->generation, index);
+	return epoll_ctl(self.options.epoll, EPOLL_CTL_ADD, x->fd, &event) == 0;
+}
+
+/* The system would not: told, and held against nobody (decision 7). */
+static enum send_result
+exchange_fail(struct exchange *x, struct candidate *to, int err)
+{
+	struct walk *w = x->walk;
+	struct incident i;
+
+	exchange_close(x);
+	to->aside = true;
+	w->slist.unsent++;
+	self.counts.sends_failed++;
+	walk_incident(w, &i);
+	i.ns = &w->slist.ns[to->ns].name;
+	i.addr = &to->at;
+	eventlog_send_failed(&i, err);
+	return SEND_FAILED;
+}
+
+/*
+ * To see whether a silent server is back is done on the client's time: it has
+ * no longer than twice what the best would take.
+ */
+static void
+exchange_arm(struct exchange *x, uint64_t now_ms)
+{
+	const struct slist *l = &x->walk->slist;
+	const struct address *at = &l->addresses[x->to].at;
+	unsigned rto_ms = server_rto_ms(at), i = 0;
+
+	if (server_is_silent(at) && rto_ms > 2u * l->best_ms)
+		rto_ms = 2u * l->best_ms;
+	while (i < SPANS - 1 && spans_ms[i] < rto_ms)
+		i++;
+	timer_arm(&self.retransmissions[i], &x->timer, now_ms);
+}
+
+/* Ask the candidate; unless it is done the candidate is put aside. */
+static enum send_result
+exchange_open(struct walk *w, struct candidate *to, uint64_t now_ms)
+{
+	struct exchange *x = &w->exchange[CHANNEL_UDP];
+	uint8_t octets[UDP_PLAIN_MAX];
+	struct writer query;
+	enum send_result result;
+
+	assert(x->fd < 0);
+	writer_init(&query, octets, sizeof(octets));
+	exchange_compose(x, &query, server_takes_edns(&to->at, now_ms));
+	x->fd = socket_open(to->at.family);
+	if (x->fd < 0 || !exchange_register(x))
+		return exchange_fail(x, to, errno);
+	result = server_send(w, x->fd, &query, to);
+	if (result == SEND_FAILED)
+		return exchange_fail(x, to, errno);
+	if (result == SEND_REFUSED) {
+		exchange_close(x);
+		to->aside = true;
+		return result;
+	}
+	x->to = (uint8_t)(to - w->slist.addresses);
+	x->sent_ms = now_ms;
+	w->name_sends++;
+	w->slist.sends++;
+	w->slist.asked = (uint8_t)(w->slist.asked + (to->sends++ == 0));
+	server_asked(&to->at, now_ms);
+	exchange_arm(x, now_ms);
+	return result;
+}
+
+static void
+exchange_close(struct exchange *x)
+{
+	timer_disarm(&x->timer);
+	if (x->fd >= 0)
+		close(x->fd);
+	x->fd = -1;
+}
+
+/* RFC 5452 9.1: the kernel matched addresses and ports, the rest we do. */
+static bool
+exchange_matches(const struct exchange *x, const uint8_t *octets, size_t len)
+{
+	struct reader r;
+	struct header header;
+
+	reader_init(&r, octets, len);
+	return read_header(&r, &header) && header.id == x->id &&
+	    response_parse(&response, octets, len) &&
+	    response.header.response && response.header.opcode == 0 &&
+	    response.question.type == x->asked.type &&
+	    response.question.class == x->asked.class &&
+	    name_equal(&response.question.name, &x->asked.name);
+}
+
+/* The server's host says that nobody listens there: its own answer. */
+static void
+exchange_unreachable(struct exchange *x, uint64_t now_ms)
+{
+	struct walk *w = x->walk;
+
+	w->slist.addresses[x->to].aside = true;
+	w->slist.failed++;
+	exchange_close(x);
+	w->state = WALK_SEND;
+	walk_wake(w);
+	ready_run(now_ms);
+}
+
+void
+referral_readable(uint64_t tag, uint64_t now_ms)
+{
+	static uint8_t octets[MESSAGE_MAX];
+	struct walk *w = &self.walks[tag_index(tag) / CHANNELS];
+	struct exchange *x = &w->exchange[tag_index(tag) % CHANNELS];
+	struct walk *account;
+	ssize_t n;
+
+	if (w->generation != tag_generation(tag) || x->fd < 0)
+		return; /* of an earlier life */
+	n = recv(x->fd, octets, sizeof(octets), 0);
+	if (n < 0) {
+		if (errno != EAGAIN && errno != EINTR)
+			exchange_unreachable(x, now_ms);
+		return;
+	}
+	if (!exchange_matches(x, octets, (size_t)n)) {
+		self.counts.mismatched++; /* and wait for the true one */
+		return;
+	}
+	self.counts.replies++;
+	account = walk_payer(w);
+	account->octets_left -=
+	    account->octets_left < (size_t)n ? account->octets_left : (size_t)n;
+	server_replied(
+	    &w->slist.addresses[x->to].at, now_ms - x->sent_ms, now_ms);
+	exchange_close(x);
+	w->state = WALK_ANALYZE;
+	walk_run(w, now_ms); /* at once: `response` is this walk's now */
+	ready_run(now_ms);
+}
+
+static void
+exchange_expire(struct exchange *x, uint64_t now_ms)
+{
+	struct walk *w = x->walk;
+	const struct address *at = &w->slist.addresses[x->to].at;
+
+	self.counts.timeouts++;
+	w->slist.timeouts++;
+	if (now_ms - x->sent_ms >= server_rto_ms(at))
+		server_timed_out(at, x->sent_ms, now_ms);
+	exchange_close(x);
+	w->state = WALK_SEND;
+	walk_wake(w);
+}
+
+void
+referral_expire(uint64_t now_ms)
+{
+	struct timer *t;
+	unsigned i;
+
+	for (i = 0; i < SPANS; i++)
+		while ((t = timer_first(&self.retransmissions[i])) != NULL &&
+		    t->due_ms <= now_ms)
+			exchange_expire((struct exchange *)t, now_ms);
+	while (
+	    (t = timer_first(&self.deadlines)) != NULL && t->due_ms <= now_ms) {
+		struct walk *w = (struct walk *)t;
+
+		timer_disarm(t);
+		w->state = walk_fail_limit(w, EDE_NO_REACHABLE_AUTHORITY,
+		    "no answer in time from", now_ms);
+		walk_wake(w);
+	}
+	ready_run(now_ms);
+}
+
+uint64_t
+referral_next_due(void)
+{
+	struct timer *t = timer_first(&self.deadlines);
+	uint64_t due_ms = t == NULL ? UINT64_MAX : t->due_ms;
+	unsigned i;
+
+	for (i = 0; i < SPANS; i++) {
+		t = timer_first(&self.retransmissions[i]);
+		if (t != NULL && t->due_ms < due_ms)
+			due_ms = t->due_ms;
+	}
+	return due_ms;
+}
+
+/* ---------------------------------------------------------------------------
+ * Responses: what they mean.
+ */
+
+static const struct record *
+answer_first(const struct response *r, const struct name *owner, uint16_t type)
+{
+	struct records_left answers = response_section(r, SECTION_ANSWER);
+
+	return records_next(&answers, owner, type);
+}
+
+/* A DNAME in the answer section, strictly above sname and inside zone. */
+static const struct record *
+answer_dname(
+    const struct response *r, const struct name *sname, const struct name *zone)
+{
+	struct records_left answers = response_section(r, SECTION_ANSWER);
+	const struct record *record;
+
+	while ((record = records_next(&answers, NULL, TYPE_DNAME)) != NULL)
+		if (record->owner.len < sname->len &&
+		    name_within(sname, &record->owner) &&
+		    name_within(&record->owner, zone))
+			return record;
+	return NULL;
+}
+
+/*
+ * The SOA that vouches for a negative answer: at or above sname, at or below
+ * the zone asked (RFC 2308 2, CVE-2019-10191).  Foreign: there is one, and it
+ * is somebody else's.
+ */
+static const struct record *
+authority_soa(const struct response *r, const struct name *sname,
+    const struct name *zone, bool *foreign)
+{
+	struct records_left authority = response_section(r, SECTION_AUTHORITY);
+	const struct record *soa = records_next(&authority, NULL, TYPE_SOA);
+
+	*foreign = soa != NULL &&
+	    (!name_within(sname, &soa->owner) ||
+		!name_within(&soa->owner, zone));
+	return *foreign ? NULL : soa;
+}
+
+/* What the authority section says when there is no answer and no error. */
+static enum response_class
+response_no_answer(const struct response *r, const struct name *sname,
+    uint16_t stype, const struct name *zone)
+{
+	struct records_left authority = response_section(r, SECTION_AUTHORITY);
+	const struct record *ns, *soa;
+	bool foreign;
+
+	soa = authority_soa(r, sname, zone, &foreign);
+	if (foreign)
+		return RESPONSE_LAME;
+	if (soa != NULL)
+		return RESPONSE_NO_DATA;
+	if (r->ends[SECTION_ANSWER] > 0)
+		return RESPONSE_BIZARRE;
+	ns = records_next(&authority, NULL, TYPE_NS);
+	if (ns == NULL)
+		return r->header.authoritative ? RESPONSE_NO_DATA
+					       : RESPONSE_LAME;
+	if (ns->owner.len > zone->len && name_within(&ns->owner, zone) &&
+	    name_within(sname, &ns->owner) &&
+	    (stype != TYPE_DS || ns->owner.len < sname->len))
+		return RESPONSE_DELEGATION;
+	if (name_equal(&ns->owner, zone) && r->header.authoritative)
+		return RESPONSE_NO_DATA; /* its own NS in place of the SOA */
+	return RESPONSE_LAME;            /* upward, sideways, or to itself */
+}
+
+/* The class as far as sections tell it, whoever speaks. */
+static enum response_class
+response_content(const struct response *r, const struct name *sname,
+    uint16_t stype, const struct name *zone)
+{
+	bool foreign;
+
+	if (answer_first(r, sname, stype) != NULL)
+		return RESPONSE_ANSWER;
+	if (answer_first(r, sname, TYPE_CNAME) != NULL ||
+	    answer_dname(r, sname, zone) != NULL)
+		return RESPONSE_ALIAS;
+	if (r->header.rcode == RCODE_YXDOMAIN)
+		return RESPONSE_FAILURE; /* without the DNAME that is why */
+	if (r->header.rcode == RCODE_NOERROR)
+		return response_no_answer(r, sname, stype, zone);
+	(void)authority_soa(r, sname, zone, &foreign);
+	return foreign ? RESPONSE_LAME : RESPONSE_NAME_ERROR;
+}
+
+enum response_class
+response_class(const struct response *r, const struct name *sname,
+    uint16_t stype, const struct name *zone)
+{
+	enum response_class class;
+
+	if (r->header.truncated)
+		return RESPONSE_TRUNCATED;
+	switch (r->header.rcode) {
+	case RCODE_FORMERR:
+	case RCODE_NOTIMP:
+		return r->edns.present ? RESPONSE_FAILURE : RESPONSE_NO_EDNS;
+	case RCODE_REFUSED:
+	case RCODE_SERVFAIL:
+		return RESPONSE_LAME;
+	case RCODE_NOERROR:
+	case RCODE_NXDOMAIN:
+	case RCODE_YXDOMAIN:
+		break;
+	default:
+		return RESPONSE_FAILURE;
+	}
+	if (r->edns.rcode_high != 0)
+		return RESPONSE_FAILURE;
+	class = response_content(r, sname, stype, zone);
+	switch (class) {
+	case RESPONSE_ANSWER:
+	case RESPONSE_ALIAS:
+	case RESPONSE_NO_DATA:
+	case RESPONSE_NAME_ERROR:
+		return r->header.authoritative ? class : RESPONSE_LAME;
+	default:
+		return class;
+	}
+}
+
+/* ---------------------------------------------------------------------------
+ * Storing.  Out of a response goes what answers the question, its alias chain
+ * inside the zone, the proofs of a negative answer, or one delegation with its
+ * glue; and nothing else, whatever it brings along (attacks.md P01).
+ */
+
+/* An entry in the making: its body lies in draft_body. */
+struct assembly {
+	struct writer body;
+	uint32_t ttl_s; /* the least so far (RFC 2181 5.2) */
+};
+
+static void
+assembly_init(struct assembly *a)
+{
+	writer_init(&a->body, draft_body, ENTRY_MAX);
+	a->ttl_s = UINT32_MAX;
+}
+
+/* Is the rdata written last, from mark on, there already? (RFC 2181 5) */
+static bool
+assembly_repeats(const struct assembly *a, size_t start, size_t mark)
+{
+	size_t len = a->body.len - mark;
+	struct reader r;
+
+	reader_init(&r, a->body.base, mark);
+	(void)read_bytes(&r, start);
+	while (r.at < mark && !r.failed) {
+		size_t n = read_u16(&r);
+		const uint8_t *octets = read_bytes(&r, n);
+
+		if (octets != NULL && n + 2 == len &&
+		    memcmp(octets, a->body.base + mark + 2, n) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Add u16 length and rdata; false if it is malformed or there is no room. */
+static bool
+assembly_add_rdata(struct assembly *a, const struct record *record)
+{
+	size_t mark = a->body.len;
+
+	write_u16(&a->body, 0);
+	if (!read_rdata(&response.message, record, &a->body) ||
+	    a->body.failed) {
+		write_back_to(&a->body, mark);
+		return false;
+	}
+	write_u16_at(&a->body, mark, (uint16_t)(a->body.len - mark - 2));
+	if (record->ttl_s < a->ttl_s)
+		a->ttl_s = record->ttl_s;
+	return true;
+}
+
+/* The type that an RRSIG covers (RFC 4034 3.1.1); 0 for other records. */
+static uint16_t
+record_covers(const struct record *record)
+{
+	struct reader rdata = record_rdata(&response, record);
+
+	if (record->type != TYPE_RRSIG || record->rdata_len < 2)
+		return 0;
+	return read_u16(&rdata);
+}
+
+/* All answers of owner and type, or its RRSIGs over covers; how many. */
+static uint8_t
+assembly_add_set(struct assembly *a, const struct name *owner, uint16_t type,
+    uint16_t covers)
+{
+	unsigned max = covers ? RRSET_SIGNATURES_MAX : RRSET_RECORDS_MAX;
+	struct records_left answers =
+	    response_section(&response, SECTION_ANSWER);
+	const struct record *record;
+	size_t start = a->body.len;
+	unsigned n = 0;
+
+	while (
+	    n < max && (record = records_next(&answers, owner, type)) != NULL) {
+		size_t mark = a->body.len;
+
+		if (covers != 0 && record_covers(record) != covers)
+			continue;
+		if (!assembly_add_rdata(a, record))
+			continue;
+		if (assembly_repeats(a, start, mark))
+			write_back_to(&a->body, mark);
+		else
+			n++;
+	}
+	return (uint8_t)n;
+}
+
+/* SOA and NSECs of the authority section and their RRSIGs; how many. */
+static uint8_t
+assembly_add_proofs(struct assembly *a, const struct name *zone, bool soa)
+{
+	struct records_left authority =
+	    response_section(&response, SECTION_AUTHORITY);
+	const struct record *record;
+	unsigned n = 0;
+
+	while (n < RRSET_RECORDS_MAX &&
+	    (record = records_next(&authority, NULL, TYPE_ANY)) != NULL) {
+		uint16_t covers = record_covers(record);
+		uint16_t type = covers != 0 ? covers : record->type;
+		size_t mark = a->body.len;
+
+		if (!name_within(&record->owner, zone) ||
+		    (type != TYPE_NSEC && type != TYPE_NSEC3 &&
+			!(soa && type == TYPE_SOA)))
+			continue;
+		write_bytes(&a->body, record->owner.wire, record->owner.len);
+		write_u16(&a->body, record->type);
+		if (assembly_add_rdata(a, record))
+			n++;
+		else
+			write_back_to(&a->body, mark);
+	}
+	return (uint8_t)n;
+}
+
+/* Above the cap, a little less than it: what came together parts again. */
+static uint32_t
+ttl_capped(uint32_t ttl_s, uint32_t max_s)
+{
+	return ttl_s <= max_s ? ttl_s : max_s - random_below(max_s / 20);
+}
+
+/* Store what was assembled, on the account of the walk that pays. */
+static void
+draft_store(struct walk *w, struct draft *draft, const struct assembly *a,
+    uint64_t now_ms)
+{
+	struct walk *account = walk_payer(w);
+	size_t cost = a->body.len + draft->owner->len;
+
+	if (draft->trust == TRUST_LAST_RESORT)
+		draft->ttl_s = 0;
+	draft->body = a->body.base;
+	draft->body_len = a->body.len;
+	account->stored_left -=
+	    account->stored_left < cost ? account->stored_left : cost;
+	if (!a->body.failed)
+		(void)cache_store(draft, now_ms);
+}
+
+/* The answer's RRset of owner and type; false if there is no sound one. */
+static bool
+store_set(struct walk *w, const struct name *owner, uint16_t type,
+    enum trust trust, uint64_t now_ms)
+{
+	struct draft draft = {
+	    .owner = owner, .type = type, .trust = trust, .kind = KIND_RRSET};
+	struct assembly a;
+
+	assembly_init(&a);
+	draft.records = assembly_add_set(&a, owner, type, 0);
+	if (draft.records == 0)
+		return false;
+	draft.signatures = assembly_add_set(&a, owner, TYPE_RRSIG, type);
+	draft.proofs = assembly_add_proofs(&a, &w->slist.zone, false);
+	draft.ttl_s = ttl_capped(a.ttl_s, TTL_MAX_S);
+	draft_store(w, &draft, &a, now_ms);
+	return true;
+}
+
+/* The minimum field is the last of an SOA's rdata (RFC 1035 3.3.13). */
+static uint32_t
+soa_minimum(const struct record *soa)
+{
+	struct reader rdata = record_rdata(&response, soa);
+
+	if (soa->rdata_len < 20)
+		return 0;
+	(void)read_bytes(&rdata, soa->rdata_len - 4u);
+	return read_u32(&rdata);
+}
+
+/* RFC 2308 5.  Without an SOA it is held as briefly as a failure. */
+static void
+store_negative(
+    struct walk *w, const struct name *sname, enum trust trust, uint64_t now_ms)
+{
+	struct draft draft = {.owner = sname,
+	    .type = w->qtype,
+	    .trust = trust,
+	    .kind = KIND_NO_DATA};
+	struct assembly a;
+	const struct record *soa;
+	bool foreign;
+
+	if (response.header.rcode == RCODE_NXDOMAIN) {
+		draft.kind = KIND_NAME_ERROR;
+		draft.type = 0;
+	}
+	assembly_init(&a);
+	soa = authority_soa(&response, sname, &w->slist.zone, &foreign);
+	draft.ttl_s = TTL_NO_SOA_S;
+	if (soa != NULL) {
+		draft.proofs = assembly_add_proofs(&a, &w->slist.zone, true);
+		draft.ttl_s = soa->ttl_s < soa_minimum(soa) ? soa->ttl_s
+							    : soa_minimum(soa);
+		draft.ttl_s = ttl_capped(draft.ttl_s, TTL_NEGATIVE_MAX_S);
+	}
+	draft_store(w, &draft, &a, now_ms);
+}
+
+/* Does the server we asked speak for this name, as far as we know? */
+static bool
+walk_zone_holds(struct walk *w, const struct name *name, uint64_t now_ms)
+{
+	struct view view;
+	uint64_t until_ms;
+
+	return name_within(name, &w->slist.zone) &&
+	    (!cache_find_delegation(name, w->mark, now_ms, &view, &until_ms) ||
+		view.owner_len <= w->slist.zone.len);
+}
+
+/* The next name of the chain in the answer; false where it ends. */
+static bool
+answer_alias(
+    struct walk *w, struct name *name, enum trust trust, uint64_t now_ms)
+{
+	const struct record *record =
+	    answer_dname(&response, name, &w->slist.zone);
+	struct name target, below = *name;
+	struct reader rdata;
+
+	/* A CNAME that came with its DNAME is ours to make: RFC 6672 3.1. */
+	if (record == NULL)
+		record = answer_first(&response, name, TYPE_CNAME);
+	if (record == NULL ||
+	    !store_set(w, &record->owner, record->type, trust, now_ms))
+		return false;
+	rdata = record_rdata(&response, record);
+	if (!read_name(&rdata, &target))
+		return false;
+	if (record->type == TYPE_CNAME)
+		*name = target;
+	return record->type == TYPE_CNAME ||
+	    name_substitute(&below, &record->owner, &target, name);
+}
+
+/*
+ * The data asked for and the aliases that lead to it, while the zone that was
+ * asked holds them: of a name elsewhere its servers know better (RFC 2181
+ * 5.4.1), and nothing said of it here counts.
+ */
+static void
+store_answer(struct walk *w, enum trust trust, uint64_t now_ms)
+{
+	struct name name = w->sname;
+	unsigned aliases;
+	bool foreign;
+
+	for (aliases = 0; aliases <= ALIASES_MAX; aliases++) {
+		uint16_t type = w->qtype;
+		const struct record *first =
+		    answer_first(&response, &name, type);
+
+		if (aliases > 0 && !walk_zone_holds(w, &name, now_ms))
+			return;
+		if (first != NULL) {
+			(void)store_set(w, &name,
+			    type == TYPE_ANY ? first->type : type, trust,
+			    now_ms);
+			return;
+		}
+		if (!answer_alias(w, &name, trust, now_ms))
+			break;
+	}
+	if (aliases > 0 && aliases <= ALIASES_MAX &&
+	    authority_soa(&response, &name, &w->slist.zone, &foreign) != NULL)
+		store_negative(w, &name, trust, now_ms);
+}
+
+/* Up to four addresses of this family from the additional section. */
+static uint8_t
+assembly_add_glue(
+    struct assembly *a, const struct name *ns, uint8_t family, unsigned *room)
+{
+	struct records_left additional =
+	    response_section(&response, SECTION_ADDITIONAL);
+	uint16_t type = family == 4 ? TYPE_A : TYPE_AAAA;
+	const struct record *record;
+	unsigned n = 0;
+
+	while (*room > 0 && n < NS_FAMILY_ADDRESSES_MAX &&
+	    (record = records_next(&additional, ns, type)) != NULL)
+		if (read_rdata(&response.message, record, &a->body)) {
+			n++;
+			--*room;
+		}
+	return (uint8_t)n;
+}
+
+/*
+ * name, how many of each family, the addresses.  Glue for a name outside the
+ * zone that refers is hearsay (RFC 9471 2, RFC 5452 6).
+ */
+static bool
+assembly_add_ns(struct assembly *a, const struct record *record,
+    const struct name *zone, unsigned *room)
+{
+	struct reader rdata = record_rdata(&response, record);
+	struct name ns;
+	size_t counts;
+	uint8_t v4 = 0, v6 = 0;
+
+	if (!read_name(&rdata, &ns) ||
+	    rdata.at != record->rdata_at + record->rdata_len)
+		return false;
+	write_bytes(&a->body, ns.wire, ns.len);
+	counts = a->body.len;
+	write_u16(&a->body, 0);
+	if (name_within(&ns, zone)) {
+		v4 = assembly_add_glue(a, &ns, 4, room);
+		v6 = assembly_add_glue(a, &ns, 6, room);
+	}
+	write_u16_at(&a->body, counts, (uint16_t)(v4 << 8 | v6));
+	return !a->body.failed;
+}
+
+/* A fair sample of the NS set: attackers may list hundreds (NXNSAttack). */
+static unsigned
+sample_ns(const struct name *cut, const struct record *sample[SLIST_NS_MAX],
+    uint32_t *ttl_s)
+{
+	struct records_left authority =
+	    response_section(&response, SECTION_AUTHORITY);
+	const struct record *record;
+	unsigned seen = 0;
+
+	while ((record = records_next(&authority, cut, TYPE_NS)) != NULL) {
+		unsigned place = seen++;
+
+		if (place >= SLIST_NS_MAX)
+			place = random_below(seen);
+		if (place < SLIST_NS_MAX)
+			sample[place] = record;
+		if (record->ttl_s < *ttl_s)
+			*ttl_s = record->ttl_s;
+	}
+	return seen < SLIST_NS_MAX ? seen : SLIST_NS_MAX;
+}
+
+/* 4b.  A delegation lives no longer than the one it was found through. */
+static void
+store_delegation(struct walk *w, uint64_t now_ms)
+{
+	const struct record *sample[SLIST_NS_MAX];
+	struct records_left authority =
+	    response_section(&response, SECTION_AUTHORITY);
+	unsigned room = SLIST_ADDRESSES_MAX, n, i;
+	uint64_t left_s = w->slist.until_ms > now_ms
+	    ? (w->slist.until_ms - now_ms) / 1000
+	    : 0;
+	struct assembly a;
+	struct draft draft = {
+	    .type = TYPE_NS, .kind = KIND_DELEGATION, .trust = TRUST_REFERRAL};
+
+	assembly_init(&a);
+	draft.owner = &records_next(&authority, NULL, TYPE_NS)->owner;
+	n = sample_ns(draft.owner, sample, &a.ttl_s);
+	for (i = 0; i < n; i++)
+		draft.records = (uint8_t)(draft.records +
+		    assembly_add_ns(&a, sample[i], &w->slist.zone, &room));
+	draft.ttl_s = a.ttl_s < left_s ? a.ttl_s : (uint32_t)left_s;
+	if (draft.ttl_s > TTL_DELEGATION_MAX_S)
+		draft.ttl_s = TTL_DELEGATION_MAX_S;
+	draft_store(w, &draft, &a, now_ms);
+}
+
+/* ---------------------------------------------------------------------------
+ * Step 4: analyze the response.
+ */
+
+/* It cannot serve this walk; the next one is asked (4d). */
+static enum walk_state
+walk_put_aside(struct walk *w, struct candidate *from)
+{
+	from->aside = true;
+	w->slist.failed++;
+	return WALK_SEND;
+}
+
+/*
+ * Not the server for the zone (RFC 4697 2.2); but keep the first data it gives
+ * without AA.
+ */
+static enum walk_state
+walk_lame(struct walk *w, struct candidate *from, uint64_t now_ms)
+{
+	uint8_t rcode = response.header.rcode;
+	bool error = rcode == RCODE_REFUSED || rcode == RCODE_SERVFAIL;
+
+	candidate_mark_lame(
+	    w, from, error ? rcode_text(rcode) : "not authoritative", now_ms);
+	if (error || w->last_resort || w->priming)
+		return WALK_SEND;
+	switch (
+	    response_content(&response, &w->sname, w->qtype, &w->slist.zone)) {
+	case RESPONSE_ANSWER:
+	case RESPONSE_ALIAS:
+		store_answer(w, TRUST_LAST_RESORT, now_ms);
+		w->last_resort = true;
+		break;
+	case RESPONSE_NO_DATA:
+	case RESPONSE_NAME_ERROR:
+		store_negative(w, &w->sname, TRUST_LAST_RESORT, now_ms);
+		w->last_resort = true;
+		break;
+	default:
+		break;
+	}
+	return WALK_SEND;
+}
+
+static enum walk_state
+walk_without_edns(struct walk *w, struct candidate *from, uint64_t now_ms)
+{
+	if (!w->exchange[CHANNEL_UDP].edns)
+		return walk_put_aside(w, from);
+	server_chokes_on_edns(&from->at, now_ms);
+	return WALK_SEND;
+}
+
+static enum walk_state
+walk_analyze(struct walk *w, uint64_t now_ms)
+{
+	struct candidate *from =
+	    &w->slist.addresses[w->exchange[CHANNEL_UDP].to];
+
+	switch (
+	    response_class(&response, &w->sname, w->qtype, &w->slist.zone)) {
+	case RESPONSE_ANSWER:
+		if (w->priming)
+			return walk_prime(w, from, now_ms);
+		store_answer(w, TRUST_ANSWER, now_ms);
+		return WALK_LOOK;
+	case RESPONSE_ALIAS:
+		store_answer(w, TRUST_ANSWER, now_ms);
+		return WALK_LOOK;
+	case RESPONSE_NO_DATA:
+	case RESPONSE_NAME_ERROR:
+		if (w->priming)
+			return walk_put_aside(w, from);
+		store_negative(w, &w->sname, TRUST_ANSWER, now_ms);
+		return WALK_LOOK;
+	case RESPONSE_DELEGATION:
+		store_delegation(w, now_ms);
+		return WALK_FIND;
+	case RESPONSE_NO_EDNS:
+		return walk_without_edns(w, from, now_ms);
+	case RESPONSE_LAME:
+		return walk_lame(w, from, now_ms);
+	case RESPONSE_TRUNCATED:
+	case RESPONSE_FAILURE:
+	case RESPONSE_BIZARRE:
+		break;
+	}
+	return walk_put_aside(w, from);
+}
+
+/* ---------------------------------------------------------------------------
+ * The roots (RFC 9609).
+ */
+
+void
+referral_hints(const struct root_servers *roots)
+{
+	self.hints = *roots;
+	self.primed_until_ms = 0;
+	self.prime_next_ms = 0;
+}
+
+/* Learn today's roots from one of the hints, if that is not under way. */
+static void
+prime(uint64_t now_ms)
+{
+	static const struct name root = {.len = 1};
+	struct walk *w;
+
+	if (self.priming || now_ms < self.prime_next_ms)
+		return;
+	self.prime_next_ms = now_ms + PRIME_RETRY_S * 1000u;
+	w = walk_begin(&root, TYPE_NS, now_ms);
+	if (w == NULL)
+		return;
+	w->priming = self.priming = true;
+	w->state = WALK_FIND; /* not from the cache: it wants the addresses */
+}
+
+/* Addresses of primed.names[ns] from the additional section. */
+static void
+primed_add_addresses(unsigned ns, uint16_t type)
+{
+	struct root_servers *p = &self.primed;
+	struct records_left additional =
+	    response_section(&response, SECTION_ADDITIONAL);
+	const struct record *record;
+
+	while (p->address_count < ROOT_ADDRESSES_MAX &&
+	    (record = records_next(&additional, &p->names[ns], type)) != NULL) {
+		struct reader rdata = record_rdata(&response, record);
+		struct address a;
+
+		read_address(&rdata, type == TYPE_A ? 4 : 6, &a);
+		if (record->rdata_len != (type == TYPE_A ? 4 : 16) ||
+		    roots_hold(p, &a) ||
+		    address_fault(&a, roots_hold(&self.hints, &a)) != NULL)
+			continue;
+		p->addresses[p->address_count].at = a;
+		p->addresses[p->address_count++].ns = (uint8_t)ns;
+	}
+}
+
+/* The response left its addresses out (RFC 9609 4.2): take the hints'. */
+static void
+primed_add_hints(unsigned ns)
+{
+	struct root_servers *p = &self.primed;
+	const struct root_servers *h = &self.hints;
+	unsigned i;
+
+	for (i = 0; i < h->address_count; i++) {
+		if (!name_equal(&h->names[h->addresses[i].ns], &p->names[ns]) ||
+		    p->address_count == ROOT_ADDRESSES_MAX)
+			continue;
+		p->addresses[p->address_count].at = h->addresses[i].at;
+		p->addresses[p->address_count++].ns = (uint8_t)ns;
+	}
+}
+
+/*
+ * Names and addresses of the roots, apart from the cache.  A set without a
+ * usable address never takes the place of the hints.
+ */
+static enum walk_state
+walk_prime(struct walk *w, struct candidate *from, uint64_t now_ms)
+{
+	struct root_servers *p = &self.primed;
+	struct records_left answers =
+	    response_section(&response, SECTION_ANSWER);
+	const struct record *record;
+	unsigned i;
+	uint32_t ttl_s = TTL_MAX_S;
+
+	p->name_count = p->address_count = 0;
+	self.primed_until_ms = 0;
+	while (p->name_count < ROOTS_MAX &&
+	    (record = records_next(&answers, &w->sname, TYPE_NS)) != NULL) {
+		struct reader rdata = record_rdata(&response, record);
+
+		if (read_name(&rdata, &p->names[p->name_count]))
+			p->name_count++;
+		ttl_s = record->ttl_s < ttl_s ? record->ttl_s : ttl_s;
+	}
+	for (i = 0; i < p->name_count; i++) {
+		unsigned before = p->address_count;
+
+		primed_add_addresses(i, TYPE_A);
+		primed_add_addresses(i, TYPE_AAAA);
+		if (p->address_count == before)
+			primed_add_hints(i);
+	}
+	if (p->address_count == 0)
+		return walk_put_aside(w, from);
+	self.primed_until_ms = now_ms + ttl_s * UINT64_C(1000);
+	eventlog_primed(p->name_count, p->address_count, &from->at);
+	return WALK_DONE;
+}
