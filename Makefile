@@ -1,5 +1,7 @@
 # make            build the server
+# make run        serve on 127.0.0.1:5300 and [::1]:5300, log in dns.log
 # make test       build and run all tests
+# make install    PREFIX=/usr/local, DESTDIR for packagers
 
 CC      ?= cc
 CFLAGS  ?= -O2 -g
@@ -19,14 +21,17 @@ SAN_1   = -fsanitize=address,undefined -fno-sanitize-recover=all \
 	  -fno-omit-frame-pointer
 TEST_CFLAGS = -U_FORTIFY_SOURCE $(SAN_$(SANITIZE))
 
-PARTS   = referral server cache eventlog message
+PARTS   = dns referral server cache eventlog message
 OBJ     = $(PARTS:%=$(B)/%.o)
 TOBJ    = $(PARTS:%=$(B)/test/%.o)
 CHECKS  = $(B)/check_message $(B)/check_cache $(B)/check_eventlog $(B)/check_server $(B)/check_referral
 CHECK_CFLAGS = `pkg-config --cflags check`
 CHECK_LIBS   = `pkg-config --libs check`
 
-all: $(OBJ)
+all: $(B)/dns
+
+$(B)/dns: $(OBJ)
+	$(CC) $(HARDEN) $(CFLAGS) $(HARDEN_LD) $(LDFLAGS) -o $@ $(OBJ)
 
 $(B)/%.o: %.c dns.h
 	@mkdir -p $(B)
@@ -41,6 +46,7 @@ $(B)/server.o $(B)/test/server.o: $(B)/hints.inc
 $(B)/test/%.o: %.c dns.h
 	@mkdir -p $(B)/test
 	$(CC) $(STD) $(WARN) $(CPPFLAGS) $(CFLAGS) $(TEST_CFLAGS) -c -o $@ $<
+$(B)/test/dns.o: CPPFLAGS += -Dmain=dns_main -Wno-missing-prototypes
 
 $(B)/check_message: $(B)/test/message.o
 $(B)/check_cache: $(B)/test/cache.o $(B)/test/message.o
@@ -53,12 +59,21 @@ $(CHECKS): $(B)/%: tests/%.c dns.h
 	    $(CHECK_CFLAGS) $(LDFLAGS) -o $@ $< \
 	    $(filter $(B)/test/%.o,$^) $(CHECK_LIBS)
 
+run: $(B)/dns
+	$(B)/dns -l 127.0.0.1 -l ::1 -p $(PORT) -r cache.dns -e dns.log
+
 test:
 	@sh tests/need.sh check
-	@$(MAKE) --no-print-directory $(CHECKS)
+	@$(MAKE) --no-print-directory $(B)/dns $(CHECKS)
 	@B=$(B) sh tests/run.sh
+
+install: $(B)/dns
+	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(SYSCONFDIR)/dns
+	install -m 755 $(B)/dns $(DESTDIR)$(PREFIX)/sbin/dns
+	test -e $(DESTDIR)$(SYSCONFDIR)/dns/cache.dns || \
+	    install -m 644 cache.dns $(DESTDIR)$(SYSCONFDIR)/dns/cache.dns
 
 clean:
 	rm -rf $(B)
 
-.PHONY: all test clean
+.PHONY: all run test install clean

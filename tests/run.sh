@@ -1,7 +1,9 @@
 #!/bin/sh
 # run.sh -- run all tests that were built into $B and count them.
 #
-# The last line has the sums.
+# First the Check programs, then the scripts; those that need namespaces and
+# name servers say so and are skipped where these are missing, except that
+# CI=true makes a skip a failure.  The last line has the sums.
 
 cd "$(dirname "$0")/.." || exit 1
 B=${B:-build}
@@ -28,6 +30,19 @@ count_check()
 	failed=$((failed + $3 + $4))
 }
 
+# Scripts print a line that begins with ok, FAIL or skip for each test.
+count_script()
+{
+	bad=$(grep -c '^FAIL ' "$out")
+	passed=$((passed + $(grep -c '^ok ' "$out")))
+	failed=$((failed + bad))
+	skipped=$((skipped + $(grep -c '^skip ' "$out")))
+	if [ "$1" != 0 ] && [ "$bad" = 0 ]; then
+		echo "FAIL  it did not come to its end: exit status $1"
+		failed=$((failed + 1))
+	fi
+}
+
 # run COMMAND...: its output is shown as it comes, and kept to be counted.
 run()
 {
@@ -47,6 +62,12 @@ for check in tests/check_*.c; do
 	run "$B/$check"
 	count_check "$status"
 done
+for script in layers cli; do
+	echo "== $script.sh"
+	run sh tests/$script.sh
+	count_script "$status"
+done
+
 if [ "${CI-}" = true ] && [ $skipped -gt 0 ]; then
 	echo "FAIL  nothing may be skipped on CI"
 	failed=$((failed + skipped))

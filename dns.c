@@ -1,0 +1,1443 @@
+/*
+ * dns.c -- clients: the loop, questions in, answers out.
+ *
+ * A datagram is parsed, answered from the cache if the cache has the answer,
+ * and else parked while a walk goes out; when the walk is done the answer is
+ * composed from the cache after all.  There is one composer and one way out.
+ * Only this file reads clocks, and nothing here speaks to a name server.
+ */
+#include <sys/epoll.h>
+#include <sys/random.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <ifaddrs.h>
+#include <limits.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "dns.h"
+
+#define VERSION "0.1"
+
+enum {
+	EXIT_USAGE = 2,
+	OPTION_LOG_LEVEL = 256, /* long options without a letter */
+	OPTION_PRINT_HINTS,
+	QUERY_OCTETS = 4096, /* a question fits 600; more is malformed */
+	HINTS_OCTETS_MAX = 1 << 20,
+	CONTROL_OCTETS = 64 /* holds either family's pktinfo */
+};
+
+/*
+ * A question, as parsed and, if the cache has no answer, as parked.  A parked
+ * one is on the deadline queue and known to a walk by its waiter.
+ */
+struct query {
+	struct timer deadline; /* must stand first */
+	struct query *next_free;
+	struct waiter *waiter;
+	unsigned listener;
+	struct address from, to; /* the answer leaves from where it was asked */
+	struct header header;
+	struct question question; /* name.len 0: could not be parsed */
+	struct edns edns;
+};
+
+struct listener {
+	int fd;
+	struct address at;
+};
+
+struct options {
+	struct address listen[LISTENERS_MAX];
+	unsigned listen_count;
+	uint16_t port;
+	const char *hints; /* NULL: the default places */
+	const char *event_log;
+	enum level log_level;
+	size_t cache_octets;
+	struct prefix allow[ALLOWED_PREFIXES_MAX];
+	struct prefix allow_server[ALLOWED_PREFIXES_MAX];
+	unsigned allow_count, allow_server_count;
+};
+
+/* Datagrams of one listener: what came in one turn, or waits to go out. */
+struct batch {
+	struct mmsghdr messages[BATCH];
+	struct iovec parts[BATCH];
+	struct sockaddr_storage peers[BATCH];
+	_Alignas(struct cmsghdr) uint8_t control[BATCH][CONTROL_OCTETS];
+	unsigned count, listener;
+};
+
+static struct {
+	struct options options;
+	int epoll, signals;
+	struct listener listeners[LISTENERS_MAX];
+	unsigned listener_count;
+	struct query *queries, *free_query;
+	unsigned waiting;
+	struct timer_queue deadlines;
+	struct batch in, out;
+	uint8_t in_octets[BATCH][QUERY_OCTETS];
+	uint8_t out_octets[BATCH][UDP_EDNS_MAX];
+	struct statistics counts;
+	uint64_t start_ms;
+	bool stopping;
+	const char *stop_cause;
+	char hints_text[HINTS_OCTETS_MAX + 1];
+} self;
+
+static void udp_readable(unsigned listener, uint64_t now_ms);
+static void udp_flush(void);
+static bool query_parse(struct query *, const uint8_t *, size_t);
+static void answer(struct query *, uint64_t now_ms);
+static bool answer_from_cache(struct query *, uint32_t mark, uint64_t now_ms);
+static void answer_failure(struct query *, const struct reason *);
+static void answer_error(
+    struct query *, enum rcode, const struct reason *, size_t why_count);
+
+/* ---------------------------------------------------------------------------
+ * The loop.
+ */
+
+static uint64_t
+clock_ms(clockid_t id)
+{
+	struct timespec ts;
+
+	if (clock_gettime(id, &ts) < 0)
+		abort();
+	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+}
+
+/* CLOCK_BOOTTIME: a laptop's sleep must age the cache (DESIGN decision 13). */
+static uint64_t
+turn_begin(void)
+{
+	uint64_t now_ms = clock_ms(CLOCK_BOOTTIME);
+
+	eventlog_time(now_ms, clock_ms(CLOCK_REALTIME));
+	return now_ms;
+}
+
+static void
+statistics_write(uint64_t now_ms)
+{
+	struct statistics s = self.counts;
+	struct referral_counts r;
+
+	referral_count(&r);
+	s.uptime_s = (now_ms - self.start_ms) / 1000;
+	s.waiting = self.waiting;
+	s.joined = r.joined;
+	s.walks = r.walks;
+	s.failed = r.failed;
+	s.sent = r.sent;
+	s.replies = r.replies;
+	s.timeouts = r.timeouts;
+	s.mismatched = r.mismatched;
+	s.addresses_refused = r.addresses_refused;
+	s.sends_failed = r.sends_failed;
+	s.self_sends = r.self_sends;
+	s.lame = r.lame;
+	cache_count(&s.cache);
+	eventlog_statistics(&s);
+}
+
+static void
+signals_readable(uint64_t now_ms)
+{
+	struct signalfd_siginfo info;
+
+	while (
+	    read(self.signals, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
+		if (info.ssi_signo == SIGUSR1) {
+			statistics_write(now_ms);
+			continue;
+		}
+		self.stopping = true;
+		self.stop_cause =
+		    info.ssi_signo == SIGINT ? "SIGINT" : "SIGTERM";
+	}
+}
+
+static void
+query_release(struct query *q)
+{
+	timer_disarm(&q->deadline);
+	q->waiter = NULL;
+	q->next_free = self.free_query;
+	self.free_query = q;
+	self.waiting--;
+}
+
+/* End the wait of a parked query without an answer. */
+static void
+query_give_up(struct query *q, const char *text, uint64_t now_ms)
+{
+	struct reason reason = {.ede = EDE_NO_REACHABLE_AUTHORITY};
+
+	referral_forget(q->waiter, now_ms);
+	snprintf(reason.text, sizeof(reason.text), "%s", text);
+	answer_failure(q, &reason);
+	query_release(q);
+}
+
+static void
+queries_expire(uint64_t now_ms)
+{
+	struct timer *t;
+
+	while (
+	    (t = timer_first(&self.deadlines)) != NULL && t->due_ms <= now_ms)
+		query_give_up((struct query *)t, "no answer in time", now_ms);
+}
+
+/* Every query whose walk is done is answered; nothing is stored meanwhile. */
+static void
+queries_done(uint64_t now_ms)
+{
+	struct done done;
+
+	while (referral_next_done(&done)) {
+		if (!answer_from_cache(done.query, done.mark, now_ms))
+			answer_failure(done.query, &done.reason);
+		query_release(done.query);
+	}
+}
+
+static int
+timeout_ms(uint64_t now_ms)
+{
+	uint64_t due_ms = referral_next_due(), log_ms = eventlog_next_due();
+	const struct timer *t = timer_first(&self.deadlines);
+
+	if (log_ms < due_ms)
+		due_ms = log_ms;
+	if (t != NULL && t->due_ms < due_ms)
+		due_ms = t->due_ms;
+	if (due_ms <= now_ms)
+		return 0;
+	return due_ms - now_ms < 3600000 ? (int)(due_ms - now_ms) : 3600000;
+}
+
+/* Replies before questions: what is half done is finished first. */
+static void
+dispatch(const struct epoll_event *events, int n, uint64_t now_ms)
+{
+	int i;
+
+	for (i = 0; i < n; i++)
+		if (tag_kind(events[i].data.u64) == TAG_UPSTREAM)
+			referral_readable(events[i].data.u64, now_ms);
+	for (i = 0; i < n; i++)
+		if (tag_kind(events[i].data.u64) == TAG_LISTENER)
+			udp_readable(tag_index(events[i].data.u64), now_ms);
+	for (i = 0; i < n; i++)
+		if (tag_kind(events[i].data.u64) == TAG_SIGNAL)
+			signals_readable(now_ms);
+}
+
+/* Serve until a signal says to end; gives the time then. */
+static uint64_t
+serve(void)
+{
+	static struct epoll_event events[EVENTS_MAX];
+	uint64_t now_ms = self.start_ms;
+	int n;
+
+	while (!self.stopping) {
+		n = epoll_wait(
+		    self.epoll, events, EVENTS_MAX, timeout_ms(now_ms));
+		now_ms = turn_begin();
+		dispatch(events, n, now_ms);
+		referral_expire(now_ms);
+		queries_done(now_ms);
+		queries_expire(now_ms);
+		udp_flush();
+		eventlog_flush();
+	}
+	return now_ms;
+}
+
+/* ---------------------------------------------------------------------------
+ * Datagrams in and out.
+ */
+
+/* The address a datagram was sent to, from what the kernel tells of it. */
+static bool
+control_read(struct msghdr *m, struct address *to)
+{
+	struct cmsghdr *c;
+
+	for (c = CMSG_FIRSTHDR(m); c != NULL; c = CMSG_NXTHDR(m, c)) {
+		if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_PKTINFO) {
+			struct in_pktinfo info;
+
+			memcpy(&info, CMSG_DATA(c), sizeof(info));
+			to->family = 4;
+			memcpy(to->ip, &info.ipi_addr, 4);
+			return true;
+		}
+		if (c->cmsg_level == IPPROTO_IPV6 &&
+		    c->cmsg_type == IPV6_PKTINFO) {
+			struct in6_pktinfo info;
+
+			memcpy(&info, CMSG_DATA(c), sizeof(info));
+			to->family = 6;
+			memcpy(to->ip, &info.ipi6_addr, 16);
+			return true;
+		}
+	}
+	return false;
+}
+
+/* RFC 2181 4: the answer leaves from the address that was asked. */
+static void
+control_write(struct msghdr *m, uint8_t *octets, const struct address *from)
+{
+	struct cmsghdr *c;
+
+	m->msg_control = octets;
+	m->msg_controllen = CONTROL_OCTETS;
+	memset(octets, 0, CONTROL_OCTETS);
+	c = CMSG_FIRSTHDR(m);
+	if (from->family == 4) {
+		struct in_pktinfo info;
+
+		memset(&info, 0, sizeof(info));
+		memcpy(&info.ipi_spec_dst, from->ip, 4);
+		c->cmsg_level = IPPROTO_IP;
+		c->cmsg_type = IP_PKTINFO;
+		c->cmsg_len = CMSG_LEN(sizeof(info));
+		memcpy(CMSG_DATA(c), &info, sizeof(info));
+	} else {
+		struct in6_pktinfo info;
+
+		memset(&info, 0, sizeof(info));
+		memcpy(&info.ipi6_addr, from->ip, 16);
+		c->cmsg_level = IPPROTO_IPV6;
+		c->cmsg_type = IPV6_PKTINFO;
+		c->cmsg_len = CMSG_LEN(sizeof(info));
+		memcpy(CMSG_DATA(c), &info, sizeof(info));
+	}
+	m->msg_controllen = CMSG_SPACE(c->cmsg_len - CMSG_LEN(0));
+}
+
+static void
+batch_prepare(struct batch *b, unsigned i, uint8_t *octets, size_t len)
+{
+	struct msghdr *m = &b->messages[i].msg_hdr;
+
+	memset(m, 0, sizeof(*m));
+	b->parts[i].iov_base = octets;
+	b->parts[i].iov_len = len;
+	m->msg_iov = &b->parts[i];
+	m->msg_iovlen = 1;
+	m->msg_name = &b->peers[i];
+	m->msg_namelen = sizeof(b->peers[i]);
+	m->msg_control = b->control[i];
+	m->msg_controllen = CONTROL_OCTETS;
+}
+
+static void
+udp_received(unsigned i, unsigned listener, uint64_t now_ms)
+{
+	static struct query q;
+	struct msghdr *m = &self.in.messages[i].msg_hdr;
+
+	self.counts.received++;
+	q.listener = listener;
+	q.to = self.listeners[listener].at;
+	if (!address_from_sockaddr(&self.in.peers[i], &q.from) ||
+	    (m->msg_flags & MSG_TRUNC) != 0 || !control_read(m, &q.to)) {
+		self.counts.dropped++;
+		return;
+	}
+	if (query_parse(&q, self.in_octets[i], self.in.messages[i].msg_len))
+		answer(&q, now_ms);
+}
+
+static void
+udp_readable(unsigned listener, uint64_t now_ms)
+{
+	int fd = self.listeners[listener].fd;
+	unsigned i;
+	int n;
+
+	for (i = 0; i < BATCH; i++)
+		batch_prepare(&self.in, i, self.in_octets[i], QUERY_OCTETS);
+	n = recvmmsg(fd, self.in.messages, BATCH, 0, NULL);
+	if (n < 0) {
+		if (errno != EAGAIN && errno != EINTR && errno != ECONNREFUSED)
+			eventlog_receive_failed(
+			    &self.listeners[listener].at, errno);
+		return;
+	}
+	for (i = 0; i < (unsigned)n; i++)
+		udp_received(i, listener, now_ms);
+}
+
+/* A buffer for an answer to this query; udp_send sends it. */
+static uint8_t *
+udp_buffer(const struct query *q)
+{
+	if (self.out.count == BATCH ||
+	    (self.out.count > 0 && self.out.listener != q->listener))
+		udp_flush();
+	self.out.listener = q->listener;
+	return self.out_octets[self.out.count];
+}
+
+static void
+udp_send(const struct query *q, const struct writer *message)
+{
+	unsigned i = self.out.count++;
+	struct msghdr *m = &self.out.messages[i].msg_hdr;
+
+	assert(message->base == self.out_octets[i] && !message->failed);
+	batch_prepare(&self.out, i, self.out_octets[i], message->len);
+	m->msg_namelen = address_to_sockaddr(&q->from, &self.out.peers[i]);
+	control_write(m, self.out.control[i], &q->to);
+	self.counts.answered++;
+}
+
+/* What the kernel will not take is dropped: the client asks again. */
+static void
+udp_flush(void)
+{
+	int fd = self.listeners[self.out.listener].fd;
+	unsigned at = 0;
+
+	while (at < self.out.count) {
+		int n = sendmmsg(fd, self.out.messages + at,
+		    self.out.count - at, MSG_NOSIGNAL | MSG_DONTWAIT);
+
+		if (n > 0) {
+			at += (unsigned)n;
+		} else if (errno != EINTR) {
+			self.counts.answered--;
+			self.counts.dropped++;
+			at++;
+		}
+	}
+	self.out.count = 0;
+}
+
+/* ---------------------------------------------------------------------------
+ * Questions.
+ */
+
+static bool
+address_is_loopback(const struct address *a)
+{
+	static const struct prefix loopback4 = {{4, {127}, 0}, 8};
+	static const struct prefix loopback6 = {{6, {[15] = 1}, 0}, 128};
+
+	return prefix_covers(&loopback4, a) || prefix_covers(&loopback6, a);
+}
+
+static bool
+client_may_ask(const struct address *from)
+{
+	unsigned i;
+
+	if (address_is_loopback(from))
+		return true;
+	for (i = 0; i < self.options.allow_count; i++)
+		if (prefix_covers(&self.options.allow[i], from))
+			return true;
+	return false;
+}
+
+/*
+ * What follows the question: one OPT at most, and a TSIG that we do not judge
+ * (RFC 6891 6.1.1).  Anything else in a question is malformed.
+ */
+static bool
+query_read_additional(struct query *q, struct reader *r)
+{
+	struct record record;
+	bool signature = false;
+	unsigned i;
+
+	memset(&q->edns, 0, sizeof(q->edns));
+	if (q->header.answers + q->header.authorities > 0 ||
+	    q->header.additionals > 2)
+		return false;
+	for (i = 0; i < q->header.additionals; i++) {
+		if (signature || !read_record(r, &record))
+			return false; /* RFC 8945 5.1: TSIG is the last */
+		if (record.type == TYPE_TSIG)
+			signature = true;
+		else if (record.type != TYPE_OPT || q->edns.present ||
+		    !read_edns(r, &record, &q->edns))
+			return false;
+	}
+	return r->at == r->len;
+}
+
+/* The table of rfcs.md 1.1: types that are no data. */
+static enum rcode
+type_rcode(uint16_t type)
+{
+	switch (type) {
+	case 0:
+	case TYPE_OPT:
+	case TYPE_NXNAME:
+		return RCODE_FORMERR;
+	case TYPE_TKEY:
+	case TYPE_TSIG:
+	case TYPE_IXFR:
+	case TYPE_AXFR:
+	case TYPE_MAILB:
+	case TYPE_MAILA:
+		return RCODE_REFUSED;
+	default:
+		return RCODE_NOERROR;
+	}
+}
+
+/* A reply without data; ede EDE_NONE for none. */
+static void
+query_reject(struct query *q, enum rcode rcode, uint16_t ede)
+{
+	struct reason reason = {.ede = ede};
+
+	if (rcode == RCODE_REFUSED)
+		self.counts.refused++;
+	answer_error(q, rcode, &reason, 1);
+}
+
+/* May the question be looked at?  If not it has been answered. */
+static bool
+query_is_askable(struct query *q)
+{
+	uint16_t type = q->question.type;
+
+	if (!client_may_ask(&q->from))
+		query_reject(q, RCODE_REFUSED, EDE_PROHIBITED);
+	else if (q->edns.version > 0)
+		query_reject(q, RCODE_BADVERS, EDE_NONE);
+	else if (q->question.class != CLASS_IN)
+		query_reject(q, RCODE_REFUSED, EDE_NOT_SUPPORTED);
+	else if (type == TYPE_NXNAME)
+		query_reject(q, RCODE_FORMERR, EDE_INVALID_QUERY_TYPE);
+	else if (type_rcode(type) != RCODE_NOERROR)
+		query_reject(q, type_rcode(type), EDE_NOT_SUPPORTED);
+	else if (!q->header.recursion_desired && !address_is_loopback(&q->from))
+		query_reject(q, RCODE_REFUSED, EDE_NOT_AUTHORITATIVE);
+	else
+		return true;
+	return false;
+}
+
+/*
+ * Take a message apart.  True: it is a question to answer.  Else it has been
+ * answered, or dropped because it is no question (RFC 1035 4.1.1).
+ */
+static bool
+query_parse(struct query *q, const uint8_t *octets, size_t len)
+{
+	struct reader r;
+
+	memset(&q->edns, 0, sizeof(q->edns));
+	q->question.name.len = 0;
+	q->waiter = NULL;
+	reader_init(&r, octets, len);
+	if (!read_header(&r, &q->header) || q->header.response) {
+		self.counts.dropped++;
+		return false;
+	}
+	if (q->header.opcode != 0) {
+		query_reject(q, RCODE_NOTIMP, EDE_NONE);
+		return false;
+	}
+	if (q->header.questions != 1 || !read_question(&r, &q->question)) {
+		q->question.name.len = 0;
+		query_reject(q, RCODE_FORMERR, EDE_NONE);
+		return false;
+	}
+	if (!query_read_additional(q, &r)) {
+		memset(&q->edns, 0, sizeof(q->edns));
+		query_reject(q, RCODE_FORMERR, EDE_NONE);
+		return false;
+	}
+	return query_is_askable(q);
+}
+
+/* The table is full: the oldest goes if it had its chance (DESIGN 3). */
+static struct query *
+query_take(uint64_t now_ms)
+{
+	struct query *oldest = (struct query *)timer_first(&self.deadlines);
+	struct query *q;
+
+	if (self.free_query == NULL) {
+		eventlog_table_full("queries", QUERIES_MAX);
+		if (oldest->deadline.due_ms - QUERY_MS_MAX + QUERY_AGE_MIN_MS >
+		    now_ms)
+			return NULL;
+		query_give_up(oldest, "too many questions", now_ms);
+	}
+	q = self.free_query;
+	self.free_query = q->next_free;
+	self.waiting++;
+	return q;
+}
+
+/* Let the question wait for a walk. */
+static void
+query_park(struct query *asked, uint64_t now_ms)
+{
+	static const struct reason busy = {EDE_OTHER, "too many questions"};
+	struct query *q = query_take(now_ms);
+
+	if (q == NULL) {
+		answer_failure(asked, &busy);
+		return;
+	}
+	memset(&asked->deadline, 0, sizeof(asked->deadline));
+	*q = *asked;
+	q->waiter =
+	    referral_ask(q, &q->question.name, q->question.type, now_ms);
+	if (q->waiter == NULL) {
+		answer_failure(q, &busy);
+		query_release(q);
+		return;
+	}
+	timer_arm(&self.deadlines, &q->deadline, now_ms);
+}
+
+/* From the cache, if that has it; else from where RD=1 lets us go. */
+static void
+answer(struct query *q, uint64_t now_ms)
+{
+	if (answer_from_cache(q, cache_mark(), now_ms)) {
+		self.counts.hits++;
+		return;
+	}
+	if (q->header.recursion_desired)
+		query_park(q, now_ms);
+	else
+		query_reject(q, RCODE_REFUSED, EDE_NOT_AUTHORITATIVE);
+}
+
+/* ---------------------------------------------------------------------------
+ * Answers.
+ */
+
+/* A reply in the making, in a buffer of the batch that goes out. */
+struct reply {
+	const struct query *query;
+	struct writer message;
+	struct compressor names;
+	struct header header;
+	size_t max;      /* what the client takes */
+	size_t question; /* where the sections begin */
+};
+
+static void
+reply_begin(struct reply *a, const struct query *q)
+{
+	size_t opt = q->edns.present ? 11 : 0;
+
+	a->query = q;
+	memset(&a->header, 0, sizeof(a->header));
+	a->header.id = q->header.id;
+	a->header.opcode = q->header.opcode;
+	a->header.response = true;
+	a->header.recursion_desired = q->header.recursion_desired;
+	a->header.recursion_available = true;
+	a->header.checking_disabled = q->header.checking_disabled;
+	a->max = q->edns.present ? q->edns.udp_max : UDP_PLAIN_MAX;
+	if (a->max > UDP_EDNS_MAX)
+		a->max = UDP_EDNS_MAX;
+	writer_init(&a->message, udp_buffer(q), a->max - opt);
+	writer_compress(&a->message, &a->names);
+	write_header(&a->message, &a->header); /* again when all is known */
+	if (q->question.name.len > 0) {
+		a->header.questions = 1;
+		write_question(&a->message, &q->question);
+	}
+	a->question = a->message.len;
+}
+
+/* Forget every section: what is said now is an error, or "truncated". */
+static void
+reply_empty(struct reply *a)
+{
+	write_back_to(&a->message, a->question);
+	a->header.answers = a->header.authorities = 0;
+}
+
+/*
+ * Add OPT and the header and send.  A set that did not fit leaves none
+ * (RFC 2181 9): TC=1 sends the client to ask again by other means.
+ */
+static void
+reply_end(struct reply *a, enum rcode rcode, const struct reason *why,
+    size_t why_count)
+{
+	struct edns opt = {.present = true, .udp_max = UDP_EDNS_MAX};
+	struct writer head;
+
+	if (a->message.failed) {
+		reply_empty(a);
+		a->header.truncated = true;
+	}
+	a->header.rcode = rcode & 15;
+	if (a->query->edns.present) {
+		a->message.max = a->max;
+		a->header.additionals = 1;
+		opt.dnssec_ok = a->query->edns.dnssec_ok;
+		opt.rcode_high = (uint8_t)(rcode >> 4);
+		write_opt(&a->message, &opt, why, why_count);
+	}
+	assert(!a->message.failed);
+	writer_init(&head, a->message.base, HEADER_LEN);
+	write_header(&head, &a->header);
+	udp_send(a->query, &a->message);
+}
+
+static void
+answer_error(struct query *q, enum rcode rcode, const struct reason *why,
+    size_t why_count)
+{
+	struct reply a;
+
+	reply_begin(&a, q);
+	reply_end(&a, rcode, why, why_count);
+}
+
+/* The walk found nothing, and this is why. */
+static void
+answer_failure(struct query *q, const struct reason *why)
+{
+	answer_error(q, RCODE_SERVFAIL, why, 1);
+}
+
+/* u16 length and rdata, as they lie in the cache. */
+static struct reader
+read_stored(struct reader *body)
+{
+	size_t len = read_u16(body);
+	struct reader rdata = *body;
+
+	(void)read_bytes(body, len);
+	rdata.len = rdata.at + len;
+	return rdata;
+}
+
+static void
+write_record(struct writer *w, const struct name *owner, uint16_t type,
+    uint32_t ttl_s, struct reader *rdata)
+{
+	write_name(w, owner);
+	write_u16(w, type);
+	write_u16(w, CLASS_IN);
+	write_u32(w, ttl_s);
+	write_rdata(w, type, rdata);
+}
+
+/* The RRset of the view; leaves the view at its proofs. */
+static void
+reply_add_set(struct reply *a, const struct name *owner, struct view *view)
+{
+	bool signatures = a->query->edns.dnssec_ok;
+	unsigned i;
+
+	for (i = 0; i < view->records; i++) {
+		struct reader rdata = read_stored(&view->body);
+
+		write_record(
+		    &a->message, owner, view->type, view->ttl_s, &rdata);
+		a->header.answers++;
+	}
+	for (i = 0; i < view->signatures; i++) {
+		struct reader rdata = read_stored(&view->body);
+
+		if (!signatures)
+			continue;
+		write_record(
+		    &a->message, owner, TYPE_RRSIG, view->ttl_s, &rdata);
+		a->header.answers++;
+	}
+}
+
+/* SOA for all; NSEC and signatures for who set DO (RFC 4035 3.2.1). */
+static void
+reply_add_proofs(struct reply *a, struct view *view)
+{
+	struct name owner;
+	unsigned i;
+
+	for (i = 0; i < view->proofs && read_name(&view->body, &owner); i++) {
+		uint16_t type = read_u16(&view->body);
+		struct reader rdata = read_stored(&view->body);
+
+		if (type != TYPE_SOA && !a->query->edns.dnssec_ok)
+			continue;
+		write_record(&a->message, &owner, type, view->ttl_s, &rdata);
+		a->header.authorities++;
+	}
+}
+
+/* A DNAME answers with a CNAME made of it (RFC 6672 3.1). */
+static void
+reply_add_alias(struct reply *a, const struct name *sname, struct view *view,
+    const struct name *target)
+{
+	struct name owner;
+	struct reader rdata;
+
+	name_suffix(sname, view->owner_len, &owner);
+	reply_add_set(a, &owner, view);
+	if (view->type != TYPE_DNAME || target == NULL)
+		return;
+	reader_init(&rdata, target->wire, target->len);
+	write_record(&a->message, sname, TYPE_CNAME, view->ttl_s, &rdata);
+	a->header.answers++;
+}
+
+/* The chain ends in a failure; who did not wait for it had it from the cache.
+ */
+static void
+reply_fail(struct reply *a, const struct reason *first)
+{
+	bool cached = a->query->waiter == NULL;
+	struct reason why[2];
+
+	why[0] = *first;
+	memset(&why[1], 0, sizeof(why[1]));
+	why[1].ede = EDE_CACHED_ERROR;
+	reply_empty(a);
+	reply_end(a, RCODE_SERVFAIL, why, cached ? 2 : 1);
+}
+
+/* Compose from sname on; false if the cache does not know what comes next. */
+static bool
+reply_compose(
+    struct reply *a, struct name *sname, uint32_t mark, uint64_t now_ms)
+{
+	static const struct reason loop = {EDE_OTHER, "too many aliases"};
+	uint16_t stype = a->query->question.type;
+	unsigned aliases = 0;
+	struct name target;
+	struct view view;
+
+	for (;;) {
+		bool fits;
+
+		switch (cache_find(sname, stype, mark, now_ms, &view)) {
+		case FOUND_ANSWER:
+			reply_add_set(a, sname, &view);
+			reply_add_proofs(a, &view);
+			reply_end(a, RCODE_NOERROR, NULL, 0);
+			return true;
+		case FOUND_ALIAS:
+			fits = alias_target(&view, sname, &target);
+			reply_add_alias(a, sname, &view, fits ? &target : NULL);
+			if (!fits) {
+				reply_end(a, RCODE_YXDOMAIN, NULL, 0);
+				return true;
+			}
+			if (++aliases > ALIASES_MAX) {
+				reply_fail(a, &loop);
+				return true;
+			}
+			*sname = target;
+			break;
+		case FOUND_NO_DATA:
+			reply_add_proofs(a, &view);
+			reply_end(a, RCODE_NOERROR, NULL, 0);
+			return true;
+		case FOUND_NAME_ERROR:
+			reply_add_proofs(a, &view);
+			reply_end(a, RCODE_NXDOMAIN, NULL, 0);
+			return true;
+		case FOUND_FAILURE:
+			reply_fail(a, view.reason);
+			return true;
+		case FOUND_NOTHING:
+			return false;
+		}
+	}
+}
+
+/* False if the cache does not have the whole answer; nothing was sent. */
+static bool
+answer_from_cache(struct query *q, uint32_t mark, uint64_t now_ms)
+{
+	struct name sname = q->question.name;
+	struct reply a;
+
+	reply_begin(&a, q);
+	return reply_compose(&a, &sname, mark, now_ms);
+}
+
+/* ---------------------------------------------------------------------------
+ * Start: options, limits, sockets, hints.
+ */
+
+static const char usage[] =
+    "usage: dns [options]         serve in the foreground\n"
+    "       dns --print-hints     print the compiled-in cache.dns\n"
+    "\n"
+    "  -l, --listen ADDRESS[@PORT]  repeatable; default 127.0.0.1 and ::1\n"
+    "  -p, --port PORT              default 53\n"
+    "  -r, --root-hints FILE        default ./cache.dns, then\n"
+    "                               " SYSCONFDIR "/dns/cache.dns,\n"
+    "                               then the compiled-in one\n"
+    "  -e, --event-log FILE         default standard error\n"
+    "      --log-level LEVEL        error, warning, info (default) or debug\n"
+    "  -c, --cache-size SIZE        a hard bound; default 64M, least 1M\n"
+    "  -a, --allow PREFIX           clients that may ask, besides loopback;\n"
+    "                               repeatable\n"
+    "  -s, --allow-server PREFIX    private or otherwise special addresses\n"
+    "                               that may be name servers; repeatable\n"
+    "  -h, --help\n"
+    "  -V, --version\n"
+    "\n"
+    "SIGUSR1 writes statistics to the event log, SIGTERM and SIGINT end.\n";
+
+/* One clear line, and nothing half-started. */
+static void
+refuse(const char *what, const char *value, const char *advice)
+{
+	fprintf(stderr, "dns: %s%s%s%s%s\n", what, value[0] ? " " : "", value,
+	    advice[0] ? ": " : "", advice);
+	exit(EXIT_USAGE);
+}
+
+static uint16_t
+port_parse(const char *text)
+{
+	char *end;
+	unsigned long port = strtoul(text, &end, 10);
+
+	if (text[0] < '0' || text[0] > '9' || *end != '\0' || port == 0 ||
+	    port > 65535)
+		refuse("bad port", text, "a number from 1 to 65535");
+	return (uint16_t)port;
+}
+
+/* ADDRESS or ADDRESS@PORT; port 0 stands for what -p says. */
+static void
+listen_parse(struct options *o, const char *text)
+{
+	struct address *at = &o->listen[o->listen_count];
+	char address[ADDRESS_TEXT_MAX];
+	const char *sign = strchr(text, '@');
+	size_t len = sign != NULL ? (size_t)(sign - text) : strlen(text);
+
+	if (o->listen_count == LISTENERS_MAX)
+		refuse("too many listen addresses at", text, "");
+	if (len >= sizeof(address))
+		refuse("bad listen address", text, "");
+	memcpy(address, text, len);
+	address[len] = '\0';
+	if (!address_from_text(address, at))
+		refuse("bad listen address", text,
+		    "an IPv4 or IPv6 address, with @PORT if need be");
+	at->port = sign != NULL ? port_parse(sign + 1) : 0;
+	o->listen_count++;
+}
+
+static size_t
+size_parse(const char *text)
+{
+	char *end;
+	unsigned long long size = strtoull(text, &end, 10);
+	static const char units[] = "KMG";
+	const char *unit = *end != '\0' ? strchr(units, *end) : NULL;
+	unsigned shift = unit != NULL ? 10 * (unsigned)(unit - units + 1) : 0;
+
+	if (text[0] < '0' || text[0] > '9' ||
+	    (unit != NULL ? end[1] : end[0]) != '\0' ||
+	    size > (UINT64_C(1) << 40) >> shift)
+		refuse("bad cache size", text, "a number with K, M or G");
+	if (size << shift < CACHE_OCTETS_MIN)
+		refuse("bad cache size", text, "1M is the least");
+	return (size_t)(size << shift);
+}
+
+static void
+prefix_parse(struct prefix *list, unsigned *count, const char *text)
+{
+	if (*count == ALLOWED_PREFIXES_MAX)
+		refuse("too many prefixes at", text, "");
+	if (!prefix_from_text(text, &list[*count]))
+		refuse("bad prefix", text, "ADDRESS/BITS, as in 192.0.2.0/24");
+	++*count;
+}
+
+static enum level
+level_parse(const char *text)
+{
+	static const char *const levels[] = {
+	    "error", "warning", "info", "debug"};
+	unsigned i;
+
+	for (i = 0; i <= LEVEL_DEBUG; i++)
+		if (strcmp(text, levels[i]) == 0)
+			return (enum level)i;
+	refuse("bad log level", text, "error, warning, info or debug");
+	return LEVEL_INFO;
+}
+
+static void
+option_take(struct options *o, int option, const char *value)
+{
+	switch (option) {
+	case 'l':
+		listen_parse(o, value);
+		break;
+	case 'p':
+		o->port = port_parse(value);
+		break;
+	case 'r':
+		o->hints = value;
+		break;
+	case 'e':
+		o->event_log = value;
+		break;
+	case 'c':
+		o->cache_octets = size_parse(value);
+		break;
+	case 'a':
+		prefix_parse(o->allow, &o->allow_count, value);
+		break;
+	case 's':
+		prefix_parse(o->allow_server, &o->allow_server_count, value);
+		break;
+	case OPTION_LOG_LEVEL:
+		o->log_level = level_parse(value);
+		break;
+	default:
+		abort();
+	}
+}
+
+static void
+print_and_exit(const char *text, size_t len)
+{
+	bool printed = fwrite(text, 1, len, stdout) == len;
+
+	exit(fflush(stdout) == 0 && printed ? EXIT_SUCCESS : EXIT_FAILURE);
+}
+
+static void
+print_hints_and_exit(void)
+{
+	size_t len;
+	const char *text = hints_compiled_in(&len);
+
+	print_and_exit(text, len);
+}
+
+static void
+options_parse(struct options *o, int argc, char **argv)
+{
+	static const struct option longs[] = {
+	    {"listen", required_argument, NULL, 'l'},
+	    {"port", required_argument, NULL, 'p'},
+	    {"root-hints", required_argument, NULL, 'r'},
+	    {"event-log", required_argument, NULL, 'e'},
+	    {"log-level", required_argument, NULL, OPTION_LOG_LEVEL},
+	    {"cache-size", required_argument, NULL, 'c'},
+	    {"allow", required_argument, NULL, 'a'},
+	    {"allow-server", required_argument, NULL, 's'},
+	    {"print-hints", no_argument, NULL, OPTION_PRINT_HINTS},
+	    {"help", no_argument, NULL, 'h'},
+	    {"version", no_argument, NULL, 'V'},
+	    {NULL, 0, NULL, 0},
+	};
+	int option;
+
+	opterr = 0;
+	while ((option = getopt_long(
+		    argc, argv, ":l:p:r:e:c:a:s:hV", longs, NULL)) != -1) {
+		if (option == 'h')
+			print_and_exit(usage, sizeof(usage) - 1);
+		if (option == 'V')
+			print_and_exit("dns " VERSION "\n",
+			    sizeof("dns " VERSION "\n") - 1);
+		if (option == OPTION_PRINT_HINTS)
+			print_hints_and_exit();
+		if (option == ':')
+			refuse("a value is missing after", argv[optind - 1],
+			    "see dns --help");
+		if (option == '?')
+			refuse("unknown option", argv[optind - 1],
+			    "see dns --help");
+		option_take(o, option, optarg);
+	}
+	if (optind < argc)
+		refuse("unknown argument", argv[optind], "see dns --help");
+}
+
+/* A socket that hears this address; -1 sets errno. */
+static int
+listener_open(const struct address *at)
+{
+	struct sockaddr_storage sa;
+	int on = 1;
+	int fd = socket(at->family == 4 ? AF_INET : AF_INET6,
+	    SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return -1;
+	if ((at->family == 4
+		    ? setsockopt(fd, IPPROTO_IP, IP_PKTINFO, &on, sizeof(on))
+		    : setsockopt(
+			  fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, &on, sizeof(on)) |
+			setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on,
+			    sizeof(on))) < 0 ||
+	    bind(fd, (struct sockaddr *)&sa, address_to_sockaddr(at, &sa)) <
+		0) {
+		int err = errno;
+
+		close(fd);
+		errno = err;
+		return -1;
+	}
+	return fd;
+}
+
+static bool
+listener_add(const struct address *at)
+{
+	struct listener *l = &self.listeners[self.listener_count];
+	struct epoll_event event = {.events = EPOLLIN};
+
+	l->at = *at;
+	l->fd = listener_open(at);
+	if (l->fd < 0)
+		return false;
+	event.data.u64 = tag_make(TAG_LISTENER, 0, self.listener_count);
+	self.listener_count++;
+	return epoll_ctl(self.epoll, EPOLL_CTL_ADD, l->fd, &event) == 0;
+}
+
+static void
+listener_refuse(const struct address *at)
+{
+	char text[ADDRESS_TEXT_MAX], why[160];
+
+	snprintf(why, sizeof(why), "%s%s", strerror(errno),
+	    errno == EACCES || errno == EADDRINUSE
+		? "; try another port, as with -p 5300"
+		: "");
+	refuse("cannot listen on", address_port_text(at, text), why);
+}
+
+/* What was named must bind; of the two defaults one is enough. */
+static void
+listeners_open(struct options *o)
+{
+	static const char *const defaults[] = {"127.0.0.1", "::1"};
+	bool named = o->listen_count > 0;
+	unsigned i;
+
+	for (i = 0; !named && i < 2; i++)
+		listen_parse(o, defaults[i]);
+	for (i = 0; i < o->listen_count; i++) {
+		struct address *at = &o->listen[i];
+
+		if (at->port == 0)
+			at->port = o->port;
+		if (!listener_add(at) &&
+		    (named || (i == 1 && self.listener_count == 0)))
+			listener_refuse(&o->listen[named ? i : 0]);
+	}
+}
+
+static bool
+address_is_any(const struct address *a)
+{
+	static const uint8_t zero[16];
+
+	return memcmp(a->ip, zero, sizeof(zero)) == 0;
+}
+
+/* One interface address: ours at every wildcard listener's port. */
+static void
+interface_add(const struct ifaddrs *i)
+{
+	struct sockaddr_storage sa;
+	struct address at;
+	unsigned k;
+
+	memset(&sa, 0, sizeof(sa));
+	memcpy(&sa, i->ifa_addr,
+	    i->ifa_addr->sa_family == AF_INET ? sizeof(struct sockaddr_in)
+					      : sizeof(struct sockaddr_in6));
+	if (!address_from_sockaddr(&sa, &at))
+		return;
+	for (k = 0; k < self.listener_count; k++) {
+		const struct address *l = &self.listeners[k].at;
+
+		at.port = l->port;
+		if (address_is_any(l) && l->family == at.family)
+			server_own(&at);
+	}
+	if (at.family != 4 || (i->ifa_flags & IFF_BROADCAST) == 0 ||
+	    i->ifa_broadaddr == NULL)
+		return;
+	memcpy(&sa, i->ifa_broadaddr, sizeof(struct sockaddr_in));
+	if (address_from_sockaddr(&sa, &at))
+		server_broadcast(&at);
+}
+
+/* Tell server.c which addresses are our own. */
+static void
+own_addresses(void)
+{
+	struct ifaddrs *all, *i;
+	unsigned k;
+
+	for (k = 0; k < self.listener_count; k++)
+		server_own(&self.listeners[k].at);
+	if (getifaddrs(&all) < 0)
+		return;
+	for (i = all; i != NULL; i = i->ifa_next)
+		if (i->ifa_addr != NULL &&
+		    (i->ifa_addr->sa_family == AF_INET ||
+			i->ifa_addr->sa_family == AF_INET6))
+			interface_add(i);
+	freeifaddrs(all);
+}
+
+/* The whole file; -1 sets errno. */
+static ssize_t
+file_read(const char *path, char *text, size_t max)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	size_t len = 0;
+	ssize_t n = 0;
+	int err;
+
+	if (fd < 0)
+		return -1;
+	while (len < max && (n = read(fd, text + len, max - len)) != 0) {
+		if (n < 0 && errno != EINTR)
+			break;
+		len += n > 0 ? (size_t)n : 0;
+	}
+	err = n < 0 ? errno : EFBIG;
+	close(fd);
+	errno = err;
+	return n < 0 || len == max ? -1 : (ssize_t)len;
+}
+
+/* Load the hints of a file that must be there, or may be. */
+static bool
+hints_load(const char *path, struct root_servers *roots, bool must)
+{
+	ssize_t len = file_read(path, self.hints_text, HINTS_OCTETS_MAX);
+
+	if (len < 0) {
+		if (must || errno != ENOENT)
+			eventlog_hints_missing(path, errno);
+		return false;
+	}
+	return hints_parse(path, self.hints_text, (size_t)len, roots);
+}
+
+/*
+ * The hints named by -r must be good; at the default places a missing or
+ * faulty file gives way to the compiled-in set.  Gives where they are from.
+ */
+static const char *
+hints_take(const struct options *o, struct root_servers *roots)
+{
+	static const char *const places[] = {
+	    "cache.dns", SYSCONFDIR "/dns/cache.dns"};
+	static char path[PATH_MAX];
+	const char *text, *from = o->hints;
+	unsigned i;
+	size_t len;
+
+	if (from != NULL && !hints_load(from, roots, true)) {
+		eventlog_flush();
+		refuse("cannot use the root hints of", from,
+		    "the event log says why");
+	}
+	for (i = 0; from == NULL && i < 2; i++)
+		if (hints_load(places[i], roots, false))
+			from = places[i];
+	if (from == NULL) {
+		eventlog_hints_missing(places[0], ENOENT);
+		text = hints_compiled_in(&len);
+		if (!hints_parse("compiled-in", text, len, roots))
+			abort(); /* cache.dns was bad when we were built */
+		return "compiled-in";
+	}
+	return realpath(from, path) != NULL ? path : from;
+}
+
+/* Descriptors bound the walks: raise their limit as far as it goes. */
+static unsigned
+walks_affordable(void)
+{
+	struct rlimit limit;
+	rlim_t most;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return WALKS_MAX / 16;
+	limit.rlim_cur = limit.rlim_max;
+	(void)setrlimit(RLIMIT_NOFILE, &limit);
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 ||
+	    limit.rlim_cur < 4 * DESCRIPTORS_SPARE)
+		refuse("too few file descriptors", "", "see ulimit -n");
+	most = limit.rlim_cur - DESCRIPTORS_SPARE - LISTENERS_MAX;
+	return most < WALKS_MAX ? (unsigned)most : WALKS_MAX;
+}
+
+static void
+queries_init(void)
+{
+	unsigned i;
+
+	self.queries = calloc(QUERIES_MAX, sizeof(*self.queries));
+	if (self.queries == NULL)
+		refuse("out of memory for questions", "", "");
+	for (i = QUERIES_MAX; i-- > 0;) {
+		self.queries[i].next_free = self.free_query;
+		self.free_query = &self.queries[i];
+	}
+	timer_queue_init(&self.deadlines, QUERY_MS_MAX);
+}
+
+/* Signals come as events, never in the middle of something. */
+static void
+signals_open(void)
+{
+	struct epoll_event event = {.events = EPOLLIN};
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGUSR1);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	self.signals = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+	event.data.u64 = tag_make(TAG_SIGNAL, 0, 0);
+	if (self.signals < 0 ||
+	    epoll_ctl(self.epoll, EPOLL_CTL_ADD, self.signals, &event) < 0)
+		refuse("cannot take signals", "", strerror(errno));
+}
+
+/* All that is ever allocated. */
+static void
+tables_init(const struct options *o, const uint8_t key[16])
+{
+	struct referral_options r = {
+	    .epoll = self.epoll, .walks_max = walks_affordable()};
+
+	memcpy(r.key, key, sizeof(r.key));
+	if (!server_init(o->allow_server, o->allow_server_count, key) ||
+	    !cache_init(o->cache_octets, key) || !referral_init(&r))
+		refuse("out of memory", "", "try a smaller -c");
+	queries_init();
+}
+
+static void
+startup_report(const struct options *o, const char *hints,
+    const struct root_servers *roots)
+{
+	struct address listeners[LISTENERS_MAX];
+	struct referral_counts r;
+	unsigned i;
+
+	referral_count(&r);
+	for (i = 0; i < self.listener_count; i++)
+		listeners[i] = self.listeners[i].at;
+	eventlog_hints_loaded(hints, roots->name_count, roots->address_count);
+	eventlog_caching_only();
+	eventlog_started(&(struct startup){
+	    .hints = hints,
+	    .roots = roots->name_count,
+	    .addresses = roots->address_count,
+	    .listeners = listeners,
+	    .listener_count = self.listener_count,
+	    .allowed = o->allow,
+	    .allowed_count = o->allow_count,
+	    .walks = r.walks_max,
+	    .queries = QUERIES_MAX,
+	    .cache_octets = o->cache_octets,
+	    .memory_octets = cache_memory() + referral_memory() +
+		server_memory() + eventlog_memory() +
+		QUERIES_MAX * sizeof(struct query) + sizeof(self),
+	});
+	eventlog_flush();
+}
+
+static void
+start(void)
+{
+	static struct root_servers roots;
+	struct options *o = &self.options;
+	const char *hints;
+	uint8_t key[16];
+
+	if (getrandom(key, sizeof(key), 0) != (ssize_t)sizeof(key))
+		refuse("no random numbers", "", strerror(errno));
+	if (!eventlog_open(o->event_log, o->log_level, key))
+		refuse("cannot open the event log",
+		    o->event_log != NULL ? o->event_log : "standard error",
+		    strerror(errno));
+	self.start_ms = turn_begin();
+	eventlog_starting(VERSION);
+	self.epoll = epoll_create1(EPOLL_CLOEXEC);
+	if (self.epoll < 0)
+		refuse("cannot make an epoll", "", strerror(errno));
+	tables_init(o, key);
+	listeners_open(o);
+	own_addresses();
+	signals_open();
+	hints = hints_take(o, &roots);
+	referral_hints(&roots);
+	startup_report(o, hints, &roots);
+}
+
+static void
+stop(uint64_t now_ms)
+{
+	unsigned i;
+
+	statistics_write(now_ms);
+	eventlog_shutdown(self.stop_cause, (now_ms - self.start_ms) / 1000,
+	    self.counts.answered);
+	referral_close();
+	server_close();
+	for (i = 0; i < self.listener_count; i++)
+		close(self.listeners[i].fd);
+	close(self.signals);
+	close(self.epoll);
+	eventlog_close();
+}
+
+int
+main(int argc, char **argv)
+{
+	self.options.port = DNS_PORT;
+	self.options.log_level = LEVEL_INFO;
+	self.options.cache_octets = CACHE_OCTETS_DEFAULT;
+	options_parse(&self.options, argc, argv);
+	start();
+	stop(serve());
+	return EXIT_SUCCESS;
+}

@@ -1,0 +1,127 @@
+#!/bin/sh
+# The command line: what each option does and what a bad one says.  One line a
+# case, ok or FAIL.  Nothing leaves the machine: the hints name loopback only,
+# and no question is asked.
+set -u
+B=${B:-build}
+dns=$PWD/$B/dns
+dir=$(mktemp -d) || exit 1
+pid=
+trap 'test -n "$pid" && kill "$pid" 2>/dev/null; rm -rf "$dir"' EXIT
+passed=0 failed=0
+
+printf '. NS a.root.\na.root. A 127.0.0.1\n' >"$dir/hints"
+port=$((20000 + $$ % 10000))
+
+verdict() { # STATUS NAME
+	if [ "$1" -eq 0 ]; then
+		passed=$((passed + 1))
+		echo "ok   $2"
+	else
+		failed=$((failed + 1))
+		echo "FAIL $2"
+		sed 's/^/     /' "$dir/out" "$dir/err"
+	fi
+}
+
+# The command ends with this status, and its output matches the expression.
+expect() { # STATUS EXPRESSION NAME ARGUMENT...
+	want=$1 expression=$2 name=$3
+	shift 3
+	"$dns" "$@" >"$dir/out" 2>"$dir/err"
+	got=$?
+	[ "$got" -eq "$want" ] &&
+	    cat "$dir/out" "$dir/err" | grep -qE -- "$expression"
+	verdict $? "$name"
+}
+
+# Start in the background and wait until it has its port.
+start() { # ARGUMENT...
+	rm -f "$dir/log"
+	"$dns" -r "$dir/hints" "$@" >"$dir/out" 2>"$dir/err" &
+	pid=$!
+	bound
+}
+
+# Both defaults are bound before the line of the start, so wait for that too
+# where there is one.
+bound() {
+	n=0
+	until grep -qi ":$(printf %04X "$port") " /proc/net/udp &&
+	    { [ "${quiet-}" ] || grep -qs ' id=2 ' "$dir/err" "$dir/log"; }; do
+		n=$((n + 1))
+		[ $n -lt 1000 ] || return 1
+		sleep 0.01
+	done
+}
+
+stop() {
+	kill "$pid" && wait "$pid" 2>/dev/null
+	status=$?
+	pid=
+	return $status
+}
+
+expect 0 '^usage: dns' '--help prints the usage' --help
+expect 0 '^dns [0-9]' '--version prints it' --version
+"$dns" --print-hints >"$dir/out" 2>"$dir/err" && cmp -s "$dir/out" cache.dns
+verdict $? '--print-hints prints cache.dns as it stands'
+
+expect 2 'unknown option --bogus' 'an unknown option is named' --bogus
+expect 2 'unknown option -x' 'an unknown letter is named' -x
+expect 2 'unknown argument serve' 'a stray argument is named' serve
+expect 2 'a value is missing after -p' 'a missing value is named' -p
+for bad in 0 65536 -1 53x ''; do
+	expect 2 "bad port $bad" "port '$bad' is refused" "-p$bad" -p "$bad"
+done
+for bad in localhost 1.2.3 1.2.3.4@ 1.2.3.4@x ::g; do
+	expect 2 'bad (listen address|port)' "listener $bad is refused" -l "$bad"
+done
+for bad in 10.0.0.0/33 10.0.0.0/ x/8 2001:db8::/129; do
+	expect 2 "bad prefix $bad" "client prefix $bad is refused" -a "$bad"
+	expect 2 "bad prefix $bad" "server prefix $bad is refused" -s "$bad"
+done
+for bad in 1 512K 64Q M 9999999G; do
+	expect 2 "bad cache size $bad" "cache size $bad is refused" -c "$bad"
+done
+expect 2 'bad log level loud' 'a log level is checked' --log-level loud
+expect 2 "cannot open the event log $dir: Is a directory" \
+    'an event log that cannot be opened is named' -e "$dir"
+expect 2 "cannot use the root hints of $dir/none" \
+    'hints that are missing end the start' -r "$dir/none" -p "$port"
+echo '. NS' >"$dir/bad"
+expect 2 'id=1505 .*line=1 ' 'hints that are faulty say where' \
+    -r "$dir/bad" -p "$port"
+expect 2 'cannot listen on 198.51.100.77:' 'a foreign address is refused' \
+    -r "$dir/hints" -l 198.51.100.77 -p "$port"
+
+start -l 127.0.0.1 -p "$port" -c 2M -a 192.0.2.0/24 -s 10.0.0.0/8 &&
+    grep -q " id=2 .*listen=\"127.0.0.1:$port\".*192.0.2.0/24.*cache=2097152" \
+	"$dir/err"
+verdict $? 'the start line tells listeners, clients and the cache size'
+expect 2 "cannot listen on 127.0.0.1:$port: .*-p 5300" \
+    'a port in use is named, with what to do' \
+    -r "$dir/hints" -l "127.0.0.1@$port"
+stop
+verdict $? 'SIGTERM ends it in order'
+
+quiet=yes
+start -l "127.0.0.1@$port" -e "$dir/log" --log-level error &&
+    stop && test ! -s "$dir/log"
+verdict $? 'at --log-level error a start writes nothing'
+quiet=
+start -l "127.0.0.1@$port" -e "$dir/log" && kill -USR1 "$pid" && stop &&
+    grep -q ' id=3 ' "$dir/log" && grep -q ' id=10001 ' "$dir/log" &&
+    test ! -s "$dir/err"
+verdict $? '-e takes the lines of the event log'
+
+rm -f "$dir/log" "$dir/err"
+cp "$dir/hints" "$dir/cache.dns"
+(cd "$dir" && exec "$dns" -l "127.0.0.1@$port" 2>err) &
+pid=$!
+bound && grep -q " id=2 .*hints=$dir/cache.dns" "$dir/err"
+verdict $? './cache.dns is found by itself'
+stop
+
+echo "cli: $passed passed, $failed failed"
+[ $failed -eq 0 ]

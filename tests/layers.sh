@@ -1,0 +1,192 @@
+#!/bin/sh
+# layers.sh -- the rules of structure, read off the objects in $B and the
+# sources.  Prints a line for each rule.
+#
+#	dns -> referral -> server, cache -> eventlog -> message -> libc
+#
+# except that cache knows nobody but message.
+
+cd "$(dirname "$0")/.." || exit 1
+B=${B:-build}
+parts="dns referral server cache eventlog message"
+failed=0
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+# The fortified and the plain name of a libc function are one.
+symbols()
+{
+	sed 's/^.* //; s/^__\(.*\)_chk$/\1/; s/^__isoc[0-9]*_//' | sort -u
+}
+
+for part in $parts; do
+	[ -f "$B/$part.o" ] || {
+		echo "FAIL  no $B/$part.o: run make first"
+		exit 1
+	}
+	nm -g --defined-only "$B/$part.o" | symbols >"$work/$part.defines"
+	nm -u "$B/$part.o" | symbols >"$work/$part.uses"
+done
+
+# rule TITLE: holds if standard input is empty, else that is what breaks it.
+rule()
+{
+	cat >"$work/faults"
+	if [ -s "$work/faults" ]; then
+		echo "FAIL  $1"
+		sed 's/^/	/' "$work/faults"
+		failed=$((failed + 1))
+	else
+		echo "ok    $1"
+	fi
+}
+
+# Whom a part may call.
+below()
+{
+	case $1 in
+	dns)		echo referral server cache eventlog message ;;
+	referral)	echo server cache eventlog message ;;
+	server)		echo eventlog message ;;
+	cache | eventlog) echo message ;;
+	esac
+}
+
+upward_calls()
+{
+	for part in $parts; do
+		for other in $parts; do
+			case " $part $(below "$part") " in
+			*" $other "*)	continue ;;
+			esac
+			comm -12 "$work/$part.uses" "$work/$other.defines" |
+			    sed "s/^/$part.c uses /"
+		done
+	done
+}
+
+# users SYMBOL PART...: who uses the symbol and is not in the list.
+users()
+{
+	symbol=$1
+	shift
+	for part in $parts; do
+		case " $* " in *" $part "*) continue ;; esac
+		grep -qx "$symbol" "$work/$part.uses" &&
+		    echo "$part.c uses $symbol"
+	done
+}
+
+# callers FILE FUNCTION: each function of the file that calls it.  A function
+# begins with its name in column 1.
+callers()
+{
+	awk -v call="$2" '
+	/^[a-z_0-9]+\(/ { sub(/\(.*/, ""); inside = $0; next }
+	/^( \*|\/\*)/ || /^\t+(\/\*| \*)/ { next }
+	match($0, "(^|[^a-z_0-9])" call "\\(") { print inside }' "$1"
+}
+
+undeclared()
+{
+	for part in $parts; do
+		while read -r symbol; do
+			[ "$symbol" = main ] ||
+			    grep -Eq "(^|[ *])$symbol\(" dns.h ||
+			    echo "$part.c defines $symbol"
+		done <"$work/$part.defines"
+	done
+}
+
+upward_calls | rule "calls go only down"
+
+undeclared | rule "what a file shows to others stands in dns.h"
+
+{
+	for part in $parts; do
+		grep -n '^#include "' "$part.c" |
+		    grep -Ev '"(dns.h|hints.inc)"' |
+		    sed "s/^/$part.c:/"
+	done
+	grep -n '^#include "' dns.h
+} | rule "a file includes dns.h and the system's headers, no other"
+
+# In the function that sends, what comes between its head and the calls.
+before_sending()
+{
+	awk '
+	/^[a-z_0-9]+\(/ { body = "" }
+	/(^|[^a-z_0-9])(connect|sendto)\(/ { print body; exit }
+	{ body = body $0 }' referral.c
+}
+
+# The address filter stands before these two calls, and they are nowhere else.
+{
+	for symbol in sendto connect; do
+		users $symbol referral
+		n=$(callers referral.c "$symbol" | wc -l)
+		[ "$n" = 1 ] || echo "referral.c calls $symbol $n times"
+	done
+	before_sending |
+	    grep -q 'if (candidate_refuse(w, to))	*return SEND_REFUSED;' ||
+	    echo "the filter is not asked before"
+} | rule "sendto and connect are called once, after the address filter"
+
+{
+	for symbol in send sendmsg sendmmsg write writev sendfile splice; do
+		grep -qx $symbol "$work/referral.uses" &&
+		    echo "referral.c uses $symbol"
+	done
+	users sendmsg dns
+	users sendmmsg dns
+} | rule "nothing else in referral.c sends"
+
+heap="malloc calloc realloc reallocarray aligned_alloc posix_memalign strdup
+    strndup asprintf vasprintf getline mmap free"
+{
+	for symbol in $heap; do
+		users "$symbol" cache server referral dns
+		for part in cache server referral dns; do
+			callers $part.c "$symbol"
+		done | grep -Ev '_(init|open|close)$|hints' |
+		    sed "s/\$/ calls $symbol/"
+	done
+} | rule "only what runs before the loop allocates"
+
+stdio="fopen fdopen fclose fread fgets getc fgetc fwrite fputs fputc putc puts
+    putchar printf fprintf vprintf vfprintf dprintf perror syslog stdout"
+{
+	for symbol in $stdio; do
+		users "$symbol" dns
+	done
+} | rule "only dns.c speaks to the terminal"
+
+{
+	for symbol in sprintf vsprintf strcpy strcat gets sscanf scanf atoi \
+	    atol strtok alloca system popen fork execve setjmp longjmp; do
+		users $symbol
+	done
+} | rule "nobody uses what is unsafe or leaves the process"
+
+{
+	for symbol in rand random rand_r srand srandom drand48 lrand48 \
+	    arc4random; do
+		users $symbol
+	done
+} | rule "chance comes from getrandom alone"
+
+{
+	for symbol in time gettimeofday ftime clock timespec_get; do
+		users $symbol
+	done
+	users clock_gettime dns
+} | rule "only dns.c reads the clock"
+
+{
+	for symbol in getaddrinfo gethostbyname res_query getnameinfo \
+	    inet_addr inet_aton; do
+		users $symbol
+	done
+} | rule "nobody asks the system's resolver"
+
+[ $failed = 0 ]
