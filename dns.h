@@ -96,6 +96,7 @@ enum {
 	RTO_FIRST_MS = 400, /* of an unknown server: Knot */
 	RTO_MIN_MS = 100,
 	RTO_MAX_MS = 3000,   /* so that four tries fit QUERY_MS_MAX */
+	RTO_SLACK_MS = 40,   /* RFC 6298 2.3: G, for what jitter there is */
 	BAND_MS = 400,       /* servers as good as the best: Unbound */
 	EXPLORE_PERCENT = 5, /* of the choices go outside the band */
 	DEAD_AFTER = 8,      /* timeouts in a row */

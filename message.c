@@ -508,21 +508,21 @@ read_edns(
 
 /* The records of one section, while there is room; false at a broken one. */
 static bool
-response_read_section(struct response *r, enum section section, uint16_t told)
+response_read_section(struct response *r, unsigned section, uint16_t told)
 {
-	unsigned *end = &r->ends[section];
+	unsigned n = section == SECTION_ANSWER ? 0 : r->ends[section - 1];
 
-	*end = section == 0 ? 0 : r->ends[section - 1];
-	for (; told > 0 && *end < RECORDS_MAX; told--) {
-		struct record *record = &r->records[*end];
+	for (; told > 0 && n < RECORDS_MAX; told--, n++) {
+		struct record *record = &r->records[n];
 
 		if (!read_record(&r->message, record))
-			return false;
+			break;
 		if (record->type == TYPE_OPT && section == SECTION_ADDITIONAL)
 			(void)read_edns(&r->message, record, &r->edns);
-		++*end;
 	}
-	return true;
+	for (; section < SECTIONS; section++)
+		r->ends[section] = n;
+	return told == 0 || n == RECORDS_MAX;
 }
 
 bool

@@ -173,6 +173,7 @@ server_replied(const struct address *at, uint64_t rtt_ms, uint64_t now_ms)
 {
 	struct server *s = server_get(at, now_ms);
 	unsigned rtt = rtt_ms < RTO_MAX_MS ? (unsigned)rtt_ms : RTO_MAX_MS;
+	unsigned slack = RTO_SLACK_MS;
 	unsigned off = rtt > s->srtt_ms ? rtt - s->srtt_ms : s->srtt_ms - rtt;
 
 	if (s->srtt_ms == 0) {
@@ -182,7 +183,9 @@ server_replied(const struct address *at, uint64_t rtt_ms, uint64_t now_ms)
 		s->rttvar_ms = (uint16_t)((3u * s->rttvar_ms + off) / 4);
 		s->srtt_ms = (uint16_t)((7u * s->srtt_ms + rtt + 7) / 8);
 	}
-	s->rto_ms = clamp_rto_ms(s->srtt_ms + 4u * s->rttvar_ms);
+	if (4u * s->rttvar_ms > slack)
+		slack = 4u * s->rttvar_ms;
+	s->rto_ms = clamp_rto_ms(s->srtt_ms + slack);
 	s->lost = 0;
 	s->hold_s = 0;
 	s->held_until_ms = 0;
@@ -701,6 +704,9 @@ hints_line(struct hints *h, const char *line, const char *end)
 		return;
 	if (h->tokens[0].text[0] == '$') {
 		hints_fault(h, HINT_DIRECTIVE, 0);
+		/* Without the others, names would mean something else. */
+		if (!token_is(&h->tokens[0], "$TTL"))
+			h->faulty = true;
 		return;
 	}
 	if (h->tokens[0].text == line) { /* not blank: an owner */
@@ -753,6 +759,8 @@ hints_parse(
 	memset(roots, 0, sizeof(*roots));
 	h.roots = roots;
 	h.at.file = file;
+	if (len >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0)
+		text += 3; /* Notepad's mark of UTF-8 */
 	while (text < end) {
 		const char *eol = memchr(text, '\n', (size_t)(end - text));
 

@@ -731,6 +731,30 @@ START_TEST(what_does_not_fit_is_not_begun)
 }
 END_TEST
 
+/* The name fitted, what came after it did not; so it is nowhere. */
+START_TEST(name_in_a_failed_write_is_not_pointed_to)
+{
+	struct question question = {.name = name_of("a."), .type = 1};
+	struct compressor names;
+	uint8_t octets[HEADER_LEN + 6];
+	struct writer w;
+
+	writer_init(&w, octets, sizeof(octets));
+	writer_compress(&w, &names);
+	write_bytes(&w, "............", HEADER_LEN);
+	write_question(&w, &question);
+	ck_assert(w.failed);
+	write_question(&w, &question);
+	write_name(&w, &question.name);
+	ck_assert(w.failed);
+	ck_assert_uint_eq(w.len, HEADER_LEN);
+	write_back_to(&w, HEADER_LEN);
+	write_name(&w, &question.name);
+	ck_assert(!w.failed);
+	ck_assert_uint_eq(w.len, HEADER_LEN + question.name.len);
+}
+END_TEST
+
 /* M13: the question goes back as it came. */
 START_TEST(question_keeps_its_case)
 {
@@ -2225,6 +2249,7 @@ add_messages(TCase *c)
 	tcase_add_loop_test(c, header_keeps_each_flag, 0, 16);
 	tcase_add_test(c, header_writes_no_more_than_its_bits);
 	tcase_add_test(c, what_does_not_fit_is_not_begun);
+	tcase_add_test(c, name_in_a_failed_write_is_not_pointed_to);
 	tcase_add_test(c, question_keeps_its_case);
 	tcase_add_loop_test(c, mutated_messages_are_read_or_refused, 0, 20);
 }
