@@ -24,9 +24,17 @@ TEST_CFLAGS = -U_FORTIFY_SOURCE $(SAN_$(SANITIZE))
 PARTS   = dns referral server cache eventlog message
 OBJ     = $(PARTS:%=$(B)/%.o)
 TOBJ    = $(PARTS:%=$(B)/test/%.o)
-CHECKS  = $(B)/check_message $(B)/check_cache $(B)/check_eventlog $(B)/check_server $(B)/check_referral
+CHECKS  = $(B)/check_message $(B)/check_cache $(B)/check_eventlog $(B)/check_server $(B)/check_referral $(B)/check_scenarios
+SIM     = tests/parser.c tests/scenario.c tests/authority.c tests/witness.c \
+	  tests/kernel.c tests/simulator.c
+SIM_H   = tests/parser.h tests/scenario.h tests/kernel.h tests/simulator.h
 CHECK_CFLAGS = `pkg-config --cflags check`
 CHECK_LIBS   = `pkg-config --libs check`
+# The system calls that the simulator stands in for.
+WRAPS   = socket bind connect setsockopt sendto recv recvmmsg sendmmsg close \
+	  epoll_create1 epoll_ctl epoll_wait signalfd read write open poll \
+	  getrandom clock_gettime getifaddrs freeifaddrs getrlimit setrlimit \
+	  malloc calloc realloc exit
 
 all: $(B)/dns
 
@@ -54,9 +62,11 @@ $(B)/check_eventlog: $(B)/test/eventlog.o $(B)/test/message.o
 $(B)/check_server: $(B)/test/server.o $(B)/test/eventlog.o $(B)/test/message.o
 $(B)/check_referral: $(B)/test/referral.o $(B)/test/server.o \
 	$(B)/test/cache.o $(B)/test/eventlog.o $(B)/test/message.o
+$(B)/check_scenarios: $(SIM) $(SIM_H) $(TOBJ)
+$(B)/check_scenarios: CHECK_EXTRA = $(SIM) $(WRAPS:%=-Wl,--wrap=%)
 $(CHECKS): $(B)/%: tests/%.c dns.h
 	$(CC) $(STD) -Itests $(WARN) $(CPPFLAGS) $(CFLAGS) $(TEST_CFLAGS) \
-	    $(CHECK_CFLAGS) $(LDFLAGS) -o $@ $< \
+	    $(CHECK_CFLAGS) $(LDFLAGS) -o $@ $< $(CHECK_EXTRA) \
 	    $(filter $(B)/test/%.o,$^) $(CHECK_LIBS)
 
 run: $(B)/dns

@@ -1,0 +1,770 @@
+/*
+ * authority.c -- what the name servers of a scenario send back.
+ *
+ * A server answers as RFC 1034 4.3.2 tells, out of the zones that are on its
+ * address, unless a rule says that it is silent, lame, forged, slow or worse.
+ * Octets in, octets out: who carries them, and when, is the driver's.
+ */
+#include "scenario.h"
+
+enum {
+	LOOKUP_HOPS_MAX =
+	    16, /* CNAME and DNAME inside the zones of one server */
+	ANSWER_RECORDS_MAX = 4096,
+	FORGED_OCTET = 6 /* 6.6.6.6: whoever asks there believed a forger */
+};
+
+/* A query taken apart. */
+struct query {
+	struct header header;
+	struct question question;
+	struct edns edns;
+	const struct address *at;
+};
+
+/* Records to be sent: some with another owner than they have in the zone. */
+struct pick {
+	const struct rr *rr;
+	const struct name *owner;
+};
+
+struct reply {
+	struct header header;
+	struct pick picks[SECTIONS][ANSWER_RECORDS_MAX];
+	unsigned counts[SECTIONS];
+	struct name aliases[LOOKUP_HOPS_MAX]; /* of synthesised records */
+	struct rr synthesised[LOOKUP_HOPS_MAX];
+	unsigned synthesised_count;
+	struct questions *questions;
+	bool no_edns;
+};
+
+static bool query_read(struct query *, const uint8_t *, size_t len);
+static const struct rule *rule_find(
+    struct authority *, const struct query *, enum conduct, unsigned *index);
+static void reply_look_up(
+    const struct authority *, const struct query *, struct reply *);
+static size_t reply_write(const struct query *, struct reply *, uint8_t *);
+static void reply_refer_upward(const struct authority *, struct reply *);
+static void script_apply(const struct script *, struct reply *);
+static bool datagram_spoil(struct datagram *, enum spoil, bool forged);
+
+void
+authority_publish(struct authority *a, const struct zone *zone)
+{
+	unsigned i;
+
+	for (i = 0; i < a->zone_count; i++)
+		if (name_equal(&a->zones[i]->name, &zone->name) &&
+		    address_equal(&a->zones[i]->servers[0], &zone->servers[0]))
+			break;
+	assert(i < ZONES_MAX);
+	a->zones[i] = zone;
+	if (i == a->zone_count)
+		a->zone_count++;
+}
+
+void
+authority_obey(struct authority *a, const struct rule *rule)
+{
+	assert(a->rule_count < RULES_MAX);
+	a->rules[a->rule_count].rule = rule;
+	a->rules[a->rule_count++].used = 0;
+}
+
+static bool
+address_is_one_of(
+    const struct address *at, const struct address *list, unsigned count)
+{
+	unsigned i;
+
+	for (i = 0; i < count; i++)
+		if (address_equal(at, &list[i]))
+			return true;
+	return false;
+}
+
+bool
+authority_listens(const struct authority *a, const struct address *at)
+{
+	unsigned i;
+
+	for (i = 0; i < a->zone_count; i++)
+		if (address_is_one_of(
+			at, a->zones[i]->servers, a->zones[i]->server_count))
+			return true;
+	for (i = 0; i < a->rule_count; i++)
+		if (address_is_one_of(at, a->rules[i].rule->servers,
+			a->rules[i].rule->server_count))
+			return true;
+	return false;
+}
+
+/* No reply at all, for one reason or another. */
+static bool
+is_ignored(struct authority *a, const struct query *q)
+{
+	const struct rule *rule;
+	unsigned index;
+
+	rule = rule_find(a, q, CONDUCT_DROP, &index);
+	if (rule != NULL && a->rules[index].used++ < rule->number)
+		return true;
+	if (q->edns.present && rule_find(a, q, CONDUCT_NO_EDNS_SILENT, NULL))
+		return true;
+	return rule_find(a, q, CONDUCT_SILENT, NULL) != NULL;
+}
+
+static void
+reply_make(struct authority *a, const struct query *q, struct reply *r)
+{
+	const struct rule *rule;
+
+	memset(&r->header, 0, sizeof(r->header));
+	memset(r->counts, 0, sizeof(r->counts));
+	r->synthesised_count = 0;
+	r->questions = NULL;
+	r->no_edns = !q->edns.present;
+	r->header.id = q->header.id;
+	r->header.response = true;
+	r->header.recursion_desired = q->header.recursion_desired;
+	r->header.checking_disabled = q->header.checking_disabled;
+	if (q->edns.present && rule_find(a, q, CONDUCT_NO_EDNS, NULL)) {
+		r->header.rcode = RCODE_FORMERR;
+		r->no_edns = true;
+	} else if ((rule = rule_find(a, q, CONDUCT_RCODE, NULL)) != NULL) {
+		r->header.rcode = (uint8_t)rule->number;
+	} else if ((rule = rule_find(a, q, CONDUCT_SCRIPT, NULL)) != NULL) {
+		script_apply(&rule->script, r);
+	} else if (rule_find(a, q, CONDUCT_LAME, NULL)) {
+		reply_refer_upward(a, r);
+	} else {
+		reply_look_up(a, q, r);
+	}
+	if (rule_find(a, q, CONDUCT_NO_AA, NULL))
+		r->header.authoritative = false;
+}
+
+/* The whole reply, before somebody spoils it. */
+static size_t
+true_reply(struct authority *a, const struct query *q, uint8_t *octets)
+{
+	static struct reply reply;
+	const struct rule *rule = rule_find(a, q, CONDUCT_SCRIPT, NULL);
+
+	if (rule != NULL && rule->script.raw != NULL) {
+		size_t len = rule->script.raw_len;
+
+		if (len > MESSAGE_MAX - 2)
+			len = MESSAGE_MAX - 2;
+		octets[0] = (uint8_t)(q->header.id >> 8);
+		octets[1] = (uint8_t)q->header.id;
+		memcpy(octets + 2, rule->script.raw, len);
+		return len + 2;
+	}
+	reply_make(a, q, &reply);
+	if (rule_find(a, q, CONDUCT_TRUNCATED, NULL)) {
+		reply.header.truncated = true;
+		memset(reply.counts, 0, sizeof(reply.counts));
+	}
+	return reply_write(q, &reply, octets);
+}
+
+unsigned
+authority_answer(struct authority *a, const struct address *at,
+    const uint8_t *query, size_t len, struct datagram out[DATAGRAMS_MAX])
+{
+	const struct rule *forge, *spoil, *delay;
+	struct query q;
+	unsigned i, n = 0;
+
+	if (!query_read(&q, query, len))
+		return 0;
+	q.at = at;
+	if (is_ignored(a, &q))
+		return 0;
+	for (i = 0; i < DATAGRAMS_MAX; i++) {
+		out[i].from = *at;
+		delay = rule_find(a, &q, CONDUCT_DELAY, NULL);
+		out[i].delay_ms = delay == NULL ? 0 : delay->number;
+		out[i].unreachable = false;
+	}
+	if (rule_find(a, &q, CONDUCT_UNREACHABLE, NULL)) {
+		out[0].unreachable = true;
+		return 1;
+	}
+	if ((forge = rule_find(a, &q, CONDUCT_FORGE, NULL)) != NULL) {
+		out[n].len = true_reply(a, &q, out[n].octets);
+		if (datagram_spoil(&out[n], forge->spoil, true))
+			n++;
+	}
+	out[n].len = true_reply(a, &q, out[n].octets);
+	spoil = rule_find(a, &q, CONDUCT_SPOIL, NULL);
+	if (spoil != NULL)
+		datagram_spoil(&out[n], spoil->spoil, false);
+	n++;
+	if (rule_find(a, &q, CONDUCT_TWICE, NULL)) {
+		out[n] = out[n - 1];
+		n++;
+	}
+	return n;
+}
+
+static bool
+query_read(struct query *q, const uint8_t *octets, size_t len)
+{
+	struct reader r;
+	struct record record;
+	unsigned i;
+
+	memset(&q->edns, 0, sizeof(q->edns));
+	reader_init(&r, octets, len);
+	if (!read_header(&r, &q->header) || q->header.questions != 1 ||
+	    !read_question(&r, &q->question))
+		return false;
+	for (i = 0; i < q->header.additionals; i++)
+		if (!read_record(&r, &record) ||
+		    (record.type == TYPE_OPT &&
+			!read_edns(&r, &record, &q->edns)))
+			return false;
+	return true;
+}
+
+static bool
+rule_covers(const struct rule *rule, const struct query *q)
+{
+	if (!address_is_one_of(q->at, rule->servers, rule->server_count))
+		return false;
+	if (!rule->narrowed)
+		return true;
+	if (rule->type != 0 && rule->type != q->question.type)
+		return false;
+	return rule->below ? name_within(&q->question.name, &rule->name)
+			   : name_equal(&q->question.name, &rule->name);
+}
+
+/* The newest rule of this kind for the query; "well" ends the older ones. */
+static const struct rule *
+rule_find(struct authority *a, const struct query *q, enum conduct conduct,
+    unsigned *index)
+{
+	unsigned i;
+
+	for (i = a->rule_count; i-- > 0;) {
+		const struct rule *rule = a->rules[i].rule;
+
+		if (!rule_covers(rule, q))
+			continue;
+		if (rule->conduct == CONDUCT_WELL)
+			return NULL;
+		if (rule->conduct != conduct)
+			continue;
+		if (index != NULL)
+			*index = i;
+		return rule;
+	}
+	return NULL;
+}
+
+static void
+reply_add(struct reply *r, enum section section, const struct rr *rr,
+    const struct name *owner)
+{
+	assert(r->counts[section] < ANSWER_RECORDS_MAX);
+	r->picks[section][r->counts[section]++] = (struct pick){rr, owner};
+}
+
+static void
+script_apply(const struct script *script, struct reply *r)
+{
+	const struct rr *rr;
+	unsigned s;
+
+	r->header.rcode = (uint8_t)script->rcode;
+	r->header.authoritative = script->authoritative;
+	r->header.truncated = script->truncated;
+	r->header.authentic = script->authentic;
+	r->header.recursion_available = script->recursion_available;
+	r->questions = script->questions;
+	r->no_edns |= script->no_edns;
+	for (s = 0; s < SECTIONS; s++)
+		for (rr = script->sections[s].first; rr != NULL; rr = rr->next)
+			reply_add(r, (enum section)s, rr, &rr->owner);
+}
+
+/* ---------------------------------------------------------------------------
+ * RFC 1034 4.3.2.
+ */
+static bool
+covers_type(const struct rr *rr, uint16_t type)
+{
+	return rr->rdata_len > 2 && (rr->rdata[0] << 8 | rr->rdata[1]) == type;
+}
+
+/* Add the RRset, with its signatures for those who want them; how many. */
+static unsigned
+reply_add_rrset(struct reply *r, enum section section, const struct zone *zone,
+    const struct name *node, uint16_t type)
+{
+	const struct rr *rr;
+	unsigned n = 0;
+
+	for (rr = zone->records.first; rr != NULL; rr = rr->next)
+		if (name_equal(&rr->owner, node) &&
+		    (rr->type == type || type == TYPE_ANY)) {
+			reply_add(r, section, rr, &rr->owner);
+			n++;
+		}
+	return n;
+}
+
+static void
+reply_add_signatures(struct reply *r, enum section section,
+    const struct zone *zone, const struct name *node, uint16_t type)
+{
+	const struct rr *rr;
+
+	for (rr = zone->records.first; rr != NULL; rr = rr->next)
+		if (rr->type == TYPE_RRSIG && name_equal(&rr->owner, node) &&
+		    covers_type(rr, type))
+			reply_add(r, section, rr, &rr->owner);
+}
+
+static const struct rr *
+zone_find(const struct zone *zone, const struct name *node, uint16_t type)
+{
+	const struct rr *rr;
+
+	for (rr = zone->records.first; rr != NULL; rr = rr->next)
+		if (rr->type == type && name_equal(&rr->owner, node))
+			return rr;
+	return NULL;
+}
+
+/* Is anything at this name or below it?  Below: an empty non-terminal. */
+static bool
+zone_has(const struct zone *zone, const struct name *node)
+{
+	const struct rr *rr;
+
+	for (rr = zone->records.first; rr != NULL; rr = rr->next)
+		if (name_within(&rr->owner, node))
+			return true;
+	return false;
+}
+
+/*
+ * Step 2: the nearest zone above the name.  What a parent has to say of a
+ * child, DS, is asked at the parent (RFC 4035 3.1.4.1).
+ */
+static const struct zone *
+zone_nearest(const struct authority *a, const struct address *at,
+    const struct name *name, uint16_t type)
+{
+	const struct zone *best = NULL, *apex = NULL;
+	unsigned i;
+
+	for (i = 0; i < a->zone_count; i++) {
+		const struct zone *zone = a->zones[i];
+
+		if (!name_within(name, &zone->name) ||
+		    !address_is_one_of(at, zone->servers, zone->server_count))
+			continue;
+		if (type == TYPE_DS && zone->name.len > 1 &&
+		    name_equal(name, &zone->name))
+			apex = zone;
+		else if (best == NULL || zone->name.len > best->name.len)
+			best = zone;
+	}
+	return best == NULL ? apex : best;
+}
+
+static void
+reply_add_glue(struct reply *r, const struct zone *zone, const struct rr *ns)
+{
+	struct name target;
+
+	assert(ns->rdata_len <= NAME_LEN_MAX);
+	target.len = (uint8_t)ns->rdata_len;
+	memcpy(target.wire, ns->rdata, ns->rdata_len);
+	reply_add_rrset(r, SECTION_ADDITIONAL, zone, &target, TYPE_A);
+	reply_add_rrset(r, SECTION_ADDITIONAL, zone, &target, TYPE_AAAA);
+}
+
+/* The addresses of the node's name servers, as far as the zone has them. */
+static void
+reply_add_addresses(
+    struct reply *r, const struct zone *zone, const struct name *node)
+{
+	const struct rr *rr;
+
+	for (rr = zone->records.first; rr != NULL; rr = rr->next)
+		if (rr->type == TYPE_NS && name_equal(&rr->owner, node))
+			reply_add_glue(r, zone, rr);
+}
+
+/* Step 3b. */
+static void
+reply_refer(struct reply *r, const struct query *q, const struct zone *zone,
+    const struct name *cut)
+{
+	r->header.authoritative = r->counts[SECTION_ANSWER] > 0;
+	reply_add_rrset(r, SECTION_AUTHORITY, zone, cut, TYPE_NS);
+	reply_add_rrset(r, SECTION_AUTHORITY, zone, cut, TYPE_DS);
+	if (q->edns.dnssec_ok)
+		reply_add_signatures(r, SECTION_AUTHORITY, zone, cut, TYPE_DS);
+	reply_add_addresses(r, zone, cut);
+}
+
+/* Not our zone, and the roots may know: what old servers say when lame. */
+static void
+reply_refer_upward(const struct authority *a, struct reply *r)
+{
+	unsigned i;
+
+	for (i = 0; i < a->zone_count; i++)
+		if (a->zones[i]->name.len == 1)
+			reply_add_rrset(r, SECTION_AUTHORITY, a->zones[i],
+			    &a->zones[i]->name, TYPE_NS);
+}
+
+/* RFC 2308 3: the SOA tells how long it may be remembered. */
+static void
+reply_deny(struct reply *r, const struct query *q, const struct zone *zone,
+    const struct name *node)
+{
+	const struct rr *soa = zone_find(zone, &zone->name, TYPE_SOA);
+	struct rr *copy = &r->synthesised[r->synthesised_count];
+	const uint8_t *minimum;
+	uint32_t minimum_s;
+
+	reply_add_rrset(r, SECTION_AUTHORITY, zone, node, TYPE_NSEC);
+	if (soa == NULL || soa->rdata_len < 20 ||
+	    r->synthesised_count == LOOKUP_HOPS_MAX)
+		return;
+	minimum = soa->rdata + soa->rdata_len - 4;
+	minimum_s = (uint32_t)minimum[0] << 24 | (uint32_t)minimum[1] << 16 |
+	    (uint32_t)minimum[2] << 8 | minimum[3];
+	*copy = *soa;
+	if (minimum_s < copy->ttl_s)
+		copy->ttl_s = minimum_s;
+	r->synthesised_count++;
+	reply_add(r, SECTION_AUTHORITY, copy, &copy->owner);
+	if (q->edns.dnssec_ok)
+		reply_add_signatures(
+		    r, SECTION_AUTHORITY, zone, &zone->name, TYPE_SOA);
+}
+
+/* RFC 6672 3.2: a CNAME is made for those who do not know of DNAME. */
+static bool
+reply_substitute(struct reply *r, const struct zone *zone,
+    const struct rr *dname, struct name *sname)
+{
+	unsigned n = r->synthesised_count;
+	struct rr *rr = &r->synthesised[n];
+	struct name target;
+
+	if (n == LOOKUP_HOPS_MAX)
+		return false;
+	reply_add_rrset(r, SECTION_ANSWER, zone, &dname->owner, TYPE_DNAME);
+	target.len = (uint8_t)dname->rdata_len;
+	memcpy(target.wire, dname->rdata, dname->rdata_len);
+	if (!name_substitute(sname, &dname->owner, &target, &r->aliases[n])) {
+		r->header.rcode = RCODE_YXDOMAIN;
+		return false;
+	}
+	*rr = (struct rr){NULL, *sname, TYPE_CNAME, CLASS_IN, dname->ttl_s,
+	    dname->ttl_s, r->aliases[n].len, r->aliases[n].wire};
+	reply_add(r, SECTION_ANSWER, rr, &rr->owner);
+	r->synthesised_count++;
+	*sname = r->aliases[n];
+	return true;
+}
+
+/*
+ * Step 3: match down, label by label, from the zone to the name.  True if
+ * there is a cut or a DNAME on the way, and node is where.
+ */
+static bool
+zone_interrupts(const struct zone *zone, const struct query *q,
+    const struct name *sname, struct name *node)
+{
+	size_t above = name_labels(sname) - name_labels(&zone->name);
+	size_t up;
+
+	for (up = above; up-- > 0;) {
+		name_parent(sname, up, node);
+		if (up == 0 && q->question.type == TYPE_DS)
+			return false;
+		if (zone_find(zone, node, TYPE_NS) != NULL)
+			return true;
+		if (up > 0 && zone_find(zone, node, TYPE_DNAME) != NULL)
+			return true;
+	}
+	*node = zone->name;
+	return above > 0 && zone_find(zone, node, TYPE_DNAME) != NULL;
+}
+
+/* Step 3a and 3c: the node that has the name's records, or a wildcard. */
+static bool
+zone_match(const struct zone *zone, const struct name *sname, struct name *node)
+{
+	struct name encloser = *sname;
+
+	if (zone_has(zone, sname)) {
+		*node = *sname;
+		return true;
+	}
+	while (!zone_has(zone, &encloser) && encloser.len > zone->name.len)
+		name_parent(&encloser, 1, &encloser);
+	return name_from_text("*", 1, &encloser, node) && zone_has(zone, node);
+}
+
+/* RFC 1034 4.3.3: what a wildcard has is there by the name asked for. */
+static void
+reply_rename(struct reply *r, unsigned first, const struct name *asked)
+{
+	struct name *owner = &r->aliases[r->synthesised_count++];
+
+	*owner = *asked;
+	for (; first < r->counts[SECTION_ANSWER]; first++)
+		r->picks[SECTION_ANSWER][first].owner = owner;
+}
+
+/* The records of a node.  True if an alias leads on, to a new sname. */
+static bool
+node_answer(struct reply *r, const struct query *q, const struct zone *zone,
+    const struct name *node, struct name *sname)
+{
+	const struct rr *alias = zone_find(zone, node, TYPE_CNAME);
+	unsigned first = r->counts[SECTION_ANSWER];
+	uint16_t type = q->question.type;
+
+	if (type == TYPE_CNAME || type == TYPE_ANY)
+		alias = NULL;
+	if (alias != NULL)
+		type = TYPE_CNAME;
+	if (reply_add_rrset(r, SECTION_ANSWER, zone, node, type) == 0) {
+		reply_deny(r, q, zone, node);
+		return false;
+	}
+	if (q->edns.dnssec_ok)
+		reply_add_signatures(r, SECTION_ANSWER, zone, node, type);
+	if (type == TYPE_NS)
+		reply_add_addresses(r, zone, node);
+	if (!name_equal(node, sname))
+		reply_rename(r, first, sname);
+	if (alias == NULL || r->synthesised_count == LOOKUP_HOPS_MAX)
+		return false;
+	sname->len = (uint8_t)alias->rdata_len;
+	memcpy(sname->wire, alias->rdata, alias->rdata_len);
+	return true;
+}
+
+/* The answer of one zone.  True if an alias leads on, to a new sname. */
+static bool
+zone_answer(struct reply *r, const struct query *q, const struct zone *zone,
+    struct name *sname)
+{
+	struct name node;
+
+	if (zone_interrupts(zone, q, sname, &node)) {
+		const struct rr *dname = zone_find(zone, &node, TYPE_DNAME);
+
+		if (dname != NULL)
+			return reply_substitute(r, zone, dname, sname);
+		reply_refer(r, q, zone, &node);
+		return false;
+	}
+	if (zone_match(zone, sname, &node))
+		return node_answer(r, q, zone, &node, sname);
+	r->header.rcode = RCODE_NXDOMAIN;
+	reply_deny(r, q, zone, sname);
+	return false;
+}
+
+static void
+reply_look_up(const struct authority *a, const struct query *q, struct reply *r)
+{
+	struct name sname = q->question.name;
+	const struct zone *zone;
+	unsigned hops;
+
+	zone = zone_nearest(a, q->at, &sname, q->question.type);
+	if (zone == NULL || q->question.class != CLASS_IN) {
+		r->header.rcode = RCODE_REFUSED;
+		return;
+	}
+	r->header.authoritative = true;
+	for (hops = 0; hops < LOOKUP_HOPS_MAX && zone != NULL; hops++) {
+		if (!zone_answer(r, q, zone, &sname))
+			return;
+		zone = zone_nearest(a, q->at, &sname, q->question.type);
+	}
+}
+
+/* ---------------------------------------------------------------------------
+ * Octets.
+ */
+static void
+record_write(struct writer *w, const struct pick *pick)
+{
+	struct reader rdata;
+
+	write_name(w, pick->owner);
+	write_u16(w, pick->rr->type);
+	write_u16(w, pick->rr->class);
+	write_u32(w, pick->rr->ttl_s);
+	reader_init(&rdata, pick->rr->rdata, pick->rr->rdata_len);
+	write_rdata(w, pick->rr->type, &rdata);
+}
+
+static void
+questions_write(struct writer *w, const struct query *q, struct reply *r)
+{
+	const struct questions *question;
+
+	r->header.questions = 0;
+	if (r->questions == NULL) {
+		r->header.questions = 1;
+		write_question(w, &q->question);
+	}
+	for (question = r->questions; question != NULL;
+	     question = question->next) {
+		r->header.questions++;
+		write_question(w, &question->question);
+	}
+}
+
+static bool
+sections_write(struct writer *w, struct reply *r)
+{
+	unsigned s, i;
+
+	for (s = 0; s < SECTIONS; s++)
+		for (i = 0; i < r->counts[s]; i++) {
+			size_t mark = w->len;
+
+			record_write(w, &r->picks[s][i]);
+			if (!w->failed)
+				continue;
+			write_back_to(w, mark);
+			r->counts[s] = i; /* glue may be left out */
+			if (s != SECTION_ADDITIONAL)
+				return false;
+		}
+	return true;
+}
+
+/* The reply as it fits into the datagram, else TC (RFC 2181 9). */
+static size_t
+reply_write(const struct query *q, struct reply *r, uint8_t *octets)
+{
+	static struct compressor names;
+	struct edns edns = {.present = true, .udp_max = UDP_EDNS_MAX};
+	size_t room = q->edns.present ? q->edns.udp_max : UDP_PLAIN_MAX;
+	struct writer w;
+	size_t mark;
+
+	edns.dnssec_ok = q->edns.dnssec_ok;
+	edns.rcode_high = r->header.rcode >> 4;
+	r->header.rcode &= 0xf;
+	writer_init(&w, octets, room - (r->no_edns ? 0 : 11));
+	writer_compress(&w, &names);
+	write_header(&w, &r->header);
+	questions_write(&w, q, r);
+	mark = w.len;
+	if (!sections_write(&w, r)) {
+		write_back_to(&w, mark);
+		memset(r->counts, 0, sizeof(r->counts));
+		r->header.truncated = true;
+	}
+	w.max = room;
+	if (!r->no_edns)
+		write_opt(&w, &edns, NULL, 0);
+	mark = w.len;
+	r->header.answers = (uint16_t)r->counts[SECTION_ANSWER];
+	r->header.authorities = (uint16_t)r->counts[SECTION_AUTHORITY];
+	r->header.additionals =
+	    (uint16_t)(r->counts[SECTION_ADDITIONAL] + !r->no_edns);
+	writer_init(&w, octets, HEADER_LEN);
+	write_header(&w, &r->header);
+	return mark;
+}
+
+/* A forger lies about addresses, so that a test sees if he was believed. */
+static void
+addresses_forge(struct datagram *d)
+{
+	struct reader r;
+	struct header header;
+	struct question question;
+	struct record record;
+
+	reader_init(&r, d->octets, d->len);
+	if (!read_header(&r, &header))
+		return;
+	while (header.questions-- > 0)
+		read_question(&r, &question);
+	while (read_record(&r, &record))
+		if (record.type == TYPE_A || record.type == TYPE_AAAA)
+			memset(d->octets + record.rdata_at, FORGED_OCTET,
+			    record.rdata_len);
+}
+
+/* Turn the case of the first letter of the question; false: it has none. */
+static bool
+case_turn(struct datagram *d)
+{
+	size_t i;
+
+	for (i = HEADER_LEN; i < d->len && d->octets[i] != 0; i++) {
+		uint8_t folded = d->octets[i] | 0x20;
+
+		if (folded >= 'a' && folded <= 'z') {
+			d->octets[i] ^= 0x20;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* False if it came out as it was. */
+static bool
+datagram_spoil(struct datagram *d, enum spoil spoil, bool forged)
+{
+	if (forged)
+		addresses_forge(d);
+	switch (spoil) {
+	case SPOIL_ID:
+		d->octets[1] ^= 1;
+		return true;
+	case SPOIL_QUESTION:
+		if (d->len > HEADER_LEN + 1 && d->octets[HEADER_LEN] > 0)
+			d->octets[HEADER_LEN + 1] = '#';
+		return true;
+	case SPOIL_CASE:
+		return case_turn(d);
+	case SPOIL_QUERY:
+		d->octets[2] &= 0x7f;
+		return true;
+	case SPOIL_GARBAGE:
+		memset(d->octets + 2, 0xff, d->len - 2);
+		return true;
+	case SPOIL_SHORT:
+		d->len = HEADER_LEN - 1;
+		return true;
+	case SPOIL_SOURCE:
+		d->from.ip[d->from.family == 4 ? 3 : 15] ^= 0x80;
+		return true;
+	case SPOIL_PORT:
+		d->from.port ^= 1;
+		return true;
+	case SPOIL_TRAILER:
+		memset(d->octets + d->len, 0, 8);
+		d->len += 8;
+		return true;
+	default:
+		return false;
+	}
+}

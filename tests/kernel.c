@@ -1,0 +1,1224 @@
+/*
+ * kernel.c -- the system calls of the server, made up.
+ *
+ * Each call only looks something up or puts something away; where packets go
+ * and how time passes is the world's (simulator.c).  Virtual descriptors begin
+ * at 1000.  Calls with other descriptors, and all calls while no server runs,
+ * go to the real system.
+ */
+#include "kernel.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <ifaddrs.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+	FD_FIRST = 1000,
+	FILES_MAX = 20000,
+	FILES_SOFT = 1024, /* the limits that the server finds */
+	FILES_HARD = 8192,
+	FAILURES_AT_ONCE = 64,
+	INTERFACES_MAX = 64,
+	SIGNALS_MAX = 16,
+	EPHEMERAL_FIRST = 32768,
+	EPHEMERAL_COUNT = 28232
+};
+
+const char kernel_log_path[] = "/virtual/dns.log";
+const char kernel_hints_path[] = "/virtual/cache.dns";
+
+enum file_kind {
+	FILE_FREE,
+	FILE_SOCKET,
+	FILE_EPOLL,
+	FILE_SIGNAL,
+	FILE_LOG,
+	FILE_HINTS
+};
+
+struct file {
+	enum file_kind kind;
+	bool watched;
+	struct epoll_event event;
+
+	/* A socket. */
+	bool bound, connected, pktinfo;
+	struct address local, peer;
+	int error; /* an ICMP message came in */
+	struct packet *first, *last;
+
+	/* The hints. */
+	const char *text;
+	size_t len, at;
+
+	sigset_t signals;
+};
+
+static struct {
+	bool running; /* else all calls are real */
+	bool serving; /* epoll_wait was called: nothing is allocated now */
+	bool inside;  /* in the world, which may allocate */
+	bool allocated, failure_came;
+	uint64_t random;
+
+	struct file files[FILES_MAX];
+	unsigned files_used; /* none is open from here on */
+	unsigned files_open, files_soft, files_hard;
+	const char *hints;
+	size_t hints_len;
+	struct interface interfaces[INTERFACES_MAX];
+	unsigned interface_count;
+	struct failure failures[FAILURES_AT_ONCE];
+	unsigned failure_count;
+	int signals[SIGNALS_MAX];
+	unsigned signal_count;
+} k;
+
+static void packet_put(struct file *, struct packet *);
+static struct file *socket_find(const struct address *, const struct address *);
+static uint32_t file_events(const struct file *);
+static struct address loopback(uint8_t family);
+static bool is_zero(const struct address *);
+static bool is_loopback(const struct address *);
+
+/* ---------------------------------------------------------------------------
+ * What the world does with the kernel.
+ */
+void
+kernel_init(uint64_t seed)
+{
+	k.random = seed;
+	k.files_soft = FILES_SOFT;
+	k.files_hard = FILES_HARD;
+}
+
+void
+kernel_run(bool running)
+{
+	k.running = running;
+	k.inside = false;
+}
+
+void
+kernel_hints(const char *text, size_t len)
+{
+	k.hints = text;
+	k.hints_len = len;
+}
+
+void
+kernel_limit_files(unsigned count)
+{
+	k.files_soft = k.files_hard = count;
+}
+
+void
+kernel_interface(const struct interface *interface)
+{
+	assert(k.interface_count < INTERFACES_MAX);
+	k.interfaces[k.interface_count++] = *interface;
+}
+
+void
+kernel_no_interfaces(void)
+{
+	k.interface_count = 0;
+}
+
+void
+kernel_fail(const struct failure *failure)
+{
+	assert(k.failure_count < FAILURES_AT_ONCE);
+	k.failures[k.failure_count++] = *failure;
+}
+
+bool
+kernel_first_failure_came(void)
+{
+	return k.failure_came;
+}
+
+void
+kernel_forget_first_failure(void)
+{
+	k.failures[0].times = 0;
+}
+
+bool
+kernel_signal(int sig)
+{
+	unsigned i;
+
+	for (i = 0; i < k.files_used; i++)
+		if (k.files[i].kind == FILE_SIGNAL &&
+		    sigismember(&k.files[i].signals, sig) == 1)
+			break;
+	if (i == k.files_used || k.signal_count == SIGNALS_MAX)
+		return false;
+	k.signals[k.signal_count++] = sig;
+	return true;
+}
+
+bool
+kernel_deliver(struct packet *p)
+{
+	struct file *f = socket_find(&p->to, &p->from);
+
+	if (f != NULL && !p->unreachable) {
+		packet_put(f, p);
+		return true;
+	}
+	if (f != NULL)
+		f->error = ECONNREFUSED;
+	free(p);
+	return f != NULL;
+}
+
+bool
+kernel_listens(const struct address *to, const struct address *from)
+{
+	return socket_find(to, from) != NULL;
+}
+
+unsigned
+kernel_files_open(void)
+{
+	return k.files_open;
+}
+
+int
+kernel_events(struct epoll_event *events, int max)
+{
+	unsigned i;
+	int n = 0;
+
+	for (i = 0; i < k.files_used && n < max; i++) {
+		struct file *f = &k.files[i];
+		uint32_t ready;
+
+		if (f->kind == FILE_FREE || !f->watched)
+			continue;
+		ready = file_events(f);
+		if (ready == 0)
+			continue;
+		events[n].events = ready;
+		events[n++].data = f->event.data;
+	}
+	return n;
+}
+
+bool
+kernel_is_own(const struct address *a)
+{
+	unsigned i;
+
+	if (is_loopback(a))
+		return true;
+	for (i = 0; i < k.interface_count; i++) {
+		const struct address *own = &k.interfaces[i].prefix.address;
+
+		if (own->family == a->family &&
+		    memcmp(own->ip, a->ip, sizeof(a->ip)) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* ---------------------------------------------------------------------------
+ * Chance and failures.
+ */
+
+/* SplitMix64: small, and good enough to play dice with. */
+uint64_t
+random_next(uint64_t *state)
+{
+	uint64_t z = *state += 0x9e3779b97f4a7c15;
+
+	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
+	z = (z ^ z >> 27) * 0x94d049bb133111eb;
+	return z ^ z >> 31;
+}
+
+/* Does this call fail, by the scenario's wish?  Then errno is set. */
+static bool
+is_failing(enum call call, const struct address *to)
+{
+	unsigned i;
+
+	for (i = 0; i < k.failure_count; i++) {
+		struct failure *f = &k.failures[i];
+
+		if (f->call != call || f->times == 0)
+			continue;
+		if (f->to.family != 0 &&
+		    (to == NULL || !address_equal(&f->to, to)))
+			continue;
+		if (f->after > 0) {
+			f->after--;
+			continue;
+		}
+		f->times--;
+		world_trace("%s fails: %s", call_name(call), strerror(f->err));
+		k.failure_came |= i == 0;
+		errno = f->err;
+		return true;
+	}
+	return false;
+}
+
+/* ---------------------------------------------------------------------------
+ * Files.
+ */
+static bool
+is_virtual(int fd)
+{
+	return k.running && fd >= FD_FIRST;
+}
+
+/* The open file of a descriptor, or NULL and errno. */
+static struct file *
+file_of(int fd)
+{
+	unsigned i = (unsigned)(fd - FD_FIRST);
+
+	if (i < k.files_used && k.files[i].kind != FILE_FREE)
+		return &k.files[i];
+	world_fault("a call with descriptor %d, which is not open\n", fd);
+	errno = EBADF;
+	return NULL;
+}
+
+/* A new file with the lowest free number; -1 and errno. */
+static int
+file_open(enum file_kind kind)
+{
+	unsigned i;
+
+	if (k.files_open >= k.files_soft) {
+		errno = EMFILE;
+		return -1;
+	}
+	for (i = 0; i < k.files_used; i++)
+		if (k.files[i].kind == FILE_FREE)
+			break;
+	assert(i < FILES_MAX);
+	if (i == k.files_used)
+		k.files_used++;
+	k.files_open++;
+	memset(&k.files[i], 0, sizeof(k.files[i]));
+	k.files[i].kind = kind;
+	return FD_FIRST + (int)i;
+}
+
+static struct packet *
+packet_take(struct file *f)
+{
+	struct packet *p = f->first;
+
+	if (p != NULL)
+		f->first = p->next;
+	return p;
+}
+
+static void
+packet_put(struct file *f, struct packet *p)
+{
+	p->next = NULL;
+	if (f->first == NULL)
+		f->first = p;
+	else
+		f->last->next = p;
+	f->last = p;
+}
+
+static void
+file_close(struct file *f)
+{
+	struct packet *p;
+
+	while ((p = packet_take(f)) != NULL)
+		free(p);
+	f->kind = FILE_FREE;
+	k.files_open--;
+	while (k.files_used > 0 && k.files[k.files_used - 1].kind == FILE_FREE)
+		k.files_used--;
+}
+
+static uint32_t
+file_events(const struct file *f)
+{
+	uint32_t events = 0;
+
+	if (f->kind == FILE_SOCKET) {
+		events = EPOLLOUT;
+		if (f->first != NULL)
+			events |= EPOLLIN;
+		if (f->error != 0)
+			events |= EPOLLIN | EPOLLERR;
+	} else if (f->kind == FILE_SIGNAL && k.signal_count > 0) {
+		events = EPOLLIN;
+	}
+	return events & (f->event.events | EPOLLERR);
+}
+
+/* ---------------------------------------------------------------------------
+ * Addresses and ports.
+ */
+static struct address
+loopback(uint8_t family)
+{
+	struct address a = {.family = family};
+
+	if (family == 4) {
+		a.ip[0] = 127;
+		a.ip[3] = 1;
+	} else {
+		a.ip[15] = 1;
+	}
+	return a;
+}
+
+static bool
+is_zero(const struct address *a)
+{
+	static const uint8_t zero[16];
+
+	return memcmp(a->ip, zero, sizeof(zero)) == 0;
+}
+
+static bool
+is_loopback(const struct address *a)
+{
+	struct address l = loopback(a->family);
+
+	return a->family == 4 ? a->ip[0] == 127
+			      : memcmp(a->ip, l.ip, sizeof(l.ip)) == 0;
+}
+
+/* The address of an interface that packets to there come from; or false. */
+static bool
+source_address(const struct address *to, struct address *source)
+{
+	unsigned i;
+
+	if (is_loopback(to)) {
+		*source = loopback(to->family);
+		return true;
+	}
+	for (i = 0; i < k.interface_count; i++) {
+		*source = k.interfaces[i].prefix.address;
+		if (source->family == to->family && !is_loopback(source))
+			return true;
+	}
+	return false;
+}
+
+/* The socket that takes what comes from there to here. */
+static struct file *
+socket_find(const struct address *to, const struct address *from)
+{
+	struct file *best = NULL;
+	unsigned i;
+
+	for (i = 0; i < k.files_used; i++) {
+		struct file *f = &k.files[i];
+
+		if (f->kind != FILE_SOCKET || f->local.port != to->port ||
+		    f->local.family != to->family)
+			continue;
+		if (f->connected) {
+			if (address_equal(&f->peer, from))
+				return f;
+		} else if (f->bound &&
+		    (address_equal(&f->local, to) || is_zero(&f->local))) {
+			best = f;
+		}
+	}
+	return best;
+}
+
+/* ---------------------------------------------------------------------------
+ * epoll.
+ */
+int __real_epoll_wait(int, struct epoll_event *, int, int);
+int __wrap_epoll_wait(int, struct epoll_event *, int, int);
+
+int
+__wrap_epoll_wait(int fd, struct epoll_event *events, int max, int timeout_ms)
+{
+	int n;
+
+	if (!is_virtual(fd))
+		return __real_epoll_wait(fd, events, max, timeout_ms);
+	if (file_of(fd) == NULL)
+		return -1;
+	k.serving = true;
+	if (is_failing(CALL_EPOLL_WAIT, NULL))
+		return -1;
+	k.inside = true;
+	n = world_turn(events, max, timeout_ms);
+	k.inside = false;
+	return n;
+}
+
+int __real_epoll_create1(int);
+int __wrap_epoll_create1(int);
+
+int
+__wrap_epoll_create1(int flags)
+{
+	if (!k.running)
+		return __real_epoll_create1(flags);
+	if (is_failing(CALL_EPOLL_CREATE1, NULL))
+		return -1;
+	return file_open(FILE_EPOLL);
+}
+
+int __real_epoll_ctl(int, int, int, struct epoll_event *);
+int __wrap_epoll_ctl(int, int, int, struct epoll_event *);
+
+int
+__wrap_epoll_ctl(int epoll, int op, int fd, struct epoll_event *event)
+{
+	struct file *f;
+
+	if (!is_virtual(epoll))
+		return __real_epoll_ctl(epoll, op, fd, event);
+	if (is_failing(CALL_EPOLL_CTL, NULL))
+		return -1;
+	f = file_of(fd);
+	if (f == NULL || file_of(epoll) == NULL)
+		return -1;
+	if (op == EPOLL_CTL_ADD && f->watched) {
+		errno = EEXIST;
+		return -1;
+	}
+	if (op != EPOLL_CTL_ADD && !f->watched) {
+		errno = ENOENT;
+		return -1;
+	}
+	f->watched = op != EPOLL_CTL_DEL;
+	if (f->watched) {
+		if ((event->events & ~(uint32_t)(EPOLLIN | EPOLLOUT)) != 0)
+			world_give_up(
+			    "the simulator has only EPOLLIN and EPOLLOUT");
+		f->event = *event;
+	}
+	return 0;
+}
+
+/* ---------------------------------------------------------------------------
+ * Sockets.
+ */
+static bool
+address_from_any(
+    const struct sockaddr *sa, socklen_t len, struct address *address)
+{
+	struct sockaddr_storage storage = {0};
+
+	if (len > sizeof(storage))
+		return false;
+	memcpy(&storage, sa, len);
+	return address_from_sockaddr(&storage, address);
+}
+
+int __real_socket(int, int, int);
+int __wrap_socket(int, int, int);
+
+int
+__wrap_socket(int domain, int type, int protocol)
+{
+	int fd;
+
+	if (!k.running)
+		return __real_socket(domain, type, protocol);
+	if (is_failing(CALL_SOCKET, NULL))
+		return -1;
+	if (type != (SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC))
+		world_give_up(
+		    "the simulator has only UDP, non-blocking, cloexec");
+	fd = file_open(FILE_SOCKET);
+	if (fd != -1)
+		k.files[fd - FD_FIRST].local.family = domain == AF_INET ? 4 : 6;
+	return fd;
+}
+
+int __real_setsockopt(int, int, int, const void *, socklen_t);
+int __wrap_setsockopt(int, int, int, const void *, socklen_t);
+
+int
+__wrap_setsockopt(int fd, int level, int name, const void *value, socklen_t len)
+{
+	struct file *f;
+
+	if (!is_virtual(fd))
+		return __real_setsockopt(fd, level, name, value, len);
+	if (is_failing(CALL_SETSOCKOPT, NULL) || (f = file_of(fd)) == NULL)
+		return -1;
+	if ((level == IPPROTO_IP && name == IP_PKTINFO) ||
+	    (level == IPPROTO_IPV6 && name == IPV6_RECVPKTINFO))
+		f->pktinfo = true;
+	return 0;
+}
+
+/* Would two sockets on this port get in each other's way? */
+static bool
+port_is_taken(const struct address *a)
+{
+	unsigned i;
+
+	for (i = 0; i < k.files_used; i++) {
+		const struct file *f = &k.files[i];
+
+		if (f->kind == FILE_SOCKET && f->bound &&
+		    f->local.family == a->family && f->local.port == a->port &&
+		    (is_zero(a) || is_zero(&f->local) ||
+			memcmp(a->ip, f->local.ip, sizeof(a->ip)) == 0))
+			return true;
+	}
+	return false;
+}
+
+int __real_bind(int, const struct sockaddr *, socklen_t);
+int __wrap_bind(int, const struct sockaddr *, socklen_t);
+
+int
+__wrap_bind(int fd, const struct sockaddr *sa, socklen_t len)
+{
+	struct address a;
+	struct file *f;
+
+	if (!is_virtual(fd))
+		return __real_bind(fd, sa, len);
+	if ((f = file_of(fd)) == NULL)
+		return -1;
+	if (!address_from_any(sa, len, &a) || a.family != f->local.family) {
+		errno = EINVAL;
+		return -1;
+	}
+	if (is_failing(CALL_BIND, &a))
+		return -1;
+	if (!is_zero(&a) && !kernel_is_own(&a)) {
+		errno = EADDRNOTAVAIL;
+		return -1;
+	}
+	while (a.port == 0 ||
+	    (a.port < 1024 && a.port != DNS_PORT && port_is_taken(&a)))
+		a.port = (uint16_t)(EPHEMERAL_FIRST +
+		    random_next(&k.random) % EPHEMERAL_COUNT);
+	if (port_is_taken(&a)) {
+		errno = EADDRINUSE;
+		return -1;
+	}
+	f->local = a;
+	f->bound = true;
+	return 0;
+}
+
+int __real_connect(int, const struct sockaddr *, socklen_t);
+int __wrap_connect(int, const struct sockaddr *, socklen_t);
+
+/* What Linux does: 0.0.0.0 and :: are this host. */
+int
+__wrap_connect(int fd, const struct sockaddr *sa, socklen_t len)
+{
+	struct address source;
+	struct file *f;
+
+	if (!is_virtual(fd))
+		return __real_connect(fd, sa, len);
+	if ((f = file_of(fd)) == NULL)
+		return -1;
+	if (!address_from_any(sa, len, &f->peer) ||
+	    f->peer.family != f->local.family) {
+		errno = EAFNOSUPPORT;
+		return -1;
+	}
+	world_connect(&f->peer);
+	if (is_failing(CALL_CONNECT, &f->peer))
+		return -1;
+	if (is_zero(&f->peer))
+		memcpy(f->peer.ip, loopback(f->peer.family).ip,
+		    sizeof(f->peer.ip));
+	if (!source_address(&f->peer, &source)) {
+		errno = ENETUNREACH;
+		return -1;
+	}
+	if (is_zero(&f->local))
+		memcpy(f->local.ip, source.ip, sizeof(source.ip));
+	if (!f->bound)
+		f->local.port = (uint16_t)(EPHEMERAL_FIRST +
+		    random_next(&k.random) % EPHEMERAL_COUNT);
+	f->bound = f->connected = true;
+	return 0;
+}
+
+/* An ICMP error is told once, by whatever call comes next. */
+static bool
+has_error(struct file *f)
+{
+	if (f->error == 0)
+		return false;
+	errno = f->error;
+	f->error = 0;
+	return true;
+}
+
+ssize_t __real_sendto(
+    int, const void *, size_t, int, const struct sockaddr *, socklen_t);
+ssize_t __wrap_sendto(
+    int, const void *, size_t, int, const struct sockaddr *, socklen_t);
+
+ssize_t
+__wrap_sendto(int fd, const void *octets, size_t len, int flags,
+    const struct sockaddr *sa, socklen_t sa_len)
+{
+	struct file *f;
+
+	if (!is_virtual(fd))
+		return __real_sendto(fd, octets, len, flags, sa, sa_len);
+	if ((f = file_of(fd)) == NULL)
+		return -1;
+	if (sa != NULL)
+		world_give_up(
+		    "the simulator sends only from connected sockets");
+	if (!f->connected) {
+		errno = EDESTADDRREQ;
+		return -1;
+	}
+	if (has_error(f) || is_failing(CALL_SENDTO, &f->peer))
+		return -1;
+	k.inside = true;
+	world_query(&f->local, &f->peer, octets, len);
+	k.inside = false;
+	return (ssize_t)len;
+}
+
+ssize_t __real_recv(int, void *, size_t, int);
+ssize_t __wrap_recv(int, void *, size_t, int);
+
+ssize_t
+__wrap_recv(int fd, void *octets, size_t room, int flags)
+{
+	struct packet *p;
+	struct file *f;
+	size_t len;
+
+	if (!is_virtual(fd))
+		return __real_recv(fd, octets, room, flags);
+	if ((f = file_of(fd)) == NULL || has_error(f) ||
+	    is_failing(CALL_RECV, &f->peer))
+		return -1;
+	p = packet_take(f);
+	if (p == NULL) {
+		errno = EAGAIN;
+		return -1;
+	}
+	len = p->len;
+	memcpy(octets, p->octets, len < room ? len : room);
+	free(p);
+	if ((flags & MSG_TRUNC) != 0 || len < room)
+		return (ssize_t)len;
+	return (ssize_t)room;
+}
+
+/* The address a datagram came to, as a control message. */
+static void
+pktinfo_give(const struct address *to, struct msghdr *msg)
+{
+	struct cmsghdr *c = CMSG_FIRSTHDR(msg);
+	struct in_pktinfo four = {.ipi_ifindex = 1};
+	struct in6_pktinfo six = {.ipi6_ifindex = 1};
+	size_t len = to->family == 4 ? sizeof(four) : sizeof(six);
+
+	if (c == NULL || msg->msg_controllen < CMSG_SPACE(len)) {
+		msg->msg_flags |= MSG_CTRUNC;
+		msg->msg_controllen = 0;
+		return;
+	}
+	c->cmsg_len = CMSG_LEN(len);
+	if (to->family == 4) {
+		c->cmsg_level = IPPROTO_IP;
+		c->cmsg_type = IP_PKTINFO;
+		memcpy(&four.ipi_addr, to->ip, 4);
+		memcpy(&four.ipi_spec_dst, to->ip, 4);
+		memcpy(CMSG_DATA(c), &four, sizeof(four));
+	} else {
+		c->cmsg_level = IPPROTO_IPV6;
+		c->cmsg_type = IPV6_PKTINFO;
+		memcpy(&six.ipi6_addr, to->ip, 16);
+		memcpy(CMSG_DATA(c), &six, sizeof(six));
+	}
+	msg->msg_controllen = CMSG_SPACE(len);
+}
+
+static void
+message_give(const struct file *f, const struct packet *p, struct mmsghdr *m)
+{
+	struct msghdr *msg = &m->msg_hdr;
+	struct sockaddr_storage from;
+	size_t room = msg->msg_iov[0].iov_len;
+
+	assert(msg->msg_iovlen == 1);
+	msg->msg_flags = p->len > room ? MSG_TRUNC : 0;
+	m->msg_len = (unsigned)(p->len < room ? p->len : room);
+	memcpy(msg->msg_iov[0].iov_base, p->octets, m->msg_len);
+	msg->msg_namelen = address_to_sockaddr(&p->from, &from);
+	memcpy(msg->msg_name, &from, msg->msg_namelen);
+	if (f->pktinfo)
+		pktinfo_give(&p->to, msg);
+	else
+		msg->msg_controllen = 0;
+}
+
+int __real_recvmmsg(int, struct mmsghdr *, unsigned, int, struct timespec *);
+int __wrap_recvmmsg(int, struct mmsghdr *, unsigned, int, struct timespec *);
+
+int
+__wrap_recvmmsg(int fd, struct mmsghdr *messages, unsigned max, int flags,
+    struct timespec *timeout)
+{
+	struct file *f;
+	unsigned n;
+
+	if (!is_virtual(fd))
+		return __real_recvmmsg(fd, messages, max, flags, timeout);
+	if ((f = file_of(fd)) == NULL || is_failing(CALL_RECVMMSG, NULL))
+		return -1;
+	for (n = 0; n < max && f->first != NULL; n++) {
+		struct packet *p = packet_take(f);
+
+		message_give(f, p, &messages[n]);
+		free(p);
+	}
+	if (n > 0)
+		return (int)n;
+	errno = EAGAIN;
+	return -1;
+}
+
+/* The address an answer leaves from: said in a control message, or bound. */
+static struct address
+message_source(
+    const struct file *f, struct msghdr *msg, const struct address *to)
+{
+	struct address source = f->local;
+	struct in_pktinfo four;
+	struct in6_pktinfo six;
+	struct cmsghdr *c;
+
+	if (is_zero(&source) && source_address(to, &source))
+		source.port = f->local.port;
+	for (c = CMSG_FIRSTHDR(msg); c != NULL; c = CMSG_NXTHDR(msg, c)) {
+		if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_PKTINFO) {
+			memcpy(&four, CMSG_DATA(c), sizeof(four));
+			memcpy(source.ip, &four.ipi_spec_dst, 4);
+		} else if (c->cmsg_level == IPPROTO_IPV6 &&
+		    c->cmsg_type == IPV6_PKTINFO) {
+			memcpy(&six, CMSG_DATA(c), sizeof(six));
+			memcpy(source.ip, &six.ipi6_addr, 16);
+		}
+	}
+	return source;
+}
+
+static bool
+message_send(const struct file *f, struct mmsghdr *m)
+{
+	static uint8_t octets[MESSAGE_MAX];
+	struct msghdr *msg = &m->msg_hdr;
+	struct address source, to;
+	size_t len = 0, i;
+
+	if (!address_from_any(msg->msg_name, msg->msg_namelen, &to)) {
+		errno = EINVAL;
+		return false;
+	}
+	if (is_failing(CALL_SENDMMSG, &to))
+		return false;
+	source = message_source(f, msg, &to);
+	for (i = 0; i < msg->msg_iovlen; i++) {
+		assert(len + msg->msg_iov[i].iov_len <= sizeof(octets));
+		memcpy(octets + len, msg->msg_iov[i].iov_base,
+		    msg->msg_iov[i].iov_len);
+		len += msg->msg_iov[i].iov_len;
+	}
+	m->msg_len = (unsigned)len;
+	world_answer(&source, &to, octets, len);
+	return true;
+}
+
+int __real_sendmmsg(int, struct mmsghdr *, unsigned, int);
+int __wrap_sendmmsg(int, struct mmsghdr *, unsigned, int);
+
+int
+__wrap_sendmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags)
+{
+	struct file *f;
+	unsigned n = 0;
+
+	if (!is_virtual(fd))
+		return __real_sendmmsg(fd, messages, count, flags);
+	if ((f = file_of(fd)) == NULL)
+		return -1;
+	k.inside = true;
+	while (n < count && message_send(f, &messages[n]))
+		n++;
+	k.inside = false;
+	return n > 0 || count == 0 ? (int)n : -1;
+}
+
+/* ---------------------------------------------------------------------------
+ * Files, signals, clocks, chance, limits.
+ */
+int __real_close(int);
+int __wrap_close(int);
+
+int
+__wrap_close(int fd)
+{
+	struct file *f;
+
+	if (!is_virtual(fd))
+		return __real_close(fd);
+	f = file_of(fd);
+	if (f == NULL)
+		return -1;
+	file_close(f);
+	return 0;
+}
+
+int __real_open(const char *, int, ...);
+int __wrap_open(const char *, int, ...);
+
+int
+__wrap_open(const char *path, int flags, ...)
+{
+	bool is_log = strcmp(path, kernel_log_path) == 0;
+	mode_t mode = 0;
+	va_list args;
+	int fd;
+
+	va_start(args, flags);
+	if ((flags & O_CREAT) != 0)
+		mode = va_arg(args, mode_t);
+	va_end(args);
+	if (!k.running || (!is_log && strcmp(path, kernel_hints_path) != 0))
+		return __real_open(path, flags, mode);
+	if (is_failing(CALL_OPEN, NULL))
+		return -1;
+	if (!is_log && k.hints == NULL) {
+		errno = ENOENT;
+		return -1;
+	}
+	fd = file_open(is_log ? FILE_LOG : FILE_HINTS);
+	if (fd != -1 && !is_log) {
+		k.files[fd - FD_FIRST].text = k.hints;
+		k.files[fd - FD_FIRST].len = k.hints_len;
+	}
+	return fd;
+}
+
+static ssize_t
+hints_read(struct file *f, void *octets, size_t room)
+{
+	size_t left = f->len - f->at;
+
+	if (left < room)
+		room = left;
+	memcpy(octets, f->text + f->at, room);
+	f->at += room;
+	return (ssize_t)room;
+}
+
+static ssize_t
+signals_read(void *octets, size_t room)
+{
+	struct signalfd_siginfo info = {0};
+
+	if (k.signal_count == 0 || room < sizeof(info)) {
+		errno = EAGAIN;
+		return -1;
+	}
+	info.ssi_signo = (uint32_t)k.signals[0];
+	k.signal_count--;
+	memmove(k.signals, k.signals + 1, k.signal_count * sizeof(int));
+	memcpy(octets, &info, sizeof(info));
+	return sizeof(info);
+}
+
+ssize_t __real_read(int, void *, size_t);
+ssize_t __wrap_read(int, void *, size_t);
+
+ssize_t
+__wrap_read(int fd, void *octets, size_t room)
+{
+	struct file *f;
+
+	if (!is_virtual(fd))
+		return __real_read(fd, octets, room);
+	if ((f = file_of(fd)) == NULL || is_failing(CALL_READ, NULL))
+		return -1;
+	if (f->kind == FILE_HINTS)
+		return hints_read(f, octets, room);
+	if (f->kind == FILE_SIGNAL)
+		return signals_read(octets, room);
+	world_give_up("the simulator reads only hints and signals");
+}
+
+ssize_t __real_write(int, const void *, size_t);
+ssize_t __wrap_write(int, const void *, size_t);
+
+ssize_t
+__wrap_write(int fd, const void *octets, size_t len)
+{
+	struct file *f;
+
+	if (!is_virtual(fd))
+		return __real_write(fd, octets, len);
+	if ((f = file_of(fd)) == NULL || is_failing(CALL_WRITE, NULL))
+		return -1;
+	if (f->kind != FILE_LOG)
+		world_give_up("the simulator writes only to the log");
+	k.inside = true;
+	world_log(octets, len);
+	k.inside = false;
+	return (ssize_t)len;
+}
+
+int __real_poll(struct pollfd *, nfds_t, int);
+int __wrap_poll(struct pollfd *, nfds_t, int);
+
+int
+__wrap_poll(struct pollfd *fds, nfds_t count, int timeout_ms)
+{
+	if (count != 1 || !is_virtual(fds[0].fd))
+		return __real_poll(fds, count, timeout_ms);
+	if (file_of(fds[0].fd) == NULL || is_failing(CALL_POLL, NULL))
+		return -1;
+	fds[0].revents = fds[0].events & POLLOUT;
+	return 1;
+}
+
+int __real_signalfd(int, const sigset_t *, int);
+int __wrap_signalfd(int, const sigset_t *, int);
+
+int
+__wrap_signalfd(int fd, const sigset_t *signals, int flags)
+{
+	if (!k.running || fd != -1)
+		return __real_signalfd(fd, signals, flags);
+	if (is_failing(CALL_SIGNALFD, NULL))
+		return -1;
+	fd = file_open(FILE_SIGNAL);
+	if (fd != -1)
+		k.files[fd - FD_FIRST].signals = *signals;
+	return fd;
+}
+
+int __real_clock_gettime(clockid_t, struct timespec *);
+int __wrap_clock_gettime(clockid_t, struct timespec *);
+
+int
+__wrap_clock_gettime(clockid_t clock, struct timespec *time)
+{
+	int64_t ms;
+
+	if (!k.running)
+		return __real_clock_gettime(clock, time);
+	if (clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE)
+		ms = world_wall_ms();
+	else
+		ms = (int64_t)world_boot_ms();
+	time->tv_sec = (time_t)(ms / 1000);
+	time->tv_nsec = (long)(ms % 1000) * 1000000;
+	return 0;
+}
+
+ssize_t __real_getrandom(void *, size_t, unsigned);
+ssize_t __wrap_getrandom(void *, size_t, unsigned);
+
+ssize_t
+__wrap_getrandom(void *octets, size_t len, unsigned flags)
+{
+	uint8_t *at = octets;
+	size_t i;
+
+	if (!k.running)
+		return __real_getrandom(octets, len, flags);
+	if (is_failing(CALL_GETRANDOM, NULL))
+		return -1;
+	for (i = 0; i < len; i++)
+		at[i] = (uint8_t)random_next(&k.random);
+	return (ssize_t)len;
+}
+
+int __real_getrlimit(int, struct rlimit *);
+int __wrap_getrlimit(int, struct rlimit *);
+
+int
+__wrap_getrlimit(int resource, struct rlimit *limit)
+{
+	if (!k.running || resource != (int)RLIMIT_NOFILE)
+		return __real_getrlimit(resource, limit);
+	if (is_failing(CALL_GETRLIMIT, NULL))
+		return -1;
+	limit->rlim_cur = k.files_soft;
+	limit->rlim_max = k.files_hard;
+	return 0;
+}
+
+int __real_setrlimit(int, const struct rlimit *);
+int __wrap_setrlimit(int, const struct rlimit *);
+
+int
+__wrap_setrlimit(int resource, const struct rlimit *limit)
+{
+	if (!k.running || resource != (int)RLIMIT_NOFILE)
+		return __real_setrlimit(resource, limit);
+	if (is_failing(CALL_SETRLIMIT, NULL))
+		return -1;
+	if (limit->rlim_cur > k.files_hard) {
+		errno = EPERM;
+		return -1;
+	}
+	k.files_soft = (unsigned)limit->rlim_cur;
+	return 0;
+}
+
+/* One block for the caller to free. */
+struct interface_entry {
+	struct ifaddrs ifa;
+	struct sockaddr_storage address, netmask, broadcast;
+	char name[IFNAMSIZ];
+};
+
+static void
+interface_fill(const struct interface *i, struct interface_entry *e)
+{
+	struct address mask = {.family = i->prefix.address.family}, broadcast;
+	unsigned bit;
+
+	for (bit = 0; bit < i->prefix.bits; bit++)
+		mask.ip[bit / 8] |= (uint8_t)(0x80 >> bit % 8);
+	broadcast = i->prefix.address;
+	for (bit = 0; bit < 4; bit++)
+		broadcast.ip[bit] |= (uint8_t)~mask.ip[bit];
+	snprintf(e->name, sizeof(e->name), "%s", i->name);
+	e->ifa.ifa_name = e->name;
+	e->ifa.ifa_flags = IFF_UP | IFF_RUNNING;
+	address_to_sockaddr(&i->prefix.address, &e->address);
+	address_to_sockaddr(&mask, &e->netmask);
+	e->ifa.ifa_addr = (struct sockaddr *)&e->address;
+	e->ifa.ifa_netmask = (struct sockaddr *)&e->netmask;
+	if (is_loopback(&i->prefix.address)) {
+		e->ifa.ifa_flags |= IFF_LOOPBACK;
+	} else if (mask.family == 4 && i->prefix.bits < 31) {
+		e->ifa.ifa_flags |= IFF_BROADCAST;
+		address_to_sockaddr(&broadcast, &e->broadcast);
+		e->ifa.ifa_broadaddr = (struct sockaddr *)&e->broadcast;
+	}
+}
+
+void *__real_malloc(size_t);
+void *__real_calloc(size_t, size_t);
+void *__real_realloc(void *, size_t);
+int __real_getifaddrs(struct ifaddrs **);
+int __wrap_getifaddrs(struct ifaddrs **);
+void __real_freeifaddrs(struct ifaddrs *);
+void __wrap_freeifaddrs(struct ifaddrs *);
+
+int
+__wrap_getifaddrs(struct ifaddrs **list)
+{
+	struct interface lo[2] = {
+	    {"lo", {loopback(4), 8}}, {"lo", {loopback(6), 128}}};
+	struct interface_entry *e;
+	unsigned i, n = k.interface_count + 2;
+
+	if (!k.running)
+		return __real_getifaddrs(list);
+	if (is_failing(CALL_GETIFADDRS, NULL))
+		return -1;
+	e = __real_calloc(n, sizeof(*e));
+	if (e == NULL)
+		abort();
+	for (i = 0; i < n; i++) {
+		interface_fill(i < 2 ? &lo[i] : &k.interfaces[i - 2], &e[i]);
+		e[i].ifa.ifa_next = i + 1 < n ? &e[i + 1].ifa : NULL;
+	}
+	*list = &e->ifa;
+	return 0;
+}
+
+void
+__wrap_freeifaddrs(struct ifaddrs *list)
+{
+	if (k.running)
+		free(list);
+	else
+		__real_freeifaddrs(list);
+}
+
+/* ---------------------------------------------------------------------------
+ * Memory: the server may allocate until it serves.
+ */
+static bool
+is_refused_memory(enum call call, size_t len)
+{
+	if (!k.running || k.inside)
+		return false;
+	if (k.serving && !k.allocated) {
+		k.allocated = true;
+		world_fault(
+		    "%s of %zu octets while serving\n", call_name(call), len);
+	}
+	return is_failing(call, NULL);
+}
+
+void *__wrap_malloc(size_t);
+void *__wrap_calloc(size_t, size_t);
+void *__wrap_realloc(void *, size_t);
+
+void *
+__wrap_malloc(size_t len)
+{
+	return is_refused_memory(CALL_MALLOC, len) ? NULL : __real_malloc(len);
+}
+
+void *
+__wrap_calloc(size_t count, size_t len)
+{
+	return is_refused_memory(CALL_CALLOC, count * len)
+	    ? NULL
+	    : __real_calloc(count, len);
+}
+
+void *
+__wrap_realloc(void *old, size_t len)
+{
+	return is_refused_memory(CALL_REALLOC, len) ? NULL
+						    : __real_realloc(old, len);
+}
+
+void __real_exit(int) __attribute__((noreturn));
+void __wrap_exit(int) __attribute__((noreturn));
+
+void
+__wrap_exit(int status)
+{
+	if (!k.running)
+		__real_exit(status);
+	world_exit(status);
+}

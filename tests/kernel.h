@@ -1,0 +1,73 @@
+/*
+ * kernel.h -- between the made-up system calls and the made-up world.
+ *
+ *	kernel.c	the calls: descriptors, sockets, files, failures
+ *	simulator.c	the world: packets on their way, steps, time
+ */
+#ifndef KERNEL_H
+#define KERNEL_H
+
+#include "scenario.h"
+
+#include <sys/epoll.h>
+
+/* A datagram on its way. */
+struct packet {
+	struct packet *next;
+	uint64_t due_ms;
+	struct address from, to;
+	bool unreachable; /* an ICMP error for who sent from `to' */
+	size_t len;
+	uint8_t octets[];
+};
+
+extern const char kernel_log_path[], kernel_hints_path[];
+
+/* ---------------------------------------------------------------------------
+ * kernel.c, for the world.
+ */
+void kernel_init(uint64_t seed);
+void kernel_run(bool running); /* calls are virtual while a server runs */
+void kernel_hints(const char *text, size_t len); /* NULL: no such file */
+void kernel_limit_files(unsigned count);
+void kernel_interface(const struct interface *);
+void kernel_no_interfaces(void);
+bool kernel_is_own(const struct address *); /* of an interface */
+void kernel_fail(const struct failure *);
+
+/* The failure that was given first: did it come, and let it never come. */
+bool kernel_first_failure_came(void);
+void kernel_forget_first_failure(void);
+bool kernel_signal(int); /* false: the server does not take it */
+
+/* Give the packet to a socket, or to nobody: then it is gone and false. */
+bool kernel_deliver(struct packet *);
+bool kernel_listens(const struct address *to, const struct address *from);
+int kernel_events(struct epoll_event *, int max);
+unsigned kernel_files_open(void);
+
+/* SplitMix64. */
+uint64_t random_next(uint64_t *state);
+
+/* ---------------------------------------------------------------------------
+ * simulator.c, for the calls.
+ */
+void world_trace(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void world_fault(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void world_give_up(const char *what) __attribute__((noreturn));
+void world_exit(int status) __attribute__((noreturn));
+uint64_t world_boot_ms(void);
+int64_t world_wall_ms(void);
+
+/* The server has nothing left to do: what comes next, and when? */
+int world_turn(struct epoll_event *, int max, int timeout_ms);
+
+/* May it go there?  A query does, an answer does, a line is written. */
+void world_connect(const struct address *to);
+void world_query(const struct address *from, const struct address *to,
+    const uint8_t *, size_t len);
+void world_answer(const struct address *from, const struct address *to,
+    const uint8_t *, size_t len);
+void world_log(const char *, size_t len);
+
+#endif

@@ -1,0 +1,970 @@
+/*
+ * scenario.c -- a scenario file becomes a list of steps.
+ *
+ * The file is read line by line: a line that begins in column 1 says a thing,
+ * the indented lines after it say more about it.  Each word that can begin a
+ * line has a row in a table and a function that reads the rest.  Whatever is
+ * not understood is refused, with file and line: a test with a slip of the pen
+ * must not pass.  Nothing here runs a step.
+ */
+#include "parser.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum {
+	HINTS_MAX = 1 << 20
+};
+
+static const struct name root = {1, {0}};
+
+static bool parse_file(struct parser *, FILE *);
+
+struct scenario *
+scenario_read(const char *path, struct fault *fault)
+{
+	struct scenario *s = calloc(1, sizeof(*s));
+	struct parser *p = calloc(1, sizeof(*p));
+	FILE *file = fopen(path, "r");
+	bool good = false;
+
+	fault->text[0] = '\0';
+	if (s == NULL || p == NULL || file == NULL) {
+		snprintf(fault->text, sizeof(fault->text), "%s: %s\n", path,
+		    strerror(errno));
+	} else {
+		s->path = path;
+		p->scenario = s;
+		p->fault = fault;
+		good = parse_file(p, file);
+	}
+	if (file != NULL)
+		fclose(file);
+	free(p);
+	if (!good) {
+		scenario_free(s);
+		return NULL;
+	}
+	return s;
+}
+
+void
+fault_at(struct fault *fault, const struct scenario *s, const struct step *step,
+    const char *format, ...)
+{
+	va_list args;
+	int n;
+
+	if (fault->text[0] != '\0')
+		return;
+	n = snprintf(fault->text, sizeof(fault->text), "%s:%u: ", s->path,
+	    step == NULL ? 0 : step->line);
+	va_start(args, format);
+	vsnprintf(
+	    fault->text + n, sizeof(fault->text) - (size_t)n, format, args);
+	va_end(args);
+}
+
+static struct step *
+step_add(struct parser *p, enum step_kind kind)
+{
+	struct step *step = scenario_alloc(p->scenario, sizeof(*step));
+
+	step->kind = kind;
+	step->line = p->line;
+	if (p->scenario->last == NULL)
+		p->scenario->steps = step;
+	else
+		p->scenario->last->next = step;
+	p->scenario->last = step;
+	return step;
+}
+
+/* ---------------------------------------------------------------------------
+ * Name servers: zone, server, reply.
+ */
+
+/* Every zone has an SOA; RFC 2308 5 needs its minimum. */
+static void
+zone_add_soa(struct parser *p, struct zone *zone)
+{
+	static uint8_t octets[2 * NAME_LEN_MAX + 20];
+	static const uint32_t numbers[] = {1, 7200, 900, 1209600, 300};
+	struct rr *rr = scenario_alloc(p->scenario, sizeof(*rr));
+	struct writer w;
+	struct name name;
+	uint8_t *copy;
+	unsigned i;
+
+	writer_init(&w, octets, sizeof(octets));
+	name_from_text("ns", 2, &zone->name, &name);
+	write_bytes(&w, name.wire, name.len);
+	name_from_text("hostmaster", 10, &zone->name, &name);
+	write_bytes(&w, name.wire, name.len);
+	for (i = 0; i < 5; i++)
+		write_u32(&w, numbers[i]);
+	copy = scenario_alloc(p->scenario, w.len);
+	memcpy(copy, octets, w.len);
+	*rr = (struct rr){zone->records.first, zone->name, TYPE_SOA, CLASS_IN,
+	    TTL_DEFAULT_S, TTL_DEFAULT_S, (uint16_t)w.len, copy};
+	zone->records.first = rr;
+	if (zone->records.last == NULL)
+		zone->records.last = rr;
+}
+
+static bool
+zone_line(struct parser *p)
+{
+	struct zone *zone = &p->scenario->last->zone;
+
+	if (word_given(p, "$GENERATE")
+		? !parse_generate(p, &zone->name, &zone->records)
+		: !parse_record(p, &zone->name, &zone->records))
+		return false;
+	return name_within(&zone->records.last->owner, &zone->name) ||
+	    complain(p, "this name is not in the zone");
+}
+
+/* zone NAME on ADDRESS... */
+static bool
+zone_parse(struct parser *p)
+{
+	struct zone *zone = &step_add(p, STEP_ZONE)->zone;
+
+	if (!parse_name(p, word_take(p), &root, &zone->name))
+		return false;
+	if (!word_given(p, "on"))
+		return complain(p, "say: zone NAME on ADDRESS...");
+	p->block_line = zone_line;
+	return parse_addresses(p, zone->servers, &zone->server_count);
+}
+
+/* for NAME [TYPE], or under NAME [TYPE] */
+static bool
+narrow_read(struct parser *p, struct rule *rule)
+{
+	rule->below = word_given(p, "under");
+	rule->narrowed = rule->below || word_given(p, "for");
+	if (!rule->narrowed)
+		return true;
+	if (!parse_name(p, word_take(p), &root, &rule->name))
+		return false;
+	if (words_left(p) && type_from_text(word_peek(p), &rule->type))
+		p->at++;
+	return true;
+}
+
+static const struct choice rcodes[] = {{"NOERROR", 0}, {"FORMERR", 1},
+    {"SERVFAIL", 2}, {"NXDOMAIN", 3}, {"NOTIMP", 4}, {"REFUSED", 5},
+    {"YXDOMAIN", 6}, {"YXRRSET", 7}, {"NXRRSET", 8}, {"NOTAUTH", 9},
+    {"NOTZONE", 10}, {"BADVERS", 16}, {"BADCOOKIE", 23}, {NULL, 0}};
+
+static const struct choice conducts[] = {{"well", CONDUCT_WELL},
+    {"silent", CONDUCT_SILENT}, {"drop", CONDUCT_DROP},
+    {"unreachable", CONDUCT_UNREACHABLE}, {"delay", CONDUCT_DELAY},
+    {"noedns", CONDUCT_NO_EDNS}, {"edns-silent", CONDUCT_NO_EDNS_SILENT},
+    {"rcode", CONDUCT_RCODE}, {"refused", CONDUCT_RCODE},
+    {"lame", CONDUCT_LAME}, {"noaa", CONDUCT_NO_AA}, {"tc", CONDUCT_TRUNCATED},
+    {"forge", CONDUCT_FORGE}, {"twice", CONDUCT_TWICE},
+    {"wrong-id", CONDUCT_SPOIL}, {"wrong-question", CONDUCT_SPOIL},
+    {"wrong-case", CONDUCT_SPOIL}, {"no-response-bit", CONDUCT_SPOIL},
+    {"garbage", CONDUCT_SPOIL}, {"short", CONDUCT_SPOIL},
+    {"wrong-source", CONDUCT_SPOIL}, {"wrong-port", CONDUCT_SPOIL},
+    {"trailer", CONDUCT_SPOIL}, {NULL, 0}};
+
+static const struct choice spoils[] = {{"wrong-id", SPOIL_ID},
+    {"wrong-question", SPOIL_QUESTION}, {"wrong-case", SPOIL_CASE},
+    {"no-response-bit", SPOIL_QUERY}, {"garbage", SPOIL_GARBAGE},
+    {"short", SPOIL_SHORT}, {"wrong-source", SPOIL_SOURCE},
+    {"wrong-port", SPOIL_PORT}, {"trailer", SPOIL_TRAILER}, {NULL, 0}};
+
+static bool
+conduct_read(struct parser *p, struct rule *rule)
+{
+	const char *word = word_peek(p);
+	unsigned value = 0;
+	int64_t ms;
+
+	if (!parse_choice(p, conducts, &value))
+		return false;
+	rule->conduct = (enum conduct)value;
+	switch (rule->conduct) {
+	case CONDUCT_DROP:
+		return word_given(p, "first")
+		    ? parse_number(p, 65535, &rule->number)
+		    : complain(p, "say: drop first N");
+	case CONDUCT_DELAY:
+		if (!parse_duration(p, false, &ms))
+			return false;
+		rule->number = (unsigned)ms;
+		return true;
+	case CONDUCT_RCODE:
+		rule->number = RCODE_REFUSED;
+		return strcmp(word, "refused") == 0 ||
+		    parse_choice(p, rcodes, &rule->number);
+	case CONDUCT_SPOIL:
+	case CONDUCT_FORGE:
+		p->at -= rule->conduct == CONDUCT_SPOIL;
+		if (!parse_choice(p, spoils, &value))
+			return false;
+		rule->spoil = (enum spoil)value;
+		return true;
+	default:
+		return true;
+	}
+}
+
+/* server ADDRESS... [for NAME [TYPE]] CONDUCT */
+static bool
+server_parse(struct parser *p)
+{
+	struct rule *rule = &step_add(p, STEP_RULE)->rule;
+
+	return parse_addresses(p, rule->servers, &rule->server_count) &&
+	    narrow_read(p, rule) && conduct_read(p, rule);
+}
+
+static bool
+question_read(struct parser *p, struct questions **list)
+{
+	struct questions *q = scenario_alloc(p->scenario, sizeof(*q));
+
+	if (!parse_name(p, word_take(p), &root, &q->question.name) ||
+	    !parse_type(p, &q->question.type))
+		return false;
+	q->question.class = CLASS_IN;
+	if (class_from_text(word_peek(p), &q->question.class))
+		p->at++;
+	while (*list != NULL)
+		list = &(*list)->next;
+	*list = q;
+	return true;
+}
+
+static bool
+section_choose(const char *word, enum section *section)
+{
+	static const char *const names[SECTIONS] = {
+	    "answer", "authority", "additional"};
+	unsigned i;
+
+	for (i = 0; i < SECTIONS; i++)
+		if (strcmp(names[i], word) == 0) {
+			*section = (enum section)i;
+			return true;
+		}
+	return false;
+}
+
+static bool
+reply_flags(struct parser *p, struct script *script)
+{
+	script->authoritative = script->recursion_available = false;
+	while (words_left(p))
+		if (word_given(p, "aa"))
+			script->authoritative = true;
+		else if (word_given(p, "tc"))
+			script->truncated = true;
+		else if (word_given(p, "ra"))
+			script->recursion_available = true;
+		else if (word_given(p, "ad"))
+			script->authentic = true;
+		else
+			return complain(p, "`%s' is no flag", word_take(p));
+	return true;
+}
+
+static bool
+reply_line(struct parser *p)
+{
+	struct script *script = &p->scenario->last->rule.script;
+	const char *word = word_take(p);
+	enum section section;
+
+	if (strcmp(word, "rcode") == 0)
+		return parse_choice(p, rcodes, &script->rcode);
+	if (strcmp(word, "flags") == 0)
+		return reply_flags(p, script);
+	if (strcmp(word, "question") == 0)
+		return question_read(p, &script->questions);
+	if (strcmp(word, "noedns") == 0)
+		return script->no_edns = true;
+	if (strcmp(word, "raw") == 0)
+		return (script->raw = parse_octets(p, &script->raw_len)) !=
+		    NULL;
+	if (!section_choose(word, &section))
+		return complain(p, "`%s' is no part of a reply", word);
+	if (word_given(p, "$GENERATE"))
+		return complain(p, "no $GENERATE here");
+	return parse_record(p, &root, &script->sections[section]);
+}
+
+/* reply ADDRESS... [for NAME [TYPE]], and the reply in lines below */
+static bool
+reply_parse(struct parser *p)
+{
+	struct rule *rule = &step_add(p, STEP_RULE)->rule;
+
+	rule->conduct = CONDUCT_SCRIPT;
+	rule->script.authoritative = true;
+	p->block_line = reply_line;
+	return parse_addresses(p, rule->servers, &rule->server_count) &&
+	    narrow_read(p, rule);
+}
+
+/* ---------------------------------------------------------------------------
+ * Clients: ask, expect.
+ */
+static bool
+ask_line(struct parser *p)
+{
+	struct ask *ask = &p->scenario->last->ask;
+	const char *word = word_take(p);
+	enum section section;
+
+	ask->has_extras = true;
+	if (strcmp(word, "question") == 0)
+		return question_read(p, &ask->questions);
+	if (!section_choose(word, &section))
+		return complain(p, "`%s' is no part of a query", word);
+	return parse_record(p, &root, &ask->sections[section]);
+}
+
+static bool
+ask_edns_flag(struct parser *p, struct ask *ask)
+{
+	unsigned n;
+
+	if (word_given(p, "do")) {
+		ask->edns.dnssec_ok = true;
+	} else if (word_given(p, "noedns")) {
+		ask->edns.present = false;
+	} else if (word_given(p, "bufsize")) {
+		if (!parse_number(p, 65535, &n))
+			return false;
+		ask->edns.udp_max = (uint16_t)n;
+	} else if (word_given(p, "edns")) {
+		if (!parse_number(p, 255, &n))
+			return false;
+		ask->edns.version = (uint8_t)n;
+	} else {
+		return complain(p, "`%s' is no flag of ask", word_take(p));
+	}
+	return true;
+}
+
+static bool
+ask_header_flag(struct parser *p, struct ask *ask)
+{
+	unsigned n;
+
+	if (word_given(p, "norec")) {
+		ask->recursion_desired = false;
+	} else if (word_given(p, "cd")) {
+		ask->checking_disabled = true;
+	} else if (word_given(p, "ad")) {
+		ask->authentic = true;
+	} else if (word_given(p, "id")) {
+		if (!parse_number(p, 65535, &n))
+			return false;
+		ask->id = (int)n;
+	} else if (word_given(p, "opcode")) {
+		if (!parse_number(p, 15, &n))
+			return false;
+		ask->opcode = (uint8_t)n;
+	} else if (word_given(p, "class")) {
+		const char *word = word_take(p);
+
+		return class_from_text(word, &ask->class) ||
+		    complain(p, "`%s' is no class", word);
+	} else {
+		return ask_edns_flag(p, ask);
+	}
+	return true;
+}
+
+static bool
+ask_flag(struct parser *p, struct ask *ask)
+{
+	if (word_given(p, "from"))
+		return parse_address(p, &ask->from);
+	if (word_given(p, "to"))
+		return parse_address(p, &ask->to);
+	if (word_given(p, "times"))
+		return parse_number(p, 65535, &ask->times);
+	if (word_given(p, "repeat")) {
+		ask->in_turn = true;
+		return parse_number(p, 65535, &ask->times);
+	}
+	if (word_given(p, "&")) {
+		ask->waits = false;
+		return true;
+	}
+	return ask_header_flag(p, ask);
+}
+
+/* ask NAME TYPE [FLAG...], or ask raw HEX: the octets after the ID */
+static bool
+ask_parse(struct parser *p)
+{
+	struct ask *ask = &step_add(p, STEP_ASK)->ask;
+
+	ask->edns = (struct edns){.present = true, .udp_max = UDP_EDNS_MAX};
+	ask->class = CLASS_IN;
+	ask->recursion_desired = ask->waits = true;
+	ask->times = 1;
+	ask->id = -1;
+	p->unjudged++;
+	if (word_given(p, "raw")) {
+		ask->raw = parse_octets(p, &ask->raw_len);
+		if (ask->raw == NULL)
+			return false;
+	} else {
+		ask->name = word_take(p);
+		if (!parse_type(p, &ask->type))
+			return false;
+	}
+	while (words_left(p))
+		if (!ask_flag(p, ask))
+			return false;
+	if (ask->in_turn && !ask->waits)
+		return complain(p, "repeat waits for each reply: no &");
+	p->block_line = ask_line;
+	return true;
+}
+
+static bool
+expect_flags(struct parser *p, struct expect *expect)
+{
+	while (words_left(p))
+		if (word_given(p, "aa"))
+			expect->authoritative = true;
+		else if (word_given(p, "tc"))
+			expect->truncated = true;
+		else if (word_given(p, "ad"))
+			expect->authentic = true;
+		else
+			return complain(p, "`%s' is no flag", word_take(p));
+	return true;
+}
+
+static bool
+expect_ede(struct parser *p, struct expect *expect)
+{
+	unsigned code = 0;
+
+	if (word_given(p, "none")) {
+		expect->ede = -2;
+		return true;
+	}
+	if (!parse_number(p, 65535, &code))
+		return false;
+	expect->ede = (int)code;
+	if (words_left(p))
+		expect->ede_text = word_take(p);
+	return true;
+}
+
+/* time >= 5s, time <= 300ms */
+static bool
+expect_time(struct parser *p, struct expect *expect)
+{
+	bool least = word_given(p, ">=");
+	int64_t ms;
+
+	if (!least && !word_given(p, "<="))
+		return complain(p, "say: time <= 300ms, or >=");
+	if (!parse_duration(p, false, &ms))
+		return false;
+	*(least ? &expect->least_ms : &expect->most_ms) = (uint64_t)ms;
+	return true;
+}
+
+static bool
+expect_line(struct parser *p)
+{
+	struct expect *expect = &p->scenario->last->expect;
+	const char *word = word_take(p);
+	enum section section;
+	unsigned n;
+
+	if (strcmp(word, "flags") == 0)
+		return expect_flags(p, expect);
+	if (strcmp(word, "ede") == 0)
+		return expect_ede(p, expect);
+	if (strcmp(word, "time") == 0)
+		return expect_time(p, expect);
+	if (strcmp(word, "size") == 0) {
+		if (!word_given(p, "<=") || !parse_number(p, MESSAGE_MAX, &n))
+			return complain(p, "say: size <= N");
+		expect->size_max = n;
+		return true;
+	}
+	if (!section_choose(word, &section))
+		return complain(p, "`%s' is no part of an answer", word);
+	expect->exact[section] = true;
+	if (word_given(p, "none"))
+		return true;
+	return parse_record(p, &root, &expect->sections[section]);
+}
+
+/* expect [all] RCODE, or expect [all] nothing */
+static bool
+expect_parse(struct parser *p)
+{
+	struct expect *expect = &step_add(p, STEP_EXPECT)->expect;
+
+	expect->ede = -1;
+	expect->most_ms = UINT64_MAX;
+	expect->size_max = MESSAGE_MAX;
+	expect->all = word_given(p, "all");
+	if (p->unjudged == 0)
+		return complain(p, "nothing was asked");
+	if (expect->all)
+		p->unjudged = 0;
+	else
+		p->unjudged--;
+	expect->nothing = word_given(p, "nothing");
+	expect->any = !expect->nothing && word_given(p, "any");
+	p->block_line = expect_line;
+	return expect->nothing || expect->any ||
+	    parse_choice(p, rcodes, &expect->rcode);
+}
+
+/* ---------------------------------------------------------------------------
+ * Observers: packets, log.
+ */
+static bool
+comparison_read(struct parser *p, enum comparison *comparison)
+{
+	static const struct choice signs[] = {{"=", COMPARE_EQUAL},
+	    {"<=", COMPARE_AT_MOST}, {">=", COMPARE_AT_LEAST}, {NULL, 0}};
+	unsigned value = 0;
+
+	if (!parse_choice(p, signs, &value))
+		return false;
+	*comparison = (enum comparison)value;
+	return true;
+}
+
+/* packets ADDRESS|all|self [for NAME [TYPE]] = N [total] */
+static bool
+packets_parse(struct parser *p)
+{
+	struct packets *packets = &step_add(p, STEP_PACKETS)->packets;
+	struct rule narrow = {.narrowed = false};
+
+	packets->self = word_given(p, "self");
+	if (!packets->self && !word_given(p, "all") &&
+	    !parse_address(p, &packets->to))
+		return false;
+	if (!narrow_read(p, &narrow) ||
+	    !comparison_read(p, &packets->comparison) ||
+	    !parse_number(p, 1000000, &packets->count))
+		return false;
+	packets->narrowed = narrow.narrowed;
+	packets->below = narrow.below;
+	packets->name = narrow.name;
+	packets->type = narrow.type;
+	packets->total = word_given(p, "total");
+	return true;
+}
+
+static bool
+log_pair(struct parser *p, struct log *log)
+{
+	const char *word = word_take(p), *equals = strchr(word, '=');
+
+	if (equals == NULL || log->pairs == 32)
+		return complain(p, "`%s' is no key=value", word);
+	log->keys[log->pairs] =
+	    scenario_text(p->scenario, word, (size_t)(equals - word));
+	log->values[log->pairs++] = equals + 1;
+	return true;
+}
+
+/* log [N|none|some] KEY=VALUE...: so many lines have all of these */
+static bool
+log_parse(struct parser *p)
+{
+	struct log *log = &step_add(p, STEP_LOG)->log;
+
+	log->count = 1;
+	if (word_given(p, "some"))
+		log->comparison = COMPARE_AT_LEAST;
+	else if (word_given(p, "none"))
+		log->count = 0;
+	else if (strchr(word_peek(p), '=') == NULL &&
+	    !parse_number(p, 65535, &log->count))
+		return false;
+	do
+		if (!log_pair(p, log))
+			return false;
+	while (words_left(p));
+	return true;
+}
+
+/* ---------------------------------------------------------------------------
+ * The world around: hints, interface, network, fail, files, refused, time.
+ */
+static bool
+hints_append(struct parser *p, const char *text, size_t len)
+{
+	static char hints[HINTS_MAX];
+	struct step *step = p->scenario->last;
+	char *copy;
+
+	if (step->hints.len + len > sizeof(hints))
+		return complain(p, "this hints file is too long");
+	memcpy(hints, step->hints.text, step->hints.len);
+	memcpy(hints + step->hints.len, text, len);
+	copy = scenario_text(p->scenario, hints, step->hints.len + len);
+	step->hints.text = copy;
+	step->hints.len += len;
+	return true;
+}
+
+/* A line of the file, as it stands but for the indent of the first one. */
+static bool
+hints_line(struct parser *p)
+{
+	struct step *step = p->scenario->last;
+	const char *text = p->text;
+	const char *end = p->hints_crlf ? "\r\n" : "\n";
+	size_t width = strspn(text, " \t");
+
+	if (p->hints_hex) {
+		size_t len;
+		const uint8_t *octets = parse_octets(p, &len);
+
+		return octets != NULL &&
+		    hints_append(p, (const char *)octets, len);
+	}
+	if (p->indent_len == 0)
+		p->indent_len = width;
+	else if (p->hints_unended && !hints_append(p, end, strlen(end)))
+		return false;
+	text += width < p->indent_len ? width : p->indent_len;
+	p->at = p->count;
+	assert(step->kind == STEP_HINTS);
+	return hints_append(p, text, strlen(text)) &&
+	    (p->hints_unended || hints_append(p, end, strlen(end)));
+}
+
+/* hints [missing|crlf|unended|hex], and the file in lines below */
+static bool
+hints_parse_block(struct parser *p)
+{
+	struct step *step = step_add(p, STEP_HINTS);
+
+	p->hints_crlf = word_given(p, "crlf");
+	p->hints_unended = word_given(p, "unended");
+	p->hints_hex = word_given(p, "hex");
+	p->indent_len = 0;
+	if (word_given(p, "missing"))
+		return true;
+	step->hints.text = "";
+	p->block_line = hints_line;
+	return true;
+}
+
+/* interface NAME ADDRESS/LENGTH */
+static bool
+interface_parse(struct parser *p)
+{
+	struct step *step = step_add(p, STEP_INTERFACE);
+
+	step->interface.name = word_take(p);
+	return parse_prefix(p, &step->interface.prefix);
+}
+
+/* network [loss N] [duplicate N] [delay LEAST [MOST]]: of 100 datagrams */
+static bool
+network_parse(struct parser *p)
+{
+	struct network *network = &step_add(p, STEP_NETWORK)->network;
+	int64_t ms;
+
+	network->least_ms = network->most_ms = 10;
+	while (words_left(p)) {
+		if (word_given(p, "loss")) {
+			if (!parse_number(p, 100, &network->loss_percent))
+				return false;
+		} else if (word_given(p, "duplicate")) {
+			if (!parse_number(p, 100, &network->duplicate_percent))
+				return false;
+		} else if (word_given(p, "delay")) {
+			if (!parse_duration(p, false, &ms))
+				return false;
+			network->least_ms = network->most_ms = (unsigned)ms;
+			if (words_left(p) && *word_peek(p) >= '0' &&
+			    *word_peek(p) <= '9') {
+				if (!parse_duration(p, false, &ms))
+					return false;
+				network->most_ms = (unsigned)ms;
+			}
+		} else {
+			return complain(p, "say: loss, duplicate or delay");
+		}
+	}
+	return network->least_ms <= network->most_ms ||
+	    complain(p, "the least delay is above the most");
+}
+
+static const struct choice calls[] = {{"socket", CALL_SOCKET},
+    {"bind", CALL_BIND}, {"connect", CALL_CONNECT},
+    {"setsockopt", CALL_SETSOCKOPT}, {"sendto", CALL_SENDTO},
+    {"recv", CALL_RECV}, {"recvmmsg", CALL_RECVMMSG},
+    {"sendmmsg", CALL_SENDMMSG}, {"epoll_create1", CALL_EPOLL_CREATE1},
+    {"epoll_ctl", CALL_EPOLL_CTL}, {"epoll_wait", CALL_EPOLL_WAIT},
+    {"signalfd", CALL_SIGNALFD}, {"read", CALL_READ}, {"write", CALL_WRITE},
+    {"open", CALL_OPEN}, {"poll", CALL_POLL}, {"getrandom", CALL_GETRANDOM},
+    {"getifaddrs", CALL_GETIFADDRS}, {"getrlimit", CALL_GETRLIMIT},
+    {"setrlimit", CALL_SETRLIMIT}, {"malloc", CALL_MALLOC},
+    {"calloc", CALL_CALLOC}, {"realloc", CALL_REALLOC}, {NULL, 0}};
+
+const char *
+call_name(enum call call)
+{
+	assert(calls[call].value == call);
+	return calls[call].word;
+}
+
+static const struct choice errors[] = {{"EPERM", EPERM}, {"ENOENT", ENOENT},
+    {"EINTR", EINTR}, {"EIO", EIO}, {"EAGAIN", EAGAIN}, {"ENOMEM", ENOMEM},
+    {"EACCES", EACCES}, {"EINVAL", EINVAL}, {"EISDIR", EISDIR},
+    {"ENFILE", ENFILE}, {"EMFILE", EMFILE}, {"ENOSPC", ENOSPC},
+    {"EPIPE", EPIPE}, {"ENOSYS", ENOSYS}, {"EMSGSIZE", EMSGSIZE},
+    {"EAFNOSUPPORT", EAFNOSUPPORT}, {"EADDRINUSE", EADDRINUSE},
+    {"EADDRNOTAVAIL", EADDRNOTAVAIL}, {"ENETDOWN", ENETDOWN},
+    {"ENETUNREACH", ENETUNREACH}, {"ENOBUFS", ENOBUFS},
+    {"ETIMEDOUT", ETIMEDOUT}, {"ECONNREFUSED", ECONNREFUSED},
+    {"EHOSTUNREACH", EHOSTUNREACH}, {NULL, 0}};
+
+/* fail CALL ERROR [after N] [times N] [to ADDRESS] */
+static bool
+fail_parse(struct parser *p)
+{
+	struct failure *failure = &step_add(p, STEP_FAILURE)->failure;
+	unsigned call = 0, err = 0;
+
+	if (!parse_choice(p, calls, &call) || !parse_choice(p, errors, &err))
+		return false;
+	failure->call = (enum call)call;
+	failure->err = (int)err;
+	failure->times = 1;
+	while (words_left(p)) {
+		if (word_given(p, "after")) {
+			if (!parse_number(p, 1000000, &failure->after))
+				return false;
+		} else if (word_given(p, "times")) {
+			if (!parse_number(p, 1000000, &failure->times))
+				return false;
+		} else if (word_given(p, "to")) {
+			if (!parse_address(p, &failure->to))
+				return false;
+		} else {
+			return complain(p, "say: after, times or to");
+		}
+	}
+	return true;
+}
+
+/* files N: the limit of open files */
+static bool
+files_parse(struct parser *p)
+{
+	return parse_number(p, 1000000, &step_add(p, STEP_FILES)->files);
+}
+
+/* refused PREFIX...: no packet may ever go there */
+static bool
+refused_parse(struct parser *p)
+{
+	do
+		if (!parse_prefix(p, &step_add(p, STEP_REFUSED)->refused))
+			return false;
+	while (words_left(p));
+	return true;
+}
+
+static bool
+wait_parse(struct parser *p)
+{
+	return parse_duration(p, false, &step_add(p, STEP_WAIT)->ms);
+}
+
+/* wall +1y: the clock on the wall is set, the other goes on */
+static bool
+wall_parse(struct parser *p)
+{
+	return parse_duration(p, true, &step_add(p, STEP_WALL)->ms);
+}
+
+static bool
+signal_parse(struct parser *p)
+{
+	static const struct choice signals[] = {{"HUP", SIGHUP},
+	    {"INT", SIGINT}, {"TERM", SIGTERM}, {"USR1", SIGUSR1}, {NULL, 0}};
+	unsigned value = 0;
+
+	if (!parse_choice(p, signals, &value))
+		return false;
+	step_add(p, STEP_SIGNAL)->signal = (int)value;
+	return true;
+}
+
+/* exit STATUS ["a part of what standard error says"] */
+static bool
+exit_parse(struct parser *p)
+{
+	struct step *step = step_add(p, STEP_EXIT);
+	unsigned status = 0;
+
+	if (!parse_number(p, 255, &status))
+		return false;
+	step->exit.status = (int)status;
+	step->exit.text = words_left(p) ? word_take(p) : "";
+	return true;
+}
+
+static bool
+proves_parse(struct parser *p)
+{
+	char rows[512] = "";
+	size_t len = 0;
+
+	while (words_left(p) && len < sizeof(rows))
+		len += (size_t)snprintf(
+		    rows + len, sizeof(rows) - len, " %s", word_take(p));
+	p->scenario->proves = scenario_text(p->scenario, rows, strlen(rows));
+	return true;
+}
+
+static bool
+options_parse(struct parser *p)
+{
+	struct scenario *s = p->scenario;
+
+	while (words_left(p)) {
+		if (s->option_count == 64)
+			return complain(p, "too many options");
+		s->options[s->option_count++] = word_take(p);
+	}
+	return true;
+}
+
+/* command WORD...: these words alone, no listener, hints or log */
+static bool
+command_parse(struct parser *p)
+{
+	p->scenario->bare = true;
+	return options_parse(p);
+}
+
+/* ---------------------------------------------------------------------------
+ * Lines.
+ */
+static const struct {
+	const char *word;
+	bool (*parse)(struct parser *);
+} lines[] = {{"ask", ask_parse}, {"command", command_parse},
+    {"exit", exit_parse}, {"expect", expect_parse}, {"fail", fail_parse},
+    {"files", files_parse}, {"hints", hints_parse_block},
+    {"interface", interface_parse}, {"log", log_parse},
+    {"network", network_parse}, {"options", options_parse},
+    {"packets", packets_parse}, {"proves", proves_parse},
+    {"refused", refused_parse}, {"reply", reply_parse},
+    {"server", server_parse}, {"signal", signal_parse}, {"wait", wait_parse},
+    {"wall", wall_parse}, {"zone", zone_parse}};
+
+/* A zone is complete when the next thing begins. */
+static void
+block_end(struct parser *p)
+{
+	struct step *step = p->scenario->last;
+	const struct rr *rr;
+
+	if (p->block_line == zone_line) {
+		for (rr = step->zone.records.first; rr != NULL; rr = rr->next)
+			if (rr->type == TYPE_SOA)
+				break;
+		if (rr == NULL)
+			zone_add_soa(p, &step->zone);
+	}
+	p->block_line = NULL;
+}
+
+static bool
+line_begin(struct parser *p)
+{
+	const char *word = word_take(p);
+	unsigned i;
+
+	block_end(p);
+	for (i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
+		if (strcmp(lines[i].word, word) == 0)
+			return lines[i].parse(p);
+	return complain(p, "no line begins with `%s'", word);
+}
+
+/* The comment at the head says what the scenario shows. */
+static bool
+description_line(struct parser *p)
+{
+	struct scenario *s = p->scenario;
+	const char *text = p->text + 1;
+	char *joined;
+	size_t len = s->description == NULL ? 0 : strlen(s->description);
+
+	if (p->text[0] != '#' || s->steps != NULL || p->has_description)
+		return false;
+	text += strspn(text, " ");
+	joined = scenario_alloc(s, len + strlen(text) + 2);
+	snprintf(joined, len + strlen(text) + 2, "%s%s%s",
+	    len == 0 ? "" : s->description, len == 0 ? "" : " ", text);
+	s->description = joined;
+	return true;
+}
+
+static bool
+line_parse(struct parser *p)
+{
+	bool indented = p->text[0] == ' ' || p->text[0] == '\t';
+
+	if (indented && p->block_line == hints_line && !p->hints_hex)
+		return hints_line(p);
+	if (description_line(p))
+		return true;
+	p->has_description = p->scenario->description != NULL;
+	if (!words_split(p))
+		return false;
+	if (p->count == 0)
+		return true;
+	if (indented && p->block_line == NULL)
+		return complain(p, "this line belongs to nothing");
+	if (!(indented ? p->block_line(p) : line_begin(p)))
+		return false;
+	return !words_left(p) ||
+	    complain(p, "`%s' is one word too many", word_peek(p));
+}
+
+static bool
+parse_file(struct parser *p, FILE *file)
+{
+	while (fgets(p->text, sizeof(p->text), file) != NULL) {
+		p->line++;
+		p->text[strcspn(p->text, "\r\n")] = '\0';
+		if (!line_parse(p)) {
+			complain(p, "this is not understood");
+			return false;
+		}
+	}
+	block_end(p);
+	if (p->scenario->description == NULL)
+		return complain(p, "no comment says what this shows");
+	return p->unjudged == 0 || complain(p, "an ask without an expect");
+}

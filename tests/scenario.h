@@ -1,0 +1,373 @@
+/*
+ * scenario.h -- a scenario: name servers, clients, time, and what must come
+ * of it, all in one readable file (tests/scenarios/README.md).
+ *
+ *	scenario.c	the file becomes a list of steps (with parser.c)
+ *	authority.c	what the name servers of a scenario send back
+ *	witness.c	what clients send, and whether all was as expected
+ *
+ * A driver runs the steps in order against a server.  These three files know
+ * no driver: they see octets, addresses and milliseconds, never a socket.
+ */
+#ifndef SCENARIO_H
+#define SCENARIO_H
+
+#include "dns.h"
+
+enum {
+	ADDRESSES_MAX = 64, /* named in one line */
+	RULES_MAX = 1024,   /* server and reply lines in force */
+	ZONES_MAX = 1024,   /* published */
+	DATAGRAMS_MAX = 4,  /* sent back for one query */
+	FAULT_TEXT_MAX = 8192,
+	WAIT_MAX_MS = 20000, /* an ask waits so long for its replies */
+	TTL_DEFAULT_S = 3600
+};
+
+/* The system calls that a scenario can make fail. */
+enum call {
+	CALL_SOCKET,
+	CALL_BIND,
+	CALL_CONNECT,
+	CALL_SETSOCKOPT,
+	CALL_SENDTO,
+	CALL_RECV,
+	CALL_RECVMMSG,
+	CALL_SENDMMSG,
+	CALL_EPOLL_CREATE1,
+	CALL_EPOLL_CTL,
+	CALL_EPOLL_WAIT,
+	CALL_SIGNALFD,
+	CALL_READ,
+	CALL_WRITE,
+	CALL_OPEN,
+	CALL_POLL,
+	CALL_GETRANDOM,
+	CALL_GETIFADDRS,
+	CALL_GETRLIMIT,
+	CALL_SETRLIMIT,
+	CALL_MALLOC,
+	CALL_CALLOC,
+	CALL_REALLOC,
+	CALLS
+};
+
+const char *call_name(enum call);
+
+/* A record of a zone, a written message or an expectation. */
+struct rr {
+	struct rr *next;
+	struct name owner;
+	uint16_t type, class;
+	uint32_t ttl_s, ttl_max_s; /* a range only in expectations */
+	uint16_t rdata_len;
+	const uint8_t *rdata; /* names in it are not compressed */
+};
+
+struct rr_list {
+	struct rr *first, *last;
+};
+
+struct questions {
+	struct questions *next;
+	struct question question;
+};
+
+/* A message written out in the file, or the parts of it that were written. */
+struct script {
+	unsigned rcode;
+	bool authoritative, truncated, authentic, recursion_available;
+	bool no_edns;
+	struct questions *questions; /* none: that of the query */
+	struct rr_list sections[SECTIONS];
+	const uint8_t *raw; /* the octets after the ID, instead of all this */
+	size_t raw_len;
+};
+
+struct zone {
+	struct name name;
+	struct address servers[ADDRESSES_MAX];
+	unsigned server_count;
+	struct rr_list records;
+};
+
+/* What makes a reply one that must not be believed. */
+enum spoil {
+	SPOIL_NONE,
+	SPOIL_ID,
+	SPOIL_QUESTION,
+	SPOIL_CASE,
+	SPOIL_QUERY, /* the response bit is not set */
+	SPOIL_GARBAGE,
+	SPOIL_SHORT,
+	SPOIL_SOURCE,
+	SPOIL_PORT,
+	SPOIL_TRAILER
+};
+
+enum conduct {
+	CONDUCT_WELL, /* ends all that was said before of this server */
+	CONDUCT_SILENT,
+	CONDUCT_DROP, /* the first `number` queries */
+	CONDUCT_UNREACHABLE,
+	CONDUCT_DELAY, /* by `number` ms */
+	CONDUCT_NO_EDNS,
+	CONDUCT_NO_EDNS_SILENT,
+	CONDUCT_RCODE,
+	CONDUCT_LAME,
+	CONDUCT_SCRIPT,
+	CONDUCT_NO_AA,
+	CONDUCT_TRUNCATED,
+	CONDUCT_SPOIL,
+	CONDUCT_FORGE, /* a spoiled reply, then the true one */
+	CONDUCT_TWICE
+};
+
+/* How servers treat queries, all or some of them. */
+struct rule {
+	struct address servers[ADDRESSES_MAX];
+	unsigned server_count;
+	bool narrowed, below; /* to a name, and what is below it */
+	struct name name;
+	uint16_t type; /* 0: any */
+	enum conduct conduct;
+	unsigned number;
+	enum spoil spoil;
+	struct script script;
+};
+
+struct ask {
+	const char *name; /* `$` in it is the number of the client */
+	uint16_t type, class;
+	struct address from, to; /* family 0: as the driver likes */
+	unsigned times;
+	bool in_turn, waits; /* else all at once, and go on */
+	bool recursion_desired, checking_disabled, authentic;
+	uint8_t opcode;
+	struct edns edns;
+	int id; /* -1: any */
+	bool has_extras;
+	struct questions *questions; /* after the first */
+	struct rr_list sections[SECTIONS];
+	const uint8_t *raw;
+	size_t raw_len;
+};
+
+struct expect {
+	bool all, nothing, any; /* any: a reply, whatever it says */
+	unsigned rcode;
+	bool exact[SECTIONS]; /* these records and no others */
+	struct rr_list sections[SECTIONS];
+	bool authoritative, truncated, authentic;
+	int ede; /* -1: not looked at, -2: none */
+	const char *ede_text;
+	size_t size_max;
+	uint64_t least_ms, most_ms;
+};
+
+enum comparison {
+	COMPARE_EQUAL,
+	COMPARE_AT_MOST,
+	COMPARE_AT_LEAST
+};
+
+/* How many queries went out. */
+struct packets {
+	struct address to; /* family 0: to anyone */
+	bool self, total, narrowed, below;
+	struct name name;
+	uint16_t type;
+	enum comparison comparison;
+	unsigned count;
+};
+
+struct log {
+	enum comparison comparison;
+	unsigned count;
+	const char *keys[32], *values[32];
+	unsigned pairs;
+};
+
+struct failure {
+	enum call call;
+	int err;
+	unsigned after, times; /* let so many pass, then fail so many */
+	struct address to;     /* family 0: anyone */
+};
+
+struct network {
+	unsigned loss_percent, duplicate_percent;
+	unsigned least_ms, most_ms; /* there and back */
+};
+
+struct interface {
+	const char *name;
+	struct prefix prefix;
+};
+
+enum step_kind {
+	/* These make the world.  At the head they are done before the start. */
+	STEP_ZONE,
+	STEP_RULE,
+	STEP_HINTS,
+	STEP_INTERFACE,
+	STEP_NETWORK,
+	STEP_FAILURE,
+	STEP_FILES,
+	STEP_REFUSED,
+
+	/* These need the server. */
+	STEP_ASK,
+	STEP_EXPECT,
+	STEP_PACKETS,
+	STEP_LOG,
+	STEP_WAIT,
+	STEP_WALL,
+	STEP_SIGNAL,
+	STEP_EXIT /* the server ends by itself, with this status and line */
+};
+
+struct step {
+	struct step *next;
+	enum step_kind kind;
+	unsigned line;
+	union {
+		struct zone zone;
+		struct rule rule;
+		struct {
+			const char *text;
+			size_t len;
+		} hints;
+		struct interface interface;
+		struct network network;
+		struct failure failure;
+		unsigned files;
+		struct prefix refused;
+		struct ask ask;
+		struct expect expect;
+		struct packets packets;
+		struct log log;
+		int64_t ms; /* of WAIT and WALL */
+		int signal;
+		struct {
+			int status;
+			const char *text;
+		} exit;
+	};
+};
+
+struct scenario {
+	const char *path;
+	const char *description, *proves;
+	const char *options[64];
+	unsigned option_count;
+	bool bare; /* nothing but these options on the command line */
+	struct step *steps, *last;
+	struct chunk *memory;
+};
+
+/* ---------------------------------------------------------------------------
+ * scenario.c
+ */
+
+/* What went wrong, for people: "file:line: what", and what went before. */
+struct fault {
+	char text[FAULT_TEXT_MAX];
+	char story[FAULT_TEXT_MAX];
+};
+
+/* NULL if the file cannot be read or understood; the fault says where. */
+struct scenario *scenario_read(const char *path, struct fault *);
+void scenario_free(struct scenario *); /* in parser.c */
+
+/* Say what is wrong at a step, unless something was said already. */
+void fault_at(struct fault *, const struct scenario *, const struct step *,
+    const char *format, ...) __attribute__((format(printf, 4, 5)));
+
+/* ---------------------------------------------------------------------------
+ * authority.c
+ */
+struct authority {
+	const struct zone *zones[ZONES_MAX];
+	unsigned zone_count;
+	struct {
+		const struct rule *rule;
+		unsigned used;
+	} rules[RULES_MAX];
+	unsigned rule_count;
+};
+
+struct datagram {
+	struct address from;
+	unsigned delay_ms; /* of the server; the network has its own */
+	bool unreachable;  /* an ICMP error instead of octets */
+	size_t len;
+	uint8_t octets[MESSAGE_MAX];
+};
+
+/* Serve this zone; one of the same name on the same server goes away. */
+void authority_publish(struct authority *, const struct zone *);
+void authority_obey(struct authority *, const struct rule *);
+bool authority_listens(const struct authority *, const struct address *);
+
+/* What the server at this address sends back; so many datagrams, or none. */
+unsigned authority_answer(struct authority *, const struct address *at,
+    const uint8_t *query, size_t len, struct datagram out[DATAGRAMS_MAX]);
+
+/* ---------------------------------------------------------------------------
+ * witness.c
+ */
+
+/* One question of one client and what came back. */
+struct client {
+	const struct step *ask;
+	struct address from, to;
+	uint64_t asked_ms, replied_ms;
+	unsigned replies;
+	struct address replied_from;
+	uint8_t *query, *reply; /* the first reply */
+	size_t query_len, reply_len;
+	bool judged;
+};
+
+/* One query to a name server. */
+struct sighting {
+	struct address to;
+	struct question question;
+	bool self; /* to an address and port that we listen on */
+};
+
+struct witness {
+	const struct scenario *scenario;
+	struct client *clients;
+	unsigned client_count, client_room;
+	struct sighting *sightings;
+	unsigned sighting_count, sighting_room;
+	unsigned sightings_before; /* the present ask */
+	char *log;
+	size_t log_len, log_room;
+};
+
+/* A new client for the nth time of an ask; its query is written. */
+struct client *witness_client(
+    struct witness *, const struct step *ask, unsigned nth, uint16_t id);
+void witness_reply(struct client *, const struct address *from, const uint8_t *,
+    size_t len, uint64_t now_ms);
+bool witness_waits(const struct witness *); /* is a reply still to come? */
+
+/* Whatever came of all that was asked so far is well. */
+void witness_excuse(struct witness *);
+
+/* False if what goes to a name server is no proper query; the fault says. */
+bool witness_query(struct witness *, const struct address *to, const uint8_t *,
+    size_t len, struct fault *);
+void witness_log(struct witness *, const char *, size_t len);
+
+/* EXPECT, PACKETS and LOG: did it happen so?  The fault tells what did. */
+bool witness_judge(struct witness *, const struct step *, struct fault *);
+void witness_free(struct witness *);
+
+/* A message on one line, for people. */
+void message_text(const uint8_t *, size_t len, char *text, size_t max);
+
+#endif

@@ -1,0 +1,866 @@
+/*
+ * witness.c -- what clients send, and whether all was as expected.
+ *
+ * Everything that can be seen from outside is kept: the replies to clients,
+ * the queries to name servers, the lines of the event log.  A step of the
+ * scenario is judged against it.  Beyond what a scenario says, some things
+ * hold for every reply and every query, and are looked at each time.
+ */
+#include "scenario.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum {
+	OPTION_EDE = 15, /* RFC 8914 2 */
+	HEADER_Z = 0x40, /* of the fourth octet (RFC 1035 4.1.1) */
+	SEEN_MAX = 24,   /* lines shown when something was not expected */
+	EXTENDED_MAX = 8 /* extended errors read of one reply */
+};
+
+/* A reply taken apart. */
+struct answer {
+	struct reader reader;
+	struct header header;
+	struct record records[RECORDS_MAX];
+	unsigned first[SECTIONS + 1]; /* where each section begins */
+	struct edns edns;
+	struct {
+		unsigned code;
+		char text[256];
+	} extended[EXTENDED_MAX];
+	unsigned extended_count;
+};
+
+static void text_add(char *text, size_t max, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+static void
+text_add(char *text, size_t max, const char *format, ...)
+{
+	size_t len = strlen(text);
+	va_list args;
+
+	if (len + 1 >= max)
+		return;
+	va_start(args, format);
+	vsnprintf(text + len, max - len, format, args);
+	va_end(args);
+}
+
+/* Room for one more element of an array that doubles when it is full. */
+static void *
+grow(void *array, unsigned count, unsigned *room, size_t size)
+{
+	if (count < *room)
+		return array;
+	*room = *room == 0 ? 64 : 2 * *room;
+	array = realloc(array, *room * size);
+	if (array == NULL)
+		abort();
+	return array;
+}
+
+/* ---------------------------------------------------------------------------
+ * Queries of clients.
+ */
+static void
+records_write(struct writer *w, const struct rr_list *records)
+{
+	const struct rr *rr;
+	struct reader rdata;
+
+	for (rr = records->first; rr != NULL; rr = rr->next) {
+		write_name(w, &rr->owner);
+		write_u16(w, rr->type);
+		write_u16(w, rr->class);
+		write_u32(w, rr->ttl_s);
+		reader_init(&rdata, rr->rdata, rr->rdata_len);
+		write_rdata(w, rr->type, &rdata);
+	}
+}
+
+static uint16_t
+records_count(const struct rr_list *records)
+{
+	const struct rr *rr;
+	uint16_t n = 0;
+
+	for (rr = records->first; rr != NULL; rr = rr->next)
+		n++;
+	return n;
+}
+
+/* The name with the number of the client for each `$'. */
+static void
+ask_name(const struct ask *ask, unsigned nth, struct name *name)
+{
+	static const struct name root = {1, {0}};
+	char text[NAME_TEXT_MAX] = "";
+	const char *at;
+
+	for (at = ask->name; *at != '\0'; at++)
+		if (*at == '$')
+			text_add(text, sizeof(text), "%u", nth);
+		else
+			text_add(text, sizeof(text), "%c", *at);
+	if (!name_from_text(text, strlen(text), &root, name))
+		*name = root;
+}
+
+static size_t
+ask_write(const struct ask *ask, unsigned nth, uint16_t id, uint8_t *octets)
+{
+	struct header header = {.id = id, .opcode = ask->opcode};
+	const struct questions *more = ask->questions;
+	struct question question = {.type = ask->type, .class = ask->class};
+	struct writer w;
+
+	writer_init(&w, octets, MESSAGE_MAX);
+	if (ask->raw != NULL) {
+		write_u16(&w, id);
+		write_bytes(&w, ask->raw, ask->raw_len);
+		return w.len;
+	}
+	ask_name(ask, nth, &question.name);
+	header.recursion_desired = ask->recursion_desired;
+	header.checking_disabled = ask->checking_disabled;
+	header.authentic = ask->authentic;
+	header.answers = records_count(&ask->sections[SECTION_ANSWER]);
+	header.authorities = records_count(&ask->sections[SECTION_AUTHORITY]);
+	header.additionals =
+	    (uint16_t)(records_count(&ask->sections[SECTION_ADDITIONAL]) +
+		ask->edns.present);
+	for (header.questions = 1; more != NULL; more = more->next)
+		header.questions++;
+	write_header(&w, &header);
+	write_question(&w, &question);
+	for (more = ask->questions; more != NULL; more = more->next)
+		write_question(&w, &more->question);
+	records_write(&w, &ask->sections[SECTION_ANSWER]);
+	records_write(&w, &ask->sections[SECTION_AUTHORITY]);
+	if (ask->edns.present)
+		write_opt(&w, &ask->edns, NULL, 0);
+	records_write(&w, &ask->sections[SECTION_ADDITIONAL]);
+	return w.len;
+}
+
+struct client *
+witness_client(
+    struct witness *w, const struct step *step, unsigned nth, uint16_t id)
+{
+	static uint8_t octets[MESSAGE_MAX];
+	struct client *client;
+
+	if (!witness_waits(w) && nth == 1)
+		w->sightings_before = w->sighting_count;
+	w->clients = grow(
+	    w->clients, w->client_count, &w->client_room, sizeof(*w->clients));
+	client = &w->clients[w->client_count++];
+	memset(client, 0, sizeof(*client));
+	client->ask = step;
+	client->from = step->ask.from;
+	client->to = step->ask.to;
+	if (step->ask.id >= 0)
+		id = (uint16_t)step->ask.id;
+	client->query_len = ask_write(&step->ask, nth, id, octets);
+	client->query = malloc(client->query_len);
+	if (client->query == NULL)
+		abort();
+	memcpy(client->query, octets, client->query_len);
+	return client;
+}
+
+void
+witness_reply(struct client *client, const struct address *from,
+    const uint8_t *octets, size_t len, uint64_t now_ms)
+{
+	if (client->replies++ > 0)
+		return;
+	client->replied_from = *from;
+	client->replied_ms = now_ms;
+	client->reply = malloc(len + 1);
+	if (client->reply == NULL)
+		abort();
+	memcpy(client->reply, octets, len);
+	client->reply_len = len;
+}
+
+bool
+witness_waits(const struct witness *w)
+{
+	unsigned i;
+
+	for (i = w->client_count; i-- > 0;) {
+		if (w->clients[i].judged)
+			return false;
+		if (w->clients[i].replies == 0)
+			return true;
+	}
+	return false;
+}
+
+void
+witness_excuse(struct witness *w)
+{
+	unsigned i;
+
+	for (i = 0; i < w->client_count; i++)
+		w->clients[i].judged = true;
+}
+
+void
+witness_free(struct witness *w)
+{
+	unsigned i;
+
+	for (i = 0; i < w->client_count; i++) {
+		free(w->clients[i].query);
+		free(w->clients[i].reply);
+	}
+	free(w->clients);
+	free(w->sightings);
+	free(w->log);
+	memset(w, 0, sizeof(*w));
+}
+
+/* ---------------------------------------------------------------------------
+ * Queries to name servers.
+ */
+
+/* What every query to a name server must be; NULL if it is. */
+static const char *
+query_flaw(const uint8_t *octets, size_t len, struct question *question)
+{
+	struct reader r;
+	struct header h;
+	struct record record;
+	struct edns edns = {.present = false};
+	unsigned i;
+
+	reader_init(&r, octets, len);
+	if (!read_header(&r, &h) || h.questions != 1 ||
+	    !read_question(&r, question))
+		return "has no question";
+	if (h.response || h.opcode != 0 || h.authoritative || h.truncated ||
+	    h.recursion_desired || h.recursion_available || h.rcode != 0 ||
+	    (octets[3] & HEADER_Z) != 0)
+		return "has a bit set in the header that it must not have";
+	if (h.answers != 0 || h.authorities != 0 || h.additionals > 1)
+		return "has records";
+	for (i = 0; i < h.additionals; i++)
+		if (!read_record(&r, &record) || record.type != TYPE_OPT ||
+		    !read_edns(&r, &record, &edns))
+			return "has another record than OPT";
+	if (edns.present && (edns.version != 0 || edns.udp_max != UDP_EDNS_MAX))
+		return "has not the OPT we send (RFC 9715 3.1)";
+	if (question->class != CLASS_IN)
+		return "is not of class IN";
+	return r.at == len ? NULL : "has something after its end";
+}
+
+bool
+witness_query(struct witness *w, const struct address *to,
+    const uint8_t *octets, size_t len, struct fault *fault)
+{
+	struct sighting *s;
+	char text[2048], at[ADDRESS_TEXT_MAX];
+	const char *flaw;
+
+	w->sightings = grow(w->sightings, w->sighting_count, &w->sighting_room,
+	    sizeof(*w->sightings));
+	s = &w->sightings[w->sighting_count++];
+	memset(s, 0, sizeof(*s));
+	s->to = *to;
+	flaw = query_flaw(octets, len, &s->question);
+	if (flaw == NULL)
+		return true;
+	message_text(octets, len, text, sizeof(text));
+	fault_at(fault, w->scenario, NULL, "a query to %s %s\n    %s\n",
+	    address_port_text(to, at), flaw, text);
+	return false;
+}
+
+void
+witness_log(struct witness *w, const char *text, size_t len)
+{
+	if (w->log_len + len + 1 > w->log_room) {
+		w->log_room = 2 * (w->log_len + len + 1);
+		w->log = realloc(w->log, w->log_room);
+		if (w->log == NULL)
+			abort();
+	}
+	memcpy(w->log + w->log_len, text, len);
+	w->log_len += len;
+	w->log[w->log_len] = '\0';
+}
+
+/* ---------------------------------------------------------------------------
+ * Replies.
+ */
+static void
+extended_read(struct answer *a, const struct record *opt)
+{
+	struct reader r;
+
+	reader_init(&r, a->reader.base, opt->rdata_at + (size_t)opt->rdata_len);
+	r.at = opt->rdata_at;
+	while (r.at < r.len && !r.failed) {
+		uint16_t code = read_u16(&r), len = read_u16(&r);
+		const uint8_t *value = read_bytes(&r, len);
+
+		if (value == NULL || code != OPTION_EDE || len < 2 ||
+		    len - 2u > 255 || a->extended_count == EXTENDED_MAX)
+			continue;
+		a->extended[a->extended_count].code =
+		    (unsigned)(value[0] << 8 | value[1]);
+		memcpy(
+		    a->extended[a->extended_count].text, value + 2, len - 2u);
+		a->extended[a->extended_count++].text[len - 2] = '\0';
+	}
+}
+
+/* False if the octets are no message. */
+static bool
+answer_read(struct answer *a, const uint8_t *octets, size_t len)
+{
+	struct question question;
+	unsigned counts[SECTIONS], s, i, n = 0;
+
+	memset(&a->edns, 0, sizeof(a->edns));
+	a->extended_count = 0;
+	reader_init(&a->reader, octets, len);
+	if (!read_header(&a->reader, &a->header))
+		return false;
+	for (i = 0; i < a->header.questions; i++)
+		if (!read_question(&a->reader, &question))
+			return false;
+	counts[0] = a->header.answers;
+	counts[1] = a->header.authorities;
+	counts[2] = a->header.additionals;
+	for (s = 0; s < SECTIONS; s++) {
+		a->first[s] = n;
+		for (i = 0; i < counts[s]; i++, n++) {
+			struct record *record = &a->records[n];
+
+			if (n == RECORDS_MAX ||
+			    !read_record(&a->reader, record))
+				return false;
+			if (record->type != TYPE_OPT)
+				continue;
+			if (s != SECTION_ADDITIONAL ||
+			    !read_edns(&a->reader, record, &a->edns))
+				return false;
+			extended_read(a, record);
+		}
+	}
+	a->first[s] = n;
+	return a->reader.at == len;
+}
+
+/* What must hold of every reply to a well-formed question; NULL if it does. */
+static const char *
+reply_flaw(const struct client *c, const struct answer *a)
+{
+	const struct ask *ask = &c->ask->ask;
+	size_t room = ask->edns.present ? ask->edns.udp_max : UDP_PLAIN_MAX;
+	size_t question_len = c->query_len - HEADER_LEN;
+
+	if (room < UDP_PLAIN_MAX)
+		room = UDP_PLAIN_MAX;
+	if (room > UDP_EDNS_MAX)
+		room = UDP_EDNS_MAX;
+	if (c->reply_len > room)
+		return "is larger than the client may get (RFC 9715 3.1)";
+	if (ask->edns.present != a->edns.present)
+		return "has OPT and the query not, or the reverse (M03)";
+	if (ask->edns.present)
+		question_len -= 11; /* OPT without options */
+	if (a->header.questions != 1 ||
+	    c->reply_len < HEADER_LEN + question_len ||
+	    memcmp(c->query + HEADER_LEN, c->reply + HEADER_LEN,
+		question_len) != 0)
+		return "does not echo the question octet by octet (M13)";
+	if (a->header.recursion_desired != ask->recursion_desired ||
+	    a->header.checking_disabled != ask->checking_disabled)
+		return "does not copy RD and CD (M03)";
+	if (!a->header.recursion_available)
+		return "has no RA (M03)";
+	if (a->header.truncated &&
+	    (a->header.answers > 0 || a->header.authorities > 0))
+		return "is truncated and not empty (M22)";
+	return NULL;
+}
+
+/* What must hold of every reply. */
+static const char *
+reply_flaw_any(const struct client *c, struct answer *a)
+{
+	const struct ask *ask = &c->ask->ask;
+
+	if (!answer_read(a, c->reply, c->reply_len))
+		return "is malformed";
+	if (memcmp(c->query, c->reply, 2) != 0)
+		return "has another ID (M03)";
+	if (!a->header.response)
+		return "is no response (M03)";
+	if (c->query_len > 2 && a->header.opcode != (c->query[2] >> 3 & 0xf))
+		return "has another opcode (M03)";
+	if ((c->reply[3] & HEADER_Z) != 0)
+		return "has the Z bit set (M04)";
+	if (!address_equal(&c->replied_from, &c->to))
+		return "comes from another address than was asked (M24)";
+	if (c->replies > 1)
+		return "came more than once";
+	if (ask->raw != NULL || ask->has_extras || ask->opcode != 0)
+		return NULL;
+	return reply_flaw(c, a);
+}
+
+static bool
+record_is(struct answer *a, const struct record *record, const struct rr *rr)
+{
+	static uint8_t octets[MESSAGE_MAX];
+	struct reader message = a->reader;
+	struct writer w;
+
+	if (record->type != rr->type || record->class != rr->class ||
+	    record->ttl_s < rr->ttl_s || record->ttl_s > rr->ttl_max_s ||
+	    !name_equal(&record->owner, &rr->owner))
+		return false;
+	writer_init(&w, octets, sizeof(octets));
+	message.work = 0;
+	return read_rdata(&message, record, &w) && w.len == rr->rdata_len &&
+	    memcmp(octets, rr->rdata, w.len) == 0;
+}
+
+/* Are these the records of the section, in any order? */
+static bool
+section_is(struct answer *a, enum section section, const struct rr_list *want)
+{
+	static bool used[RECORDS_MAX];
+	unsigned i, left = a->first[section + 1] - a->first[section];
+	const struct rr *rr;
+
+	memset(used, 0, sizeof(used));
+	if (section == SECTION_ADDITIONAL && a->edns.present)
+		left--;
+	for (rr = want->first; rr != NULL; rr = rr->next) {
+		for (i = a->first[section]; i < a->first[section + 1]; i++)
+			if (!used[i] && record_is(a, &a->records[i], rr))
+				break;
+		if (i == a->first[section + 1])
+			return false;
+		used[i] = true;
+		left--;
+	}
+	return left == 0;
+}
+
+static bool
+extended_is(const struct answer *a, const struct expect *expect)
+{
+	unsigned i;
+
+	if (expect->ede == -1)
+		return true;
+	if (expect->ede == -2)
+		return a->extended_count == 0;
+	for (i = 0; i < a->extended_count; i++)
+		if (a->extended[i].code == (unsigned)expect->ede &&
+		    (expect->ede_text == NULL ||
+			strstr(a->extended[i].text, expect->ede_text) != NULL))
+			return true;
+	return false;
+}
+
+/* What is not as the scenario expects; NULL if all is. */
+static const char *
+reply_surprise(
+    const struct client *c, struct answer *a, const struct expect *expect)
+{
+	static const char *const surprises[SECTIONS] = {
+	    "has not the expected answer section",
+	    "has not the expected authority section",
+	    "has not the expected additional section"};
+	uint64_t took_ms = c->replied_ms - c->asked_ms;
+	unsigned rcode = (unsigned)a->edns.rcode_high << 4 | a->header.rcode;
+	unsigned s;
+
+	if (took_ms < expect->least_ms || took_ms > expect->most_ms)
+		return "came too early or too late";
+	if (expect->any)
+		return NULL;
+	if (rcode != expect->rcode)
+		return "has not the expected rcode";
+	if (a->header.authoritative != expect->authoritative ||
+	    a->header.truncated != expect->truncated ||
+	    a->header.authentic != expect->authentic)
+		return "has not the expected flags of aa, tc, ad";
+	for (s = 0; s < SECTIONS; s++)
+		if (expect->exact[s] &&
+		    !section_is(a, (enum section)s, &expect->sections[s]))
+			return surprises[s];
+	if (!extended_is(a, expect))
+		return "has not the expected extended error";
+	return c->reply_len > expect->size_max ? "is too large" : NULL;
+}
+
+static bool
+client_judge(struct witness *w, const struct client *c, const struct step *step,
+    struct fault *fault)
+{
+	static struct answer answer;
+	char text[4096];
+	const char *wrong;
+
+	if (c->replies == 0) {
+		if (!step->expect.nothing)
+			fault_at(fault, w->scenario, step,
+			    "no reply to the ask of line %u\n", c->ask->line);
+		return step->expect.nothing;
+	}
+	wrong = reply_flaw_any(c, &answer);
+	if (wrong == NULL && step->expect.nothing)
+		wrong = "should not have been sent";
+	if (wrong == NULL)
+		wrong = reply_surprise(c, &answer, &step->expect);
+	if (wrong == NULL)
+		return true;
+	message_text(c->reply, c->reply_len, text, sizeof(text));
+	fault_at(fault, w->scenario, step,
+	    "the reply to the ask of line %u %s\n    after %llu ms: %s\n",
+	    c->ask->line, wrong,
+	    (unsigned long long)(c->replied_ms - c->asked_ms), text);
+	return false;
+}
+
+/* Judge the oldest ask that was not judged yet, or all. */
+static bool
+expect_judge(struct witness *w, const struct step *step, struct fault *fault)
+{
+	const struct step *ask = NULL;
+	unsigned i;
+
+	for (i = 0; i < w->client_count; i++) {
+		struct client *c = &w->clients[i];
+
+		if (c->judged)
+			continue;
+		if (ask == NULL)
+			ask = c->ask;
+		if (c->ask != ask && !step->expect.all)
+			break;
+		c->judged = true;
+		if (!client_judge(w, c, step, fault))
+			return false;
+	}
+	return true;
+}
+
+/* ---------------------------------------------------------------------------
+ * Packets and log lines.
+ */
+static bool
+compare(unsigned seen, enum comparison comparison, unsigned count)
+{
+	if (comparison == COMPARE_AT_MOST)
+		return seen <= count;
+	if (comparison == COMPARE_AT_LEAST)
+		return seen >= count;
+	return seen == count;
+}
+
+/* Priming (RFC 9609) has its own time: it counts only if it is named. */
+static bool
+sighting_counts(const struct sighting *s, const struct packets *packets)
+{
+	if (packets->self && !s->self)
+		return false;
+	if (!packets->narrowed && s->question.name.len == 1 &&
+	    s->question.type == TYPE_NS)
+		return false;
+	if (packets->to.family != 0 && !address_equal(&s->to, &packets->to))
+		return false;
+	if (!packets->narrowed)
+		return true;
+	if (packets->type != 0 && packets->type != s->question.type)
+		return false;
+	return packets->below ? name_within(&s->question.name, &packets->name)
+			      : name_equal(&s->question.name, &packets->name);
+}
+
+static void
+sightings_text(const struct witness *w, unsigned first, char *text, size_t max)
+{
+	char at[ADDRESS_TEXT_MAX], name[NAME_TEXT_MAX], type[TYPE_TEXT_MAX];
+	unsigned i;
+
+	for (i = first; i < w->sighting_count && i < first + SEEN_MAX; i++) {
+		const struct sighting *s = &w->sightings[i];
+
+		text_add(text, max, "    %s %s %s\n",
+		    address_port_text(&s->to, at),
+		    name_text(&s->question.name, name),
+		    type_text(s->question.type, type));
+	}
+	if (i < w->sighting_count)
+		text_add(text, max, "    and %u more\n", w->sighting_count - i);
+}
+
+static bool
+packets_judge(struct witness *w, const struct step *step, struct fault *fault)
+{
+	const struct packets *packets = &step->packets;
+	unsigned first = packets->total ? 0 : w->sightings_before;
+	unsigned i, seen = 0;
+	char text[FAULT_TEXT_MAX] = "";
+
+	for (i = first; i < w->sighting_count; i++)
+		seen += sighting_counts(&w->sightings[i], packets);
+	if (compare(seen, packets->comparison, packets->count))
+		return true;
+	sightings_text(w, first, text, sizeof(text) - 256);
+	fault_at(
+	    fault, w->scenario, step, "%u packets, of these:\n%s", seen, text);
+	return false;
+}
+
+/* Does the text look like the pattern, in which `*' is anything? */
+static bool
+resembles(const char *text, size_t len, const char *pattern)
+{
+	size_t at = 0, again = 0;
+	const char *star = NULL;
+
+	while (at < len) {
+		if (*pattern == '*') {
+			star = ++pattern;
+			again = at;
+		} else if (*pattern == text[at]) {
+			pattern++;
+			at++;
+		} else if (star != NULL) {
+			pattern = star;
+			at = ++again;
+		} else {
+			return false;
+		}
+	}
+	while (*pattern == '*')
+		pattern++;
+	return *pattern == '\0';
+}
+
+/* Where the value of a key of this log line is, without its quotes. */
+static const char *
+line_value(const char *line, size_t len, const char *key, size_t *value_len)
+{
+	size_t key_len = strlen(key), at = 0, end;
+
+	while (at < len) {
+		size_t equals = at;
+		bool quoted;
+
+		while (equals < len && line[equals] != '=')
+			equals++;
+		quoted = equals + 1 < len && line[equals + 1] == '"';
+		for (end = equals + 1 + quoted; end < len; end++) {
+			if (quoted && line[end] == '\\')
+				end++;
+			else if (line[end] == (quoted ? '"' : ' '))
+				break;
+		}
+		if (equals - at == key_len &&
+		    memcmp(line + at, key, key_len) == 0) {
+			*value_len = end - equals - 1 - quoted;
+			return line + equals + 1 + quoted;
+		}
+		at = end + 1 + quoted;
+	}
+	return NULL;
+}
+
+static bool
+line_counts(const char *line, size_t len, const struct log *log)
+{
+	unsigned i;
+
+	for (i = 0; i < log->pairs; i++) {
+		size_t value_len;
+		const char *value =
+		    line_value(line, len, log->keys[i], &value_len);
+
+		if (value == NULL ||
+		    !resembles(value, value_len, log->values[i]))
+			return false;
+	}
+	return true;
+}
+
+static bool
+log_judge(struct witness *w, const struct step *step, struct fault *fault)
+{
+	const char *line = w->log == NULL ? "" : w->log;
+	unsigned seen = 0;
+	size_t len;
+
+	for (; *line != '\0'; line += len + (line[len] == '\n')) {
+		len = strcspn(line, "\n");
+		seen += line_counts(line, len, &step->log);
+	}
+	if (compare(seen, step->log.comparison, step->log.count))
+		return true;
+	len = w->log_len > FAULT_TEXT_MAX / 2 ? FAULT_TEXT_MAX / 2 : w->log_len;
+	fault_at(fault, w->scenario, step, "%u such lines in the log:\n%s",
+	    seen, w->log == NULL ? "" : w->log + w->log_len - len);
+	return false;
+}
+
+bool
+witness_judge(struct witness *w, const struct step *step, struct fault *fault)
+{
+	switch (step->kind) {
+	case STEP_EXPECT:
+		return expect_judge(w, step, fault);
+	case STEP_PACKETS:
+		return packets_judge(w, step, fault);
+	case STEP_LOG:
+		return log_judge(w, step, fault);
+	default:
+		return true;
+	}
+}
+
+/* ---------------------------------------------------------------------------
+ * Text.
+ */
+static void
+hex_text(const uint8_t *octets, size_t len, char *text, size_t max)
+{
+	size_t i;
+
+	text_add(text, max, "\\# %zu ", len);
+	for (i = 0; i < len && i < 40; i++)
+		text_add(text, max, "%02x", octets[i]);
+	if (i < len)
+		text_add(text, max, "...");
+}
+
+static void
+rdata_text(const struct reader *message, const struct record *record,
+    char *text, size_t max)
+{
+	static uint8_t octets[MESSAGE_MAX];
+	struct reader copy = *message;
+	struct address address = {0};
+	struct writer w;
+	struct name name;
+	char buffer[NAME_TEXT_MAX];
+
+	writer_init(&w, octets, sizeof(octets));
+	copy.work = 0;
+	if (!read_rdata(&copy, record, &w)) {
+		text_add(text, max, "(malformed)");
+		return;
+	}
+	switch (record->type) {
+	case TYPE_A:
+	case TYPE_AAAA:
+		address.family = record->type == TYPE_A ? 4 : 6;
+		memcpy(address.ip, octets, w.len);
+		text_add(text, max, "%s", address_text(&address, buffer));
+		return;
+	case TYPE_NS:
+	case TYPE_CNAME:
+	case TYPE_PTR:
+	case TYPE_SOA:
+	case TYPE_DNAME:
+		reader_init(&copy, octets, w.len);
+		read_name(&copy, &name);
+		text_add(text, max, "%s", name_text(&name, buffer));
+		return;
+	default:
+		hex_text(octets, w.len, text, max);
+	}
+}
+
+static void
+flags_text(const struct header *h, char *text, size_t max)
+{
+	const struct {
+		bool set;
+		const char *name;
+	} flags[] = {{h->response, "qr"}, {h->authoritative, "aa"},
+	    {h->truncated, "tc"}, {h->recursion_desired, "rd"},
+	    {h->recursion_available, "ra"}, {h->authentic, "ad"},
+	    {h->checking_disabled, "cd"}};
+	unsigned i;
+
+	for (i = 0; i < sizeof(flags) / sizeof(flags[0]); i++)
+		if (flags[i].set)
+			text_add(text, max, " %s", flags[i].name);
+	if (h->opcode != 0)
+		text_add(text, max, " opcode %u", h->opcode);
+}
+
+static void
+records_text(const struct answer *a, char *text, size_t max)
+{
+	static const char *const titles[] = {
+	    "answer", "authority", "additional"};
+	char name[NAME_TEXT_MAX], type[TYPE_TEXT_MAX];
+	unsigned s, i;
+
+	for (s = 0; s < SECTIONS; s++)
+		for (i = a->first[s]; i < a->first[s + 1]; i++) {
+			const struct record *record = &a->records[i];
+
+			if (record->type == TYPE_OPT)
+				continue;
+			text_add(text, max, "\n        %s %s %u %s ", titles[s],
+			    name_text(&record->owner, name), record->ttl_s,
+			    type_text(record->type, type));
+			rdata_text(&a->reader, record, text, max);
+		}
+	for (i = 0; i < a->extended_count; i++)
+		text_add(text, max, "\n        ede %u \"%s\"",
+		    a->extended[i].code, a->extended[i].text);
+}
+
+void
+message_text(const uint8_t *octets, size_t len, char *text, size_t max)
+{
+	static struct answer answer;
+	struct reader r;
+	struct question question;
+	char name[NAME_TEXT_MAX], type[TYPE_TEXT_MAX];
+	bool good = answer_read(&answer, octets, len);
+
+	text[0] = '\0';
+	if (len < HEADER_LEN) {
+		hex_text(octets, len, text, max);
+		return;
+	}
+	reader_init(&r, octets, len);
+	read_bytes(&r, HEADER_LEN);
+	text_add(text, max, "id %04x", answer.header.id);
+	flags_text(&answer.header, text, max);
+	if (answer.header.response)
+		text_add(text, max, " rcode %u",
+		    (unsigned)answer.edns.rcode_high << 4 |
+			answer.header.rcode);
+	if (answer.header.questions > 0 && read_question(&r, &question))
+		text_add(text, max, ", %s %s", name_text(&question.name, name),
+		    type_text(question.type, type));
+	if (answer.edns.present)
+		text_add(text, max, ", OPT %u%s", answer.edns.udp_max,
+		    answer.edns.dnssec_ok ? " do" : "");
+	if (good) {
+		records_text(&answer, text, max);
+	} else {
+		text_add(text, max, ", malformed: ");
+		hex_text(octets, len, text, max);
+	}
+}
