@@ -373,7 +373,8 @@ entry_tells(const struct entry *e, uint16_t stype)
 	case KIND_DEAD:
 		break;
 	case KIND_RRSET:
-		if (e->type == stype || stype == TYPE_ANY)
+		if (e->type == stype ||
+		    (stype == TYPE_ANY && e->type != TYPE_RRSIG))
 			return FOUND_ANSWER;
 		if (entry_is_alias(e))
 			return FOUND_ALIAS;

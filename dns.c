@@ -870,7 +870,10 @@ reply_compose(
 			reply_fail(a, view.reason);
 			return true;
 		case FOUND_NOTHING:
-			return false;
+			if (aliases == 0 || a->header.recursion_desired)
+				return false;
+			reply_end(a, RCODE_NOERROR, NULL, 0);
+			return true; /* RD=0: as far as it is known */
 		}
 	}
 }

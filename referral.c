@@ -1651,6 +1651,19 @@ answer_dname(
 	return NULL;
 }
 
+/* Does its rdata have the shape of its type? */
+static bool
+record_is_sound(const struct response *r, const struct record *record)
+{
+	static uint8_t octets[ENTRY_MAX];
+	struct reader message = r->message;
+	struct writer rdata;
+
+	message.failed = false;
+	writer_init(&rdata, octets, sizeof(octets));
+	return read_rdata(&message, record, &rdata);
+}
+
 /*
  * The SOA that vouches for a negative answer: at or above sname, at or below
  * the zone asked (RFC 2308 2, CVE-2019-10191).  Foreign: there is one, and it
@@ -1661,8 +1674,11 @@ authority_soa(const struct response *r, const struct name *sname,
     const struct name *zone, bool *foreign)
 {
 	struct records_left authority = response_section(r, SECTION_AUTHORITY);
-	const struct record *soa = records_next(&authority, NULL, TYPE_SOA);
+	const struct record *soa;
 
+	do {
+		soa = records_next(&authority, NULL, TYPE_SOA);
+	} while (soa != NULL && !record_is_sound(r, soa));
 	*foreign = soa != NULL &&
 	    (!name_within(sname, &soa->owner) ||
 		!name_within(&soa->owner, zone));
@@ -1930,8 +1946,7 @@ soa_minimum(const struct record *soa)
 {
 	struct reader rdata = record_rdata(&response, soa);
 
-	if (soa->rdata_len < 20)
-		return 0;
+	assert(soa->rdata_len >= 20); /* authority_soa found it sound */
 	(void)read_bytes(&rdata, soa->rdata_len - 4u);
 	return read_u32(&rdata);
 }
@@ -2002,12 +2017,27 @@ answer_alias(
 	    name_substitute(&below, &record->owner, &target, name);
 }
 
+/* The type of the set that answers: for ANY, one that is data, or none (0). */
+static uint16_t
+answer_type(const struct name *name, uint16_t qtype)
+{
+	struct records_left answers =
+	    response_section(&response, SECTION_ANSWER);
+	const struct record *record;
+
+	while (qtype == TYPE_ANY &&
+	    (record = records_next(&answers, name, TYPE_ANY)) != NULL)
+		if (record->type != TYPE_RRSIG)
+			return record->type;
+	return qtype == TYPE_ANY ? 0 : qtype;
+}
+
 /*
  * The data asked for and the aliases that lead to it, while the zone that was
  * asked holds them: of a name elsewhere its servers know better (RFC 2181
- * 5.4.1), and nothing said of it here counts.
+ * 5.4.1), and nothing said of it here counts.  False if nothing was sound.
  */
-static void
+static bool
 store_answer(struct walk *w, enum trust trust, uint64_t now_ms)
 {
 	struct name name = w->sname;
@@ -2015,24 +2045,20 @@ store_answer(struct walk *w, enum trust trust, uint64_t now_ms)
 	bool foreign;
 
 	for (aliases = 0; aliases <= ALIASES_MAX; aliases++) {
-		uint16_t type = w->qtype;
-		const struct record *first =
-		    answer_first(&response, &name, type);
+		uint16_t type = answer_type(&name, w->qtype);
 
 		if (aliases > 0 && !walk_zone_holds(w, &name, now_ms))
-			return;
-		if (first != NULL) {
-			(void)store_set(w, &name,
-			    type == TYPE_ANY ? first->type : type, trust,
-			    now_ms);
-			return;
-		}
+			return true;
+		if (answer_first(&response, &name, type) != NULL)
+			return store_set(w, &name, type, trust, now_ms) ||
+			    aliases > 0;
 		if (!answer_alias(w, &name, trust, now_ms))
 			break;
 	}
 	if (aliases > 0 && aliases <= ALIASES_MAX &&
 	    authority_soa(&response, &name, &w->slist.zone, &foreign) != NULL)
 		store_negative(w, &name, trust, now_ms);
+	return aliases > 0;
 }
 
 /* Up to four addresses of this family from the additional section. */
@@ -2163,8 +2189,7 @@ walk_lame(struct walk *w, struct candidate *from, uint64_t now_ms)
 	    response_content(&response, &w->sname, w->qtype, &w->slist.zone)) {
 	case RESPONSE_ANSWER:
 	case RESPONSE_ALIAS:
-		store_answer(w, TRUST_LAST_RESORT, now_ms);
-		w->last_resort = true;
+		w->last_resort = store_answer(w, TRUST_LAST_RESORT, now_ms);
 		break;
 	case RESPONSE_NO_DATA:
 	case RESPONSE_NAME_ERROR:
@@ -2195,13 +2220,12 @@ walk_analyze(struct walk *w, uint64_t now_ms)
 	switch (
 	    response_class(&response, &w->sname, w->qtype, &w->slist.zone)) {
 	case RESPONSE_ANSWER:
+	case RESPONSE_ALIAS:
 		if (w->priming)
 			return walk_prime(w, from, now_ms);
-		store_answer(w, TRUST_ANSWER, now_ms);
-		return WALK_LOOK;
-	case RESPONSE_ALIAS:
-		store_answer(w, TRUST_ANSWER, now_ms);
-		return WALK_LOOK;
+		return store_answer(w, TRUST_ANSWER, now_ms)
+		    ? WALK_LOOK
+		    : walk_put_aside(w, from);
 	case RESPONSE_NO_DATA:
 	case RESPONSE_NAME_ERROR:
 		if (w->priming)
