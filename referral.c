@@ -162,7 +162,7 @@ enum send_result {
 
 enum {
 	WALK_BUCKETS = 8192,
-	WALKS_SPARE = 128 /* kept free: a full turn's new questions */
+	WALKS_SPARE = 128 /* kept free for a turn's questions, or an eighth */
 };
 
 /* Retransmission timeouts are rounded up to one of these. */
@@ -413,8 +413,11 @@ walk_displace(uint64_t now_ms)
 {
 	struct timer *first = timer_first(&self.deadlines);
 	struct walk *w = (struct walk *)first;
+	unsigned spare = self.options.walks_max / 8;
 
-	if (self.free_walks >= WALKS_SPARE || first == NULL ||
+	if (spare > WALKS_SPARE)
+		spare = WALKS_SPARE;
+	if (self.free_walks >= spare || first == NULL ||
 	    first->due_ms - QUERY_MS_MAX + QUERY_AGE_MIN_MS > now_ms)
 		return;
 	eventlog_table_full("walks", self.options.walks_max);
@@ -1838,30 +1841,34 @@ record_covers(const struct record *record)
 	return read_u16(&rdata);
 }
 
-/* All answers of owner and type, or its RRSIGs over covers; how many. */
+/*
+ * All answers of owner and type, or its RRSIGs over covers; how many.  A set
+ * is kept whole (RFC 2181 5), so of too many records none are; of signatures
+ * the first will do, as each stands for itself.
+ */
 static uint8_t
 assembly_add_set(struct assembly *a, const struct name *owner, uint16_t type,
     uint16_t covers)
 {
-	unsigned max = covers ? RRSET_SIGNATURES_MAX : RRSET_RECORDS_MAX;
+	unsigned max = covers ? RRSET_SIGNATURES_MAX : RRSET_RECORDS_MAX, n = 0;
 	struct records_left answers =
 	    response_section(&response, SECTION_ANSWER);
 	const struct record *record;
 	size_t start = a->body.len;
-	unsigned n = 0;
 
-	while (
-	    n < max && (record = records_next(&answers, owner, type)) != NULL) {
+	while ((record = records_next(&answers, owner, type)) != NULL) {
 		size_t mark = a->body.len;
+		bool repeats;
 
 		if (covers != 0 && record_covers(record) != covers)
 			continue;
 		if (!assembly_add_rdata(a, record))
 			continue;
-		if (assembly_repeats(a, start, mark))
+		repeats = assembly_repeats(a, start, mark);
+		if (repeats || n == max)
 			write_back_to(&a->body, mark);
-		else
-			n++;
+		if (!repeats && n++ == max)
+			return covers ? (uint8_t)max : 0;
 	}
 	return (uint8_t)n;
 }
