@@ -47,6 +47,7 @@ struct query {
 	struct waiter *waiter;
 	unsigned listener;
 	struct address from, to; /* the answer leaves from where it was asked */
+	unsigned interface;      /* by which; 0 if `from` tells enough */
 	struct header header;
 	struct question question; /* name.len 0: could not be parsed */
 	struct edns edns;
@@ -274,19 +275,23 @@ serve(void)
  * Datagrams in and out.
  */
 
-/* The address a datagram was sent to, from what the kernel tells of it. */
+/*
+ * The address a datagram was sent to, from what the kernel tells of it.  An
+ * answer to a link-local address needs the interface it came in by.
+ */
 static bool
-control_read(struct msghdr *m, struct address *to)
+control_read(struct msghdr *m, struct query *q)
 {
+	static const struct prefix link_local = {{6, {0xfe, 0x80}, 0}, 10};
 	struct cmsghdr *c;
 
+	q->interface = 0;
 	for (c = CMSG_FIRSTHDR(m); c != NULL; c = CMSG_NXTHDR(m, c)) {
 		if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_PKTINFO) {
 			struct in_pktinfo info;
 
 			memcpy(&info, CMSG_DATA(c), sizeof(info));
-			to->family = 4;
-			memcpy(to->ip, &info.ipi_addr, 4);
+			memcpy(q->to.ip, &info.ipi_addr, 4);
 			return true;
 		}
 		if (c->cmsg_level == IPPROTO_IPV6 &&
@@ -294,44 +299,44 @@ control_read(struct msghdr *m, struct address *to)
 			struct in6_pktinfo info;
 
 			memcpy(&info, CMSG_DATA(c), sizeof(info));
-			to->family = 6;
-			memcpy(to->ip, &info.ipi6_addr, 16);
+			memcpy(q->to.ip, &info.ipi6_addr, 16);
+			if (prefix_covers(&link_local, &q->from))
+				q->interface = info.ipi6_ifindex;
 			return true;
 		}
 	}
 	return false;
 }
 
+static void
+control_put(struct msghdr *m, int level, int type, const void *info, size_t len)
+{
+	struct cmsghdr *c = CMSG_FIRSTHDR(m);
+
+	c->cmsg_level = level;
+	c->cmsg_type = type;
+	c->cmsg_len = CMSG_LEN(len);
+	memcpy(CMSG_DATA(c), info, len);
+	m->msg_controllen = CMSG_SPACE(len);
+}
+
 /* RFC 2181 4: the answer leaves from the address that was asked. */
 static void
-control_write(struct msghdr *m, uint8_t *octets, const struct address *from)
+control_write(struct msghdr *m, uint8_t *octets, const struct query *q)
 {
-	struct cmsghdr *c;
+	struct in_pktinfo info4 = {0};
+	struct in6_pktinfo info6 = {.ipi6_ifindex = q->interface};
 
 	m->msg_control = octets;
 	m->msg_controllen = CONTROL_OCTETS;
 	memset(octets, 0, CONTROL_OCTETS);
-	c = CMSG_FIRSTHDR(m);
-	if (from->family == 4) {
-		struct in_pktinfo info;
-
-		memset(&info, 0, sizeof(info));
-		memcpy(&info.ipi_spec_dst, from->ip, 4);
-		c->cmsg_level = IPPROTO_IP;
-		c->cmsg_type = IP_PKTINFO;
-		c->cmsg_len = CMSG_LEN(sizeof(info));
-		memcpy(CMSG_DATA(c), &info, sizeof(info));
-	} else {
-		struct in6_pktinfo info;
-
-		memset(&info, 0, sizeof(info));
-		memcpy(&info.ipi6_addr, from->ip, 16);
-		c->cmsg_level = IPPROTO_IPV6;
-		c->cmsg_type = IPV6_PKTINFO;
-		c->cmsg_len = CMSG_LEN(sizeof(info));
-		memcpy(CMSG_DATA(c), &info, sizeof(info));
-	}
-	m->msg_controllen = CMSG_SPACE(c->cmsg_len - CMSG_LEN(0));
+	memcpy(&info4.ipi_spec_dst, q->to.ip, 4);
+	memcpy(&info6.ipi6_addr, q->to.ip, 16);
+	if (q->to.family == 4)
+		control_put(m, IPPROTO_IP, IP_PKTINFO, &info4, sizeof(info4));
+	else
+		control_put(
+		    m, IPPROTO_IPV6, IPV6_PKTINFO, &info6, sizeof(info6));
 }
 
 static void
@@ -360,7 +365,7 @@ udp_received(unsigned i, unsigned listener, uint64_t now_ms)
 	q.listener = listener;
 	q.to = self.listeners[listener].at;
 	if (!address_from_sockaddr(&self.in.peers[i], &q.from) ||
-	    (m->msg_flags & MSG_TRUNC) != 0 || !control_read(m, &q.to)) {
+	    (m->msg_flags & MSG_TRUNC) != 0 || !control_read(m, &q)) {
 		self.counts.dropped++;
 		return;
 	}
@@ -408,7 +413,7 @@ udp_send(const struct query *q, const struct writer *message)
 	assert(message->base == self.out_octets[i] && !message->failed);
 	batch_prepare(&self.out, i, self.out_octets[i], message->len);
 	m->msg_namelen = address_to_sockaddr(&q->from, &self.out.peers[i]);
-	control_write(m, self.out.control[i], &q->to);
+	control_write(m, self.out.control[i], q);
 	self.counts.answered++;
 }
 
