@@ -1,6 +1,7 @@
 # make            build the server
 # make run        serve on 127.0.0.1:5300 and [::1]:5300, log in dns.log
 # make test       build and run all tests
+# make demo       the case this server exists for, on real servers
 # make install    PREFIX=/usr/local, DESTDIR for packagers
 
 CC      ?= cc
@@ -77,6 +78,9 @@ test:
 	@$(MAKE) --no-print-directory $(B)/dns $(CHECKS)
 	@B=$(B) sh tests/run.sh
 
+demo: $(B)/dns
+	@B=$(B) sh tests/demo.sh
+
 install: $(B)/dns
 	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(SYSCONFDIR)/dns
 	install -m 755 $(B)/dns $(DESTDIR)$(PREFIX)/sbin/dns
@@ -86,4 +90,4 @@ install: $(B)/dns
 clean:
 	rm -rf $(B)
 
-.PHONY: all run test install clean
+.PHONY: all run test demo install clean
