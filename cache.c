@@ -68,7 +68,7 @@ struct entry {
 	uint8_t kind, trust;
 	uint8_t records, signatures, proofs;
 	bool used;    /* found since it was written */
-	bool failing; /* an alias: to follow it failed, for some type */
+	bool failing; /* an alias or a delegation that led nowhere */
 	uint8_t owner_len;
 	uint8_t octets[]; /* the owner, then the body */
 };
@@ -115,6 +115,7 @@ static void cache_check(void);
 static enum found chain_find(const struct wanted *, struct entry **);
 static enum found dname_find(const struct wanted *, struct entry **);
 static const struct failure *failure_find(const struct wanted *);
+static const struct failure *zone_failure_find(const struct wanted *);
 static void failure_forget(const struct name *, uint16_t type, uint32_t hash);
 static bool chain_admits(const struct draft *, uint32_t hash, uint64_t now_ms);
 static void chain_clear(const struct draft *, uint32_t hash);
@@ -280,6 +281,8 @@ cache_find(const struct name *sname, uint16_t stype, uint32_t mark,
 	}
 	f = failure_find(&w);
 	if (f == NULL)
+		f = zone_failure_find(&w);
+	if (f == NULL)
 		return FOUND_NOTHING;
 	view_failure(view, f, now_ms);
 	return FOUND_FAILURE;
@@ -304,27 +307,56 @@ dname_find(const struct wanted *below, struct entry **entry)
 	return FOUND_NOTHING;
 }
 
+/* The closest delegation at or above a name, whose hash is then in *w. */
+static struct entry *
+delegation_find(const struct name *sname, struct wanted *w, struct name *zone)
+{
+	size_t labels = name_labels(sname);
+	struct entry *e;
+
+	w->name = zone;
+	for (size_t i = 0; i <= labels; i++) {
+		name_parent(sname, i, zone);
+		w->hash =
+		    (uint32_t)name_hash(zone, cache.key) ^ DELEGATION_HASH;
+		if (chain_find(w, &e) == FOUND_ANSWER)
+			return e;
+	}
+	return NULL;
+}
+
 bool
 cache_find_delegation(const struct name *sname, uint32_t mark, uint64_t now_ms,
     struct view *view, uint64_t *until_ms)
 {
-	size_t labels = name_labels(sname);
+	struct wanted w = {NULL, TYPE_NS, 0, mark, now_ms};
 	struct name zone;
-	struct wanted w = {&zone, TYPE_NS, 0, mark, now_ms};
-	struct entry *e;
+	struct entry *e = delegation_find(sname, &w, &zone);
 
-	for (size_t i = 0; i <= labels; i++) {
-		name_parent(sname, i, &zone);
-		w.hash =
-		    (uint32_t)name_hash(&zone, cache.key) ^ DELEGATION_HASH;
-		if (chain_find(&w, &e) != FOUND_ANSWER)
-			continue;
-		assert(e->kind == KIND_DELEGATION);
-		view_entry(view, e, now_ms);
-		*until_ms = e->expires_ms;
-		return true;
-	}
-	return false;
+	if (e == NULL)
+		return false;
+	assert(e->kind == KIND_DELEGATION);
+	view_entry(view, e, now_ms);
+	*until_ms = e->expires_ms;
+	return true;
+}
+
+/* Why nothing in the zone of a name can be found out, or NULL. */
+static const struct failure *
+zone_failure_find(const struct wanted *sought)
+{
+	struct wanted w = {NULL, TYPE_NS, 0, sought->mark, sought->now_ms};
+	struct name below, zone;
+	const struct entry *e;
+
+	/* The DS of a zone is its parent's (RFC 4035 3.1.4.1). */
+	name_parent(sought->name, sought->type == TYPE_DS ? 1 : 0, &below);
+	e = delegation_find(&below, &w, &zone);
+	if (e == NULL || !e->failing)
+		return NULL;
+	w.type = TYPE_ZONE;
+	w.hash ^= DELEGATION_HASH;
+	return failure_find(&w);
 }
 
 /*
@@ -706,17 +738,19 @@ failure_hold_s(const struct failure *f, uint64_t now_ms)
 	return (uint16_t)(f->hold_s * 2);
 }
 
-/* The alias at this name, if that is what is known, led nowhere. */
+/* The alias, or the delegation, at this name led nowhere. */
 static void
-alias_mark_failing(const struct name *name, uint32_t hash)
+mark_failing(const struct name *name, uint16_t type, uint32_t hash)
 {
 	uint32_t at;
 
+	if (type == TYPE_ZONE)
+		hash ^= DELEGATION_HASH;
 	for (at = *chain_head(hash); at != 0; at = entry_at(at)->older) {
 		struct entry *e = entry_at(at);
 
-		if (e->hash == hash && entry_is_alias(e) &&
-		    entry_owner_is(e, name))
+		if (e->hash == hash && entry_owner_is(e, name) &&
+		    (entry_is_alias(e) || e->kind == KIND_DELEGATION))
 			e->failing = true;
 	}
 }
@@ -743,6 +777,6 @@ cache_store_failure(const struct name *sname, uint16_t stype,
 	f->until_ms = now_ms + f->hold_s * (uint64_t)1000;
 	f->stored = ++cache.stores;
 	f->reason = *reason;
-	alias_mark_failing(sname, hash);
+	mark_failing(sname, stype, hash);
 	cache.counts.failures++;
 }

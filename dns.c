@@ -1179,51 +1179,69 @@ address_is_any(const struct address *a)
 	return memcmp(a->ip, zero, sizeof(zero)) == 0;
 }
 
-/* One interface address: ours at every wildcard listener's port. */
+/* A whole network is ours where we listen on every address. */
+static void
+own_at_wildcards(struct prefix *own)
+{
+	unsigned i;
+
+	for (i = 0; i < self.listener_count; i++) {
+		const struct address *l = &self.listeners[i].at;
+
+		own->address.port = l->port;
+		if (address_is_any(l) && l->family == own->address.family)
+			server_own(own);
+	}
+}
+
+static bool
+interface_address(const struct sockaddr *from, struct address *at)
+{
+	struct sockaddr_storage sa;
+
+	if (from == NULL ||
+	    (from->sa_family != AF_INET && from->sa_family != AF_INET6))
+		return false;
+	memset(&sa, 0, sizeof(sa));
+	memcpy(&sa, from,
+	    from->sa_family == AF_INET ? sizeof(struct sockaddr_in)
+				       : sizeof(struct sockaddr_in6));
+	return address_from_sockaddr(&sa, at);
+}
+
 static void
 interface_add(const struct ifaddrs *i)
 {
-	struct sockaddr_storage sa;
-	struct address at;
-	unsigned k;
+	struct prefix own;
+	struct address broadcast;
 
-	memset(&sa, 0, sizeof(sa));
-	memcpy(&sa, i->ifa_addr,
-	    i->ifa_addr->sa_family == AF_INET ? sizeof(struct sockaddr_in)
-					      : sizeof(struct sockaddr_in6));
-	if (!address_from_sockaddr(&sa, &at))
+	if (!interface_address(i->ifa_addr, &own.address))
 		return;
-	for (k = 0; k < self.listener_count; k++) {
-		const struct address *l = &self.listeners[k].at;
-
-		at.port = l->port;
-		if (address_is_any(l) && l->family == at.family)
-			server_own(&at);
-	}
-	if (at.family != 4 || (i->ifa_flags & IFF_BROADCAST) == 0 ||
-	    i->ifa_broadaddr == NULL)
-		return;
-	memcpy(&sa, i->ifa_broadaddr, sizeof(struct sockaddr_in));
-	if (address_from_sockaddr(&sa, &at))
-		server_broadcast(&at);
+	own.bits = own.address.family == 4 ? 32 : 128;
+	own_at_wildcards(&own);
+	if ((i->ifa_flags & IFF_BROADCAST) != 0 && own.address.family == 4 &&
+	    interface_address(i->ifa_broadaddr, &broadcast))
+		server_broadcast(&broadcast);
 }
 
-/* Tell server.c which addresses are our own. */
+/* Tell server.c which addresses are our own: Linux hears all of 127/8. */
 static void
 own_addresses(void)
 {
+	struct prefix own = {{4, {127}, 0}, 8};
 	struct ifaddrs *all, *i;
 	unsigned k;
 
-	for (k = 0; k < self.listener_count; k++)
-		server_own(&self.listeners[k].at);
+	own_at_wildcards(&own);
+	for (k = 0; k < self.listener_count; k++) {
+		own.address = self.listeners[k].at;
+		own.bits = own.address.family == 4 ? 32 : 128;
+		server_own(&own);
+	}
 	if (getifaddrs(&all) < 0)
 		return;
 	for (i = all; i != NULL; i = i->ifa_next)
-		if (i->ifa_addr != NULL &&
-		    (i->ifa_addr->sa_family == AF_INET ||
-			i->ifa_addr->sa_family == AF_INET6))
-			interface_add(i);
+		interface_add(i);
 	freeifaddrs(all);
 }
 

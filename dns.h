@@ -148,6 +148,7 @@ enum rcode {
 };
 
 enum {
+	TYPE_ZONE = 0, /* no type, and so free for the cache's failures */
 	TYPE_A = 1,
 	TYPE_NS = 2,
 	TYPE_CNAME = 5,
@@ -614,7 +615,8 @@ bool cache_store(const struct draft *, uint64_t now_ms);
 
 /*
  * Remember that (sname, stype) failed: 5 s, doubling while it goes on.  An
- * alias at sname does not hide it: to follow that is what failed.
+ * alias at sname does not hide it: to follow that is what failed.  TYPE_ZONE
+ * stands for all there is to ask in the zone whose delegation is at sname.
  */
 void cache_store_failure(const struct name *sname, uint16_t stype,
     const struct reason *, uint64_t now_ms);
@@ -786,8 +788,11 @@ bool server_init(
 size_t server_memory(void);
 void server_close(void);
 
-/* An (address, port) that we listen on, or a subnet's broadcast address. */
-void server_own(const struct address *);
+/*
+ * Addresses that are ours at the port in the prefix, because we listen there;
+ * and a subnet's broadcast address.
+ */
+void server_own(const struct prefix *);
 void server_broadcast(const struct address *);
 
 /* How long to wait for its reply: RFC 6298, or RTO_FIRST_MS. */

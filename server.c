@@ -43,7 +43,7 @@ static struct {
 	struct server *servers;
 	struct lame lames[LAME_MAX];
 
-	struct address own[OWN_ADDRESSES_MAX];
+	struct prefix own[OWN_ADDRESSES_MAX]; /* at the port of the prefix */
 	struct address broadcast[OWN_ADDRESSES_MAX];
 	unsigned own_count, broadcast_count;
 
@@ -356,15 +356,25 @@ address_classify(const struct address *at)
 }
 
 static bool
-address_among(const struct address *at, const struct address *list,
-    unsigned count, bool any_port)
+address_is_own(const struct address *at)
 {
 	unsigned i;
 
-	for (i = 0; i < count; i++)
-		if (list[i].family == at->family &&
-		    memcmp(list[i].ip, at->ip, sizeof(at->ip)) == 0 &&
-		    (any_port || list[i].port == at->port))
+	for (i = 0; i < self.own_count; i++)
+		if (self.own[i].address.port == at->port &&
+		    prefix_covers(&self.own[i], at))
+			return true;
+	return false;
+}
+
+static bool
+address_is_broadcast(const struct address *at)
+{
+	unsigned i;
+
+	for (i = 0; i < self.broadcast_count; i++)
+		if (self.broadcast[i].family == at->family &&
+		    memcmp(self.broadcast[i].ip, at->ip, sizeof(at->ip)) == 0)
 			return true;
 	return false;
 }
@@ -402,9 +412,9 @@ address_fault_plain(const struct address *at, bool typed)
 		return "port-zero";
 	if (class->verdict == VERDICT_NEVER)
 		return class->name;
-	if (address_among(at, self.own, self.own_count, false))
+	if (address_is_own(at))
 		return CLASS_OWN;
-	if (address_among(at, self.broadcast, self.broadcast_count, true))
+	if (address_is_broadcast(at))
 		return "broadcast";
 	if (class->verdict == VERDICT_SEND || typed || address_allowed(at))
 		return NULL;
@@ -426,10 +436,10 @@ address_fault(const struct address *at, bool typed)
 }
 
 void
-server_own(const struct address *at)
+server_own(const struct prefix *own)
 {
 	if (self.own_count < OWN_ADDRESSES_MAX)
-		self.own[self.own_count++] = *at;
+		self.own[self.own_count++] = *own;
 }
 
 void

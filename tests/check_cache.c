@@ -793,6 +793,37 @@ START_TEST(failure_to_follow_an_alias_goes_before_it)
 }
 END_TEST
 
+/* RFC 9520 3.3: what is known of the whole zone is known of each name in it. */
+START_TEST(failure_of_a_zone_is_that_of_every_name_in_it)
+{
+	put("example.", delegation(60), "cut");
+	put("sub.example.", delegation(60), "cut");
+	put("www.example.", rrset(TYPE_A, 60), "a");
+	put_failure("example.", TYPE_ZONE, "no address");
+	ck_assert(find("any.example.", TYPE_A) == FOUND_FAILURE);
+	ck_assert_str_eq(seen.reason->text, "no address");
+	ck_assert(find("example.", TYPE_NS) == FOUND_FAILURE);
+	ck_assert(find("example.", TYPE_DS) == FOUND_NOTHING);
+	ck_assert(find("www.example.", TYPE_A) == FOUND_ANSWER);
+	ck_assert(find("www.sub.example.", TYPE_A) == FOUND_NOTHING);
+	ck_assert(find("sub.example.", TYPE_DS) == FOUND_FAILURE);
+	ck_assert(find("another.", TYPE_A) == FOUND_NOTHING);
+	now_ms += FAILURE_MIN_S * 1000;
+	ck_assert(find("any.example.", TYPE_A) == FOUND_NOTHING);
+}
+END_TEST
+
+START_TEST(failure_of_a_zone_ends_with_its_delegation)
+{
+	put("example.", delegation(2), "cut");
+	put_failure("example.", TYPE_ZONE, "no address");
+	now_ms += 2000;
+	ck_assert(find("any.example.", TYPE_A) == FOUND_NOTHING);
+	put("example.", delegation(60), "new cut");
+	ck_assert(find("any.example.", TYPE_A) == FOUND_NOTHING);
+}
+END_TEST
+
 /* N11, N12, RFC 9520 3.2 */
 START_TEST(hold_doubles_from_five_seconds_to_five_minutes)
 {
@@ -1660,6 +1691,8 @@ failures(void)
 	tcase_add_test(t, failure_is_remembered_by_name_and_type);
 	tcase_add_test(t, anything_known_goes_before_a_failure);
 	tcase_add_test(t, failure_to_follow_an_alias_goes_before_it);
+	tcase_add_test(t, failure_of_a_zone_is_that_of_every_name_in_it);
+	tcase_add_test(t, failure_of_a_zone_ends_with_its_delegation);
 	tcase_add_test(t, hold_doubles_from_five_seconds_to_five_minutes);
 	tcase_add_loop_test(t, hold_depends_on_when_the_last_one_ended, 0,
 	    (int)(sizeof(PAUSES) / sizeof(*PAUSES)));

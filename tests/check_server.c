@@ -259,6 +259,14 @@ verdict_of_letter(char letter)
 }
 
 /* R01 */
+static void
+make_own(const struct address *at)
+{
+	struct prefix p = {*at, at->family == 4 ? 32 : 128};
+
+	server_own(&p);
+}
+
 START_TEST(block_has_its_verdict_from_first_to_last_address)
 {
 	unsigned i;
@@ -484,7 +492,7 @@ START_TEST(embedded_address_must_not_be_our_own)
 {
 	struct address own = address_of("198.51.101.1");
 
-	server_own(&own);
+	make_own(&own);
 	ck_assert(refused_as("64:ff9b::198.51.101.1", true, CLASS_OWN));
 	ck_assert(fault_of("64:ff9b::198.51.101.2", true) == NULL);
 }
@@ -522,7 +530,7 @@ START_TEST(own_address_and_port_is_never_asked)
 
 	allow("0.0.0.0/0", "::/0");
 	ck_assert(address_fault(&a, false) == NULL);
-	server_own(&a);
+	make_own(&a);
 	ck_assert_str_eq(address_fault(&a, false), CLASS_OWN);
 	ck_assert_str_eq(address_fault(&a, true), CLASS_OWN);
 	a.port = 5300;
@@ -557,7 +565,7 @@ START_TEST(own_addresses_are_as_many_as_fit)
 		a.ip[2] = b.ip[2] = (uint8_t)(i / 256);
 		a.ip[3] = b.ip[3] = (uint8_t)i;
 		b.ip[1] = 53;
-		server_own(&a);
+		make_own(&a);
 		server_broadcast(&b);
 	}
 	ck_assert(refused_as("198.52.0.255", false, CLASS_OWN));
