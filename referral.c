@@ -440,8 +440,10 @@ referral_ask(struct query *query, const struct name *qname, uint16_t qtype,
 	} else {
 		walk_displace(now_ms);
 		w = walk_begin(qname, qtype, now_ms);
-		if (w == NULL)
+		if (w == NULL) {
+			eventlog_table_full("walks", self.options.walks_max);
 			return NULL;
+		}
 		walk_list(w);
 	}
 	waiter = waiter_add(w, query, NULL);
@@ -719,6 +721,26 @@ walk_find(struct walk *w, uint64_t now_ms)
 	return WALK_SEND;
 }
 
+/*
+ * The zone has no server that could be asked.  If that was plain without a
+ * look-up, whose limits are the question's, it is so for every name in it: a
+ * flood of names finds it in the cache and begins no walks.
+ */
+static enum walk_state
+walk_no_address(struct walk *w, uint64_t now_ms)
+{
+	const struct slist *l = &w->slist;
+	const char *what =
+	    l->refused > 0 ? "no valid NS address for" : "no NS address for";
+
+	if (l->lookups > 0 || l->zone.len == 1)
+		return walk_fail_kept(
+		    w, EDE_NO_REACHABLE_AUTHORITY, what, &l->zone, now_ms);
+	(void)walk_fail(w, EDE_NO_REACHABLE_AUTHORITY, what, &l->zone);
+	cache_store_failure(&l->zone, TYPE_ZONE, &w->reason, now_ms);
+	return WALK_DONE;
+}
+
 /* Why nobody is left to ask. */
 static enum walk_state
 walk_exhausted(struct walk *w, uint64_t now_ms)
@@ -743,13 +765,10 @@ walk_exhausted(struct walk *w, uint64_t now_ms)
 	if (l->unsent > 0)
 		return walk_fail(w, EDE_NETWORK_ERROR,
 		    "cannot send to the servers of", zone);
-	if (l->refused > 0)
+	if (l->address_count > 0)
 		return walk_fail_kept(w, EDE_NO_REACHABLE_AUTHORITY,
-		    "no valid NS address for", zone, now_ms);
-	return walk_fail_kept(w, EDE_NO_REACHABLE_AUTHORITY,
-	    l->address_count > 0 ? "servers are held off for"
-				 : "no NS address for",
-	    zone, now_ms);
+		    "servers are held off for", zone, now_ms);
+	return walk_no_address(w, now_ms);
 }
 
 /* Step 3: the limits first, then an address, then a way to get one. */
@@ -911,19 +930,16 @@ walk_report(const struct walk *w)
  * The slist: who can be asked, and how to find out about the others.
  */
 
-/* Why the address may not be asked, told to the operator; false if it may. */
-static bool
-candidate_refuse(struct walk *w, const struct candidate *c)
+/* Tell the operator of an address that would have been asked. */
+static void
+walk_refused(const struct walk *w, const struct name *ns,
+    const struct address *at, const char *class)
 {
-	const char *class = address_fault(&c->at, c->typed);
 	struct incident i;
 
-	if (class == NULL)
-		return false;
 	walk_incident(w, &i);
-	i.ns = &w->slist.ns[c->ns].name;
-	i.addr = &c->at;
-	w->slist.refused++;
+	i.ns = ns;
+	i.addr = at;
 	if (strcmp(class, CLASS_OWN) == 0) {
 		self.counts.self_sends++;
 		eventlog_self_send(&i);
@@ -931,6 +947,18 @@ candidate_refuse(struct walk *w, const struct candidate *c)
 		self.counts.addresses_refused++;
 		eventlog_server_refused(&i, class);
 	}
+}
+
+/* May the address not be asked?  Then that is told. */
+static bool
+candidate_refuse(struct walk *w, const struct candidate *c)
+{
+	const char *class = address_fault(&c->at, c->typed);
+
+	if (class == NULL)
+		return false;
+	w->slist.refused++;
+	walk_refused(w, &w->slist.ns[c->ns].name, &c->at, class);
 	return true;
 }
 
@@ -1589,6 +1617,29 @@ exchange_expire(struct exchange *x, uint64_t now_ms)
 	walk_wake(w);
 }
 
+/*
+ * The time of the question that owns the walk is over.  Walks that wait for it
+ * have their own deadlines, and while there are any it goes on for them; its
+ * clients, if it had any, are told by dns.c.
+ */
+static void
+walk_expire(struct walk *w, uint64_t now_ms)
+{
+	struct waiter *waiter = w->waiters;
+
+	timer_disarm(&w->deadline);
+	while (waiter != NULL && waiter->parent == NULL)
+		waiter = waiter->next;
+	if (waiter != NULL) {
+		w->sponsor = waiter->parent;
+		timer_arm(&self.deadlines, &w->deadline, now_ms);
+		return;
+	}
+	w->state = walk_fail_limit(
+	    w, EDE_NO_REACHABLE_AUTHORITY, "no answer in time from", now_ms);
+	walk_wake(w);
+}
+
 void
 referral_expire(uint64_t now_ms)
 {
@@ -1601,12 +1652,7 @@ referral_expire(uint64_t now_ms)
 			exchange_expire((struct exchange *)t, now_ms);
 	while (
 	    (t = timer_first(&self.deadlines)) != NULL && t->due_ms <= now_ms) {
-		struct walk *w = (struct walk *)t;
-
-		timer_disarm(t);
-		w->state = walk_fail_limit(w, EDE_NO_REACHABLE_AUTHORITY,
-		    "no answer in time from", now_ms);
-		walk_wake(w);
+		walk_expire((struct walk *)t, now_ms);
 	}
 	ready_run(now_ms);
 }
@@ -2068,24 +2114,43 @@ store_answer(struct walk *w, enum trust trust, uint64_t now_ms)
 	return aliases > 0;
 }
 
-/* Up to four addresses of this family from the additional section. */
-static uint8_t
-assembly_add_glue(
-    struct assembly *a, const struct name *ns, uint8_t family, unsigned *room)
+/* Glue that may be asked, or glue that may not; how many addresses now. */
+static unsigned
+assembly_add_glue_if(struct assembly *a, const struct name *ns, uint8_t family,
+    bool refused, unsigned n)
 {
 	struct records_left additional =
 	    response_section(&response, SECTION_ADDITIONAL);
 	uint16_t type = family == 4 ? TYPE_A : TYPE_AAAA;
 	const struct record *record;
+
+	while (n < NS_FAMILY_ADDRESSES_MAX &&
+	    (record = records_next(&additional, ns, type)) != NULL) {
+		struct reader rdata = record_rdata(&response, record);
+		struct address at;
+
+		read_address(&rdata, family, &at);
+		if ((address_fault(&at, false) != NULL) == refused &&
+		    read_rdata(&response.message, record, &a->body))
+			n++;
+	}
+	return n;
+}
+
+/*
+ * Up to four addresses of this family.  Those that will be refused are kept,
+ * so that each walk can tell why it failed, but only where no other goes.
+ */
+static uint8_t
+assembly_add_glue(
+    struct assembly *a, const struct name *ns, uint8_t family, unsigned *room)
+{
 	unsigned n = 0;
 
-	while (*room > 0 && n < NS_FAMILY_ADDRESSES_MAX &&
-	    (record = records_next(&additional, ns, type)) != NULL)
-		if (read_rdata(&response.message, record, &a->body)) {
-			n++;
-			--*room;
-		}
-	return (uint8_t)n;
+	if (*room > 0)
+		n = assembly_add_glue_if(a, ns, family, false, 0);
+	*room -= n < *room ? n : *room;
+	return (uint8_t)assembly_add_glue_if(a, ns, family, true, n);
 }
 
 /*
@@ -2285,7 +2350,7 @@ prime(uint64_t now_ms)
 
 /* Addresses of primed.names[ns] from the additional section. */
 static void
-primed_add_addresses(unsigned ns, uint16_t type)
+primed_add_addresses(const struct walk *w, unsigned ns, uint16_t type)
 {
 	struct root_servers *p = &self.primed;
 	struct records_left additional =
@@ -2295,13 +2360,18 @@ primed_add_addresses(unsigned ns, uint16_t type)
 	while (p->address_count < ROOT_ADDRESSES_MAX &&
 	    (record = records_next(&additional, &p->names[ns], type)) != NULL) {
 		struct reader rdata = record_rdata(&response, record);
+		const char *class;
 		struct address a;
 
 		read_address(&rdata, type == TYPE_A ? 4 : 6, &a);
 		if (record->rdata_len != (type == TYPE_A ? 4 : 16) ||
-		    roots_hold(p, &a) ||
-		    address_fault(&a, roots_hold(&self.hints, &a)) != NULL)
+		    roots_hold(p, &a))
 			continue;
+		class = address_fault(&a, roots_hold(&self.hints, &a));
+		if (class != NULL) {
+			walk_refused(w, &p->names[ns], &a, class);
+			continue;
+		}
 		p->addresses[p->address_count].at = a;
 		p->addresses[p->address_count++].ns = (uint8_t)ns;
 	}
@@ -2351,8 +2421,8 @@ walk_prime(struct walk *w, struct candidate *from, uint64_t now_ms)
 	for (i = 0; i < p->name_count; i++) {
 		unsigned before = p->address_count;
 
-		primed_add_addresses(i, TYPE_A);
-		primed_add_addresses(i, TYPE_AAAA);
+		primed_add_addresses(w, i, TYPE_A);
+		primed_add_addresses(w, i, TYPE_AAAA);
 		if (p->address_count == before)
 			primed_add_hints(i);
 	}
