@@ -184,24 +184,23 @@ query_release(struct query *q)
 
 /* End the wait of a parked query without an answer. */
 static void
-query_give_up(struct query *q, const char *text, uint64_t now_ms)
+query_give_up(struct query *q, const struct reason *why, uint64_t now_ms)
 {
-	struct reason reason = {.ede = EDE_NO_REACHABLE_AUTHORITY};
-
 	referral_forget(q->waiter, now_ms);
-	snprintf(reason.text, sizeof(reason.text), "%s", text);
-	answer_failure(q, &reason);
+	answer_failure(q, why);
 	query_release(q);
 }
 
 static void
 queries_expire(uint64_t now_ms)
 {
+	static const struct reason late = {
+	    EDE_NO_REACHABLE_AUTHORITY, "no answer in time"};
 	struct timer *t;
 
 	while (
 	    (t = timer_first(&self.deadlines)) != NULL && t->due_ms <= now_ms)
-		query_give_up((struct query *)t, "no answer in time", now_ms);
+		query_give_up((struct query *)t, &late, now_ms);
 }
 
 /* Every query whose walk is done is answered; nothing is stored meanwhile. */
@@ -276,36 +275,32 @@ serve(void)
  */
 
 /*
- * The address a datagram was sent to, from what the kernel tells of it.  An
- * answer to a link-local address needs the interface it came in by.
+ * The address a datagram was sent to: the one thing we had the kernel tell.
+ * An answer to a link-local address needs the interface it came in by.
  */
 static bool
 control_read(struct msghdr *m, struct query *q)
 {
 	static const struct prefix link_local = {{6, {0xfe, 0x80}, 0}, 10};
-	struct cmsghdr *c;
+	const struct cmsghdr *c = CMSG_FIRSTHDR(m);
+	struct in_pktinfo info4;
+	struct in6_pktinfo info6;
 
 	q->interface = 0;
-	for (c = CMSG_FIRSTHDR(m); c != NULL; c = CMSG_NXTHDR(m, c)) {
-		if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_PKTINFO) {
-			struct in_pktinfo info;
-
-			memcpy(&info, CMSG_DATA(c), sizeof(info));
-			memcpy(q->to.ip, &info.ipi_addr, 4);
-			return true;
-		}
-		if (c->cmsg_level == IPPROTO_IPV6 &&
-		    c->cmsg_type == IPV6_PKTINFO) {
-			struct in6_pktinfo info;
-
-			memcpy(&info, CMSG_DATA(c), sizeof(info));
-			memcpy(q->to.ip, &info.ipi6_addr, 16);
-			if (prefix_covers(&link_local, &q->from))
-				q->interface = info.ipi6_ifindex;
-			return true;
-		}
+	if (c == NULL)
+		return false;
+	if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_PKTINFO) {
+		memcpy(&info4, CMSG_DATA(c), sizeof(info4));
+		memcpy(q->to.ip, &info4.ipi_addr, 4);
+		return true;
 	}
-	return false;
+	if (c->cmsg_level != IPPROTO_IPV6 || c->cmsg_type != IPV6_PKTINFO)
+		return false;
+	memcpy(&info6, CMSG_DATA(c), sizeof(info6));
+	memcpy(q->to.ip, &info6.ipi6_addr, 16);
+	if (prefix_covers(&link_local, &q->from))
+		q->interface = info6.ipi6_ifindex;
+	return true;
 }
 
 static void
@@ -313,11 +308,12 @@ control_put(struct msghdr *m, int level, int type, const void *info, size_t len)
 {
 	struct cmsghdr *c = CMSG_FIRSTHDR(m);
 
+	/* A socklen_t in musl, a size_t in glibc. */
+	c->cmsg_len = (socklen_t)CMSG_LEN(len);
 	c->cmsg_level = level;
 	c->cmsg_type = type;
-	c->cmsg_len = CMSG_LEN(len);
 	memcpy(CMSG_DATA(c), info, len);
-	m->msg_controllen = CMSG_SPACE(len);
+	m->msg_controllen = (socklen_t)CMSG_SPACE(len);
 }
 
 /* RFC 2181 4: the answer leaves from the address that was asked. */
@@ -581,6 +577,8 @@ query_parse(struct query *q, const uint8_t *octets, size_t len)
 	return query_is_askable(q);
 }
 
+static const struct reason busy = {EDE_OTHER, "too many questions"};
+
 /* The table is full: the oldest goes if it had its chance (DESIGN 3). */
 static struct query *
 query_take(uint64_t now_ms)
@@ -593,7 +591,7 @@ query_take(uint64_t now_ms)
 		if (oldest->deadline.due_ms - QUERY_MS_MAX + QUERY_AGE_MIN_MS >
 		    now_ms)
 			return NULL;
-		query_give_up(oldest, "too many questions", now_ms);
+		query_give_up(oldest, &busy, now_ms);
 	}
 	q = self.free_query;
 	self.free_query = q->next_free;
@@ -605,7 +603,6 @@ query_take(uint64_t now_ms)
 static void
 query_park(struct query *asked, uint64_t now_ms)
 {
-	static const struct reason busy = {EDE_OTHER, "too many questions"};
 	struct query *q = query_take(now_ms);
 
 	if (q == NULL) {
@@ -1267,50 +1264,79 @@ file_read(const char *path, char *text, size_t max)
 	return n < 0 || len == max ? -1 : (ssize_t)len;
 }
 
-/* Load the hints of a file that must be there, or may be. */
-static bool
-hints_load(const char *path, struct root_servers *roots, bool must)
+enum hints_found {
+	HINTS_GOOD,
+	HINTS_FAULTY, /* and the event log says why */
+	HINTS_MISSING /* errno says why */
+};
+
+static enum hints_found
+hints_load(const char *path, struct root_servers *roots)
 {
 	ssize_t len = file_read(path, self.hints_text, HINTS_OCTETS_MAX);
 
-	if (len < 0) {
-		if (must || errno != ENOENT)
-			eventlog_hints_missing(path, errno);
-		return false;
-	}
-	return hints_parse(path, self.hints_text, (size_t)len, roots);
+	if (len < 0)
+		return HINTS_MISSING;
+	return hints_parse(path, self.hints_text, (size_t)len, roots)
+	    ? HINTS_GOOD
+	    : HINTS_FAULTY;
 }
 
-/*
- * The hints named by -r must be good; at the default places a missing or
- * faulty file gives way to the compiled-in set.  Gives where they are from.
- */
+/* The hints named by -r must be there and good. */
+static void
+hints_take_named(const char *path, struct root_servers *roots)
+{
+	enum hints_found found = hints_load(path, roots);
+
+	if (found == HINTS_GOOD)
+		return;
+	if (found == HINTS_MISSING)
+		eventlog_hints_missing(path, errno);
+	eventlog_flush();
+	refuse("cannot use the root hints of", path, "the event log says why");
+}
+
+/* Of the default places the first with good hints; NULL if none has. */
 static const char *
-hints_take(const struct options *o, struct root_servers *roots)
+hints_take_default(struct root_servers *roots)
 {
 	static const char *const places[] = {
 	    "cache.dns", SYSCONFDIR "/dns/cache.dns"};
+	unsigned i, missing = 0;
+
+	for (i = 0; i < 2; i++) {
+		enum hints_found found = hints_load(places[i], roots);
+
+		if (found == HINTS_GOOD)
+			return places[i];
+		if (found == HINTS_MISSING && errno == ENOENT)
+			missing++;
+		else if (found == HINTS_MISSING)
+			eventlog_hints_missing(places[i], errno);
+	}
+	if (missing == 2)
+		eventlog_hints_missing(places[0], ENOENT);
+	return NULL;
+}
+
+/* Where they are from: an absolute path, or the compiled-in set. */
+static const char *
+hints_take(const struct options *o, struct root_servers *roots)
+{
 	static char path[PATH_MAX];
 	const char *text, *from = o->hints;
-	unsigned i;
 	size_t len;
 
-	if (from != NULL && !hints_load(from, roots, true)) {
-		eventlog_flush();
-		refuse("cannot use the root hints of", from,
-		    "the event log says why");
-	}
-	for (i = 0; from == NULL && i < 2; i++)
-		if (hints_load(places[i], roots, false))
-			from = places[i];
-	if (from == NULL) {
-		eventlog_hints_missing(places[0], ENOENT);
-		text = hints_compiled_in(&len);
-		if (!hints_parse("compiled-in", text, len, roots))
-			abort(); /* cache.dns was bad when we were built */
-		return "compiled-in";
-	}
-	return realpath(from, path) != NULL ? path : from;
+	if (from != NULL)
+		hints_take_named(from, roots);
+	else
+		from = hints_take_default(roots);
+	if (from != NULL)
+		return realpath(from, path) != NULL ? path : from;
+	text = hints_compiled_in(&len);
+	if (!hints_parse("compiled-in", text, len, roots))
+		abort(); /* cache.dns was bad when we were built */
+	return "compiled-in";
 }
 
 /* Descriptors bound the walks: raise their limit as far as it goes. */

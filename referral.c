@@ -142,7 +142,8 @@ struct walk {
 	unsigned steps_left;
 	unsigned name_sends, referrals; /* since sname last changed */
 	uint8_t aliases, depth;
-	bool last_resort; /* data without AA is in the cache for us */
+	bool last_resort;       /* data without AA is in the cache for us */
+	struct address told_by; /* who sent the referral being taken in */
 	struct slist slist;
 	struct exchange exchange[CHANNELS];
 
@@ -940,6 +941,8 @@ walk_refused(const struct walk *w, const struct name *ns,
 	walk_incident(w, &i);
 	i.ns = ns;
 	i.addr = at;
+	if (w->told_by.family != 0)
+		i.peer = &w->told_by;
 	if (strcmp(class, CLASS_OWN) == 0) {
 		self.counts.self_sends++;
 		eventlog_self_send(&i);
@@ -1049,6 +1052,7 @@ slist_fill(struct walk *w, const struct name *zone, const struct view *view,
 		}
 	}
 	assert(!body.failed);
+	w->told_by.family = 0;
 }
 
 /* RFC 1034's SBELT: the primed roots while they last, else the hints. */
@@ -2305,6 +2309,7 @@ walk_analyze(struct walk *w, uint64_t now_ms)
 		store_negative(w, &w->sname, TRUST_ANSWER, now_ms);
 		return WALK_LOOK;
 	case RESPONSE_DELEGATION:
+		w->told_by = from->at;
 		store_delegation(w, now_ms);
 		return WALK_FIND;
 	case RESPONSE_NO_EDNS:
@@ -2418,6 +2423,7 @@ walk_prime(struct walk *w, struct candidate *from, uint64_t now_ms)
 			p->name_count++;
 		ttl_s = record->ttl_s < ttl_s ? record->ttl_s : ttl_s;
 	}
+	w->told_by = from->at;
 	for (i = 0; i < p->name_count; i++) {
 		unsigned before = p->address_count;
 

@@ -47,7 +47,8 @@ static void reply_look_up(
 static size_t reply_write(const struct query *, struct reply *, uint8_t *);
 static void reply_refer_upward(const struct authority *, struct reply *);
 static void script_apply(const struct script *, struct reply *);
-static bool datagram_spoil(struct datagram *, enum spoil, bool forged);
+static void addresses_forge(struct datagram *);
+static bool datagram_spoil(struct datagram *, enum spoil);
 
 void
 authority_publish(struct authority *a, const struct zone *zone)
@@ -84,6 +85,18 @@ address_is_one_of(
 	return false;
 }
 
+static bool
+rule_serves(const struct rule *rule, const struct address *at)
+{
+	unsigned i;
+
+	for (i = 0; i < rule->server_count; i++)
+		if (rule->servers[i].address.port == at->port &&
+		    prefix_covers(&rule->servers[i], at))
+			return true;
+	return false;
+}
+
 bool
 authority_listens(const struct authority *a, const struct address *at)
 {
@@ -94,8 +107,7 @@ authority_listens(const struct authority *a, const struct address *at)
 			at, a->zones[i]->servers, a->zones[i]->server_count))
 			return true;
 	for (i = 0; i < a->rule_count; i++)
-		if (address_is_one_of(at, a->rules[i].rule->servers,
-			a->rules[i].rule->server_count))
+		if (rule_serves(a->rules[i].rule, at))
 			return true;
 	return false;
 }
@@ -116,10 +128,8 @@ is_ignored(struct authority *a, const struct query *q)
 }
 
 static void
-reply_make(struct authority *a, const struct query *q, struct reply *r)
+reply_begin(const struct query *q, struct reply *r)
 {
-	const struct rule *rule;
-
 	memset(&r->header, 0, sizeof(r->header));
 	memset(r->counts, 0, sizeof(r->counts));
 	r->synthesised_count = 0;
@@ -129,6 +139,14 @@ reply_make(struct authority *a, const struct query *q, struct reply *r)
 	r->header.response = true;
 	r->header.recursion_desired = q->header.recursion_desired;
 	r->header.checking_disabled = q->header.checking_disabled;
+}
+
+static void
+reply_make(struct authority *a, const struct query *q, struct reply *r)
+{
+	const struct rule *rule;
+
+	reply_begin(q, r);
 	if (q->edns.present && rule_find(a, q, CONDUCT_NO_EDNS, NULL)) {
 		r->header.rcode = RCODE_FORMERR;
 		r->no_edns = true;
@@ -145,23 +163,40 @@ reply_make(struct authority *a, const struct query *q, struct reply *r)
 		r->header.authoritative = false;
 }
 
+static struct reply reply; /* the one being made */
+
+static size_t
+raw_reply(const struct script *script, const struct query *q, uint8_t *octets)
+{
+	size_t len = script->raw_len;
+
+	if (len > MESSAGE_MAX - 2)
+		len = MESSAGE_MAX - 2;
+	octets[0] = (uint8_t)(q->header.id >> 8);
+	octets[1] = (uint8_t)q->header.id;
+	memcpy(octets + 2, script->raw, len);
+	return len + 2;
+}
+
+static size_t
+written_reply(
+    const struct script *script, const struct query *q, uint8_t *octets)
+{
+	if (script->raw != NULL)
+		return raw_reply(script, q, octets);
+	reply_begin(q, &reply);
+	script_apply(script, &reply);
+	return reply_write(q, &reply, octets);
+}
+
 /* The whole reply, before somebody spoils it. */
 static size_t
 true_reply(struct authority *a, const struct query *q, uint8_t *octets)
 {
-	static struct reply reply;
 	const struct rule *rule = rule_find(a, q, CONDUCT_SCRIPT, NULL);
 
-	if (rule != NULL && rule->script.raw != NULL) {
-		size_t len = rule->script.raw_len;
-
-		if (len > MESSAGE_MAX - 2)
-			len = MESSAGE_MAX - 2;
-		octets[0] = (uint8_t)(q->header.id >> 8);
-		octets[1] = (uint8_t)q->header.id;
-		memcpy(octets + 2, rule->script.raw, len);
-		return len + 2;
-	}
+	if (rule != NULL && rule->script.raw != NULL)
+		return raw_reply(&rule->script, q, octets);
 	reply_make(a, q, &reply);
 	if (rule_find(a, q, CONDUCT_TRUNCATED, NULL)) {
 		reply.header.truncated = true;
@@ -170,13 +205,35 @@ true_reply(struct authority *a, const struct query *q, uint8_t *octets)
 	return reply_write(q, &reply, octets);
 }
 
+/* What a forger sends, as far as he comes out: so many datagrams. */
+static unsigned
+forged_replies(struct authority *a, const struct query *q, struct datagram *out)
+{
+	const struct rule *rule = rule_find(a, q, CONDUCT_FORGE, NULL);
+	unsigned n = 0;
+
+	if (rule != NULL) {
+		out[n].len = true_reply(a, q, out[n].octets);
+		addresses_forge(&out[n]);
+		n += datagram_spoil(&out[n], rule->spoil);
+	}
+	rule = rule_find(a, q, CONDUCT_WRITTEN_FORGE, NULL);
+	if (rule != NULL) {
+		out[n].len = written_reply(&rule->script, q, out[n].octets);
+		out[n].delay_ms = rule->number;
+		n += rule->spoil == SPOIL_NONE ||
+		    datagram_spoil(&out[n], rule->spoil);
+	}
+	return n;
+}
+
 unsigned
 authority_answer(struct authority *a, const struct address *at,
     const uint8_t *query, size_t len, struct datagram out[DATAGRAMS_MAX])
 {
-	const struct rule *forge, *spoil, *delay;
+	const struct rule *spoil, *delay;
 	struct query q;
-	unsigned i, n = 0;
+	unsigned i, n;
 
 	if (!query_read(&q, query, len))
 		return 0;
@@ -193,15 +250,11 @@ authority_answer(struct authority *a, const struct address *at,
 		out[0].unreachable = true;
 		return 1;
 	}
-	if ((forge = rule_find(a, &q, CONDUCT_FORGE, NULL)) != NULL) {
-		out[n].len = true_reply(a, &q, out[n].octets);
-		if (datagram_spoil(&out[n], forge->spoil, true))
-			n++;
-	}
+	n = forged_replies(a, &q, out);
 	out[n].len = true_reply(a, &q, out[n].octets);
 	spoil = rule_find(a, &q, CONDUCT_SPOIL, NULL);
 	if (spoil != NULL)
-		datagram_spoil(&out[n], spoil->spoil, false);
+		datagram_spoil(&out[n], spoil->spoil);
 	n++;
 	if (rule_find(a, &q, CONDUCT_TWICE, NULL)) {
 		out[n] = out[n - 1];
@@ -233,7 +286,7 @@ query_read(struct query *q, const uint8_t *octets, size_t len)
 static bool
 rule_covers(const struct rule *rule, const struct query *q)
 {
-	if (!address_is_one_of(q->at, rule->servers, rule->server_count))
+	if (!rule_serves(rule, q->at))
 		return false;
 	if (!rule->narrowed)
 		return true;
@@ -731,10 +784,8 @@ case_turn(struct datagram *d)
 
 /* False if it came out as it was. */
 static bool
-datagram_spoil(struct datagram *d, enum spoil spoil, bool forged)
+datagram_spoil(struct datagram *d, enum spoil spoil)
 {
-	if (forged)
-		addresses_forge(d);
 	switch (spoil) {
 	case SPOIL_ID:
 		d->octets[1] ^= 1;
@@ -763,6 +814,9 @@ datagram_spoil(struct datagram *d, enum spoil spoil, bool forged)
 	case SPOIL_TRAILER:
 		memset(d->octets + d->len, 0, 8);
 		d->len += 8;
+		return true;
+	case SPOIL_CUT:
+		d->len--;
 		return true;
 	default:
 		return false;

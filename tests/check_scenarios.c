@@ -149,6 +149,22 @@ static const char *const slips[] = {
     "# rcode\nask . NS\nexpect NOEROR\n",
     "# quote\nask . NS\nexpect NOERROR\n    ede 22 \"no end\n",
     "# pair\nlog id\n",
+    "# row\nproves B01\n",
+    "# row\nproves L13\n",
+    "# row\nproves M1x\n",
+    "# row\nproves attacks:M01\n",
+    "# row\nproves attacks:L22\n",
+    "# no opt\nask . NS noedns option 100 00\nexpect any\n",
+    "# no opt\nask raw 00 ednsflags 64\nexpect any\n",
+    "# no value\nask . NS option 100\nexpect any\n",
+    "# no sign\nask . NS\nexpect any\n    size 12\n",
+    "# no gap\ngaps all =\n",
+    "# no unit\ngaps all = 400\n",
+    "# no such spoil\nforge 192.0.2.1 wrong\n",
+    "# no such prefix\nserver 192.0.2.0/33 silent\n",
+    "# no part\nask . NS\nexpect any\n    flags tc\n",
+    "# no part\nask . NS\nexpect nothing\n    answer none\n",
+    "# late\nreply 192.0.2.1\n    delay 5ms\n",
 };
 
 START_TEST(slip_of_the_pen_is_refused)
@@ -168,43 +184,177 @@ static const char truth[] = "# Every falsehood is noticed.\n"
 			    "    @ NS a.root-servers.net.\n"
 			    "    a.root-servers.net. A 198.41.0.4\n"
 			    "    www.example. 60 A 93.184.216.34\n"
+			    "    alias.example. 60 CNAME www.example.\n"
+			    "    $GENERATE 1-2 g$. 60 A 192.0.2.${10}\n"
 			    "ask www.example. A\n";
+
+/* What happens between that and the end. */
+enum prologue {
+	NO_MORE,
+	BROKEN,
+	AGAIN,
+	SILENT
+};
+
+static const char *const prologues[] = {"",
+    "expect any\nserver 198.41.0.4 refused\nask a. A\nexpect SERVFAIL\n",
+    ("expect any\nserver 198.41.0.4 refused\nask a. A\nexpect SERVFAIL\n"
+     "ask a. A\nexpect SERVFAIL\n"),
+    "expect any\nserver 198.41.0.4 silent\nask a. A\nexpect SERVFAIL\n"};
+
 static const struct {
+	enum prologue prologue;
 	const char *end;
 	bool is_true;
 } ends[] = {
-    {"expect NOERROR\n    answer www.example. 60 A 93.184.216.34\n", true},
-    {"expect NOERROR\n    answer www.example. * A 93.184.216.34\n", true},
-    {"expect NOERROR\n    answer www.example. 60 A 93.184.216.35\n", false},
-    {"expect NOERROR\n    answer www.example. 61 A 93.184.216.34\n", false},
-    {"expect NOERROR\n    answer ww.example. 60 A 93.184.216.34\n", false},
-    {"expect NOERROR\n    answer none\n", false},
-    {"expect NOERROR\n    ede 22\n", false},
-    {"expect NOERROR\n    flags tc\n", false},
-    {"expect NOERROR\n    time <= 1ms\n", false},
-    {"expect NXDOMAIN\n", false},
-    {"expect nothing\n", false},
-    {"expect any\npackets all = 1\n", true},
-    {"expect any\npackets all = 2\n", false},
-    {"expect any\npackets 198.41.0.4 for www.example. A = 1\n", true},
-    {"expect any\npackets 198.41.0.4 for www.example. MX = 1\n", false},
-    {"expect any\npackets self >= 1\n", false},
-    {"expect any\nlog id=2 level=info\n", true},
-    {"expect any\nlog id=2 level=error\n", false},
-    {"expect any\nlog none id=2\n", false},
-    {"expect any\nrefused 198.41.0.4\nask a. A\nexpect any\n", false},
-    {"expect any\nexit 0\n", false},
+    {NO_MORE, "expect NOERROR\n    answer www.example. 60 A 93.184.216.34\n",
+	true},
+    {NO_MORE, "expect NOERROR\n    answer www.example. * A 93.184.216.34\n",
+	true},
+    {NO_MORE, "expect NOERROR\n    answer www.example. 60 A 93.184.216.35\n",
+	false},
+    {NO_MORE, "expect NOERROR\n    answer www.example. 61 A 93.184.216.34\n",
+	false},
+    {NO_MORE, "expect NOERROR\n    answer ww.example. 60 A 93.184.216.34\n",
+	false},
+    {NO_MORE, "expect NOERROR\n    answer none\n", false},
+    {NO_MORE, "expect NOERROR\n    ede 22\n", false},
+    {NO_MORE, "expect NOERROR\n    flags tc\n", false},
+    {NO_MORE, "expect NOERROR\n    time <= 1ms\n", false},
+    {NO_MORE, "expect NXDOMAIN\n", false},
+    {NO_MORE, "expect nothing\n", false},
+    {NO_MORE, "expect any\npackets all = 1\n", true},
+    {NO_MORE, "expect any\npackets all = 2\n", false},
+    {NO_MORE, "expect any\npackets 198.41.0.4 for www.example. A = 1\n", true},
+    {NO_MORE, "expect any\npackets 198.41.0.4 for www.example. MX = 1\n",
+	false},
+    {NO_MORE, "expect any\npackets self >= 1\n", false},
+    {NO_MORE, "expect any\nlog id=2 level=info\n", true},
+    {NO_MORE, "expect any\nlog id=2 level=error\n", false},
+    {NO_MORE, "expect any\nlog none id=2\n", false},
+    {NO_MORE, "expect any\nrefused 198.41.0.4\nask a. A\nexpect any\n", false},
+    {NO_MORE, "expect any\nexit 0\n", false},
+
+    /* Rows may be of both papers, and the article. */
+    {NO_MORE, "expect any\nproves L01 DEC3 attacks:L21 Q244132\n", true},
+
+    /* 12 octets of header, 17 of question, 16 of record, 11 of OPT. */
+    {NO_MORE, "expect any\n    size = 56\n", true},
+    {NO_MORE, "expect any\n    size = 55\n", false},
+    {NO_MORE, "expect any\n    size = 57\n", false},
+    {NO_MORE, "expect any\n    size >= 56\n    size <= 56\n", true},
+    {NO_MORE, "expect any\n    size >= 57\n", false},
+    {NO_MORE, "expect any\n    size <= 55\n", false},
+    {NO_MORE, "expect NOERROR\n    question none\n", false},
+    {NO_MORE,
+	"expect any\nask raw 01000001000000000000\nexpect FORMERR\n"
+	"    question none\n",
+	true},
+    {NO_MORE,
+	"expect any\nask g2. A\nexpect NOERROR\n"
+	"    answer g2. 60 A 192.0.2.12\n",
+	true},
+
+    /* An alias comes before what it leads to. */
+    {NO_MORE,
+	"expect any\nask alias.example. A\nexpect NOERROR\n    ordered\n"
+	"    answer alias.example. 60 CNAME www.example.\n"
+	"    answer www.example. 60 A 93.184.216.34\n",
+	true},
+    {NO_MORE,
+	"expect any\nask alias.example. A\nexpect NOERROR\n"
+	"    answer www.example. 60 A 93.184.216.34\n"
+	"    answer alias.example. 60 CNAME www.example.\n",
+	true},
+    {NO_MORE,
+	"expect any\nask alias.example. A\nexpect NOERROR\n    ordered\n"
+	"    answer www.example. 60 A 93.184.216.34\n"
+	"    answer alias.example. 60 CNAME www.example.\n",
+	false},
+    {NO_MORE,
+	"expect any\nask alias.example. A\nexpect NOERROR\n    ordered\n"
+	"    answer alias.example. 60 CNAME www.example.\n",
+	false},
+    {NO_MORE, "expect NOERROR\n    ordered\n", false},
+
+    /* The second time it is 13 too. */
+    {BROKEN, "    ede only 22\n    ede not 13\n", true},
+    {BROKEN, "    ede only 23\n", false},
+    {BROKEN, "    ede only 22 \"no such text\"\n", false},
+    {BROKEN, "    ede not 22\n", false},
+    {BROKEN, "    ede not 22 \"no such text\"\n", true},
+    {AGAIN, "    ede 13\n    ede 22\n    ede not 23\n", true},
+    {AGAIN, "    ede 13\n    ede 23\n", false},
+    {AGAIN, "    ede only 22\n", false},
+    {AGAIN, "    ede not 13\n", false},
+    {AGAIN, "    ede none\n", false},
+
+    /* All that was asked since the last time all was judged. */
+    {NO_MORE,
+	"expect any\nask a. A\nask b. A\nexpect all any\npackets all = 2\n",
+	true},
+    {NO_MORE,
+	"expect any\nask a. A\nask b. A\nexpect all any\npackets all = 1\n",
+	false},
+    {NO_MORE,
+	"expect any\nask a. A\nexpect any\nask b. A\nexpect any\n"
+	"packets all = 1\n",
+	true},
+
+    /* The root is known to take 10 ms. */
+    {SILENT, "gaps 198.41.0.4 for a. A = 100ms\n", true},
+    {SILENT, "gaps all >= 100ms\n", true},
+    {SILENT, "gaps 198.41.0.4 = 99ms\n", false},
+    {SILENT, "gaps 198.41.0.4 <= 99ms\n", false},
+    {SILENT, "gaps 198.41.0.4 >= 0ms 0ms\n", false},
+    {SILENT, "gaps 198.41.0.4 for b. A >= 0ms\n", false},
+    {SILENT, "gaps all = 10ms 100ms total\n", true},
+
+    /* Prefixes, to the bit. */
+    {NO_MORE,
+	"expect any\nserver 198.41.0.0/29 silent\nask a. A\nexpect SERVFAIL\n",
+	true},
+    {NO_MORE,
+	"expect any\nserver 198.41.0.0/30 silent\nask a. A\nexpect NXDOMAIN\n",
+	true},
+
+    /* A forger who has all right is believed, but for once. */
+    {NO_MORE,
+	"expect any\nforge 198.41.0.4 for a. A\n    answer a. 60 A 6.6.6.6\n"
+	"ask a. A\nexpect NOERROR\n    answer a. 60 A 6.6.6.6\n",
+	true},
+    {NO_MORE,
+	"expect any\nforge 198.41.0.4 for a. A\n    answer a. 60 A 6.6.6.6\n"
+	"    delay 1ms\nask a. A\nexpect NOERROR\n",
+	false},
+    {NO_MORE,
+	"expect any\nforge 198.41.0.4 for a. A wrong-id\n"
+	"    answer a. 60 A 6.6.6.6\nask a. A\nexpect NXDOMAIN\n",
+	true},
+    {NO_MORE,
+	"expect any\nforge 198.41.0.4 for a. A wrong-id\n"
+	"    answer a. 60 A 6.6.6.6\nask a. A\nexpect NOERROR\n",
+	false},
+    {NO_MORE,
+	"expect any\nforge 198.41.0.4 under . A cut\n    rcode SERVFAIL\n"
+	"ask g1. A\nexpect NOERROR\n    time <= 10ms\n",
+	true},
+    {NO_MORE,
+	"expect any\nforge 198.41.0.4\n    rcode SERVFAIL\n"
+	"ask g1. A\nexpect NOERROR\n",
+	false},
 };
 
 START_TEST(falsehood_is_noticed)
 {
 	struct simulation simulation = {.seed = setting("SEED", 1)};
 	struct outcome *o = outcome_share();
-	char text[1024], path[32];
+	char text[2048], path[32];
 	struct scenario *scenario;
 	struct fault fault;
 
-	snprintf(text, sizeof(text), "%s%s", truth, ends[_i].end);
+	snprintf(text, sizeof(text), "%s%s%s", truth,
+	    prologues[ends[_i].prologue], ends[_i].end);
 	scenario = scenario_read(file_of_text(text, path), &fault);
 	ck_assert_msg(scenario != NULL, "%s", fault.text);
 	simulation.scenario = scenario;
@@ -213,6 +363,201 @@ START_TEST(falsehood_is_noticed)
 	    o->passed == ends[_i].is_true, "%s%s", ends[_i].end, o->fault.text);
 	scenario_free(scenario);
 	munmap(o, sizeof(*o));
+}
+END_TEST
+
+/* ---------------------------------------------------------------------------
+ * What the witness looks at each time, on messages made here.
+ */
+enum {
+	QUESTION_END = 29, /* header, www.example. A */
+	OPT_MAX = 32
+};
+
+/* A scenario of one ask, its client and the octets of the query. */
+struct encounter {
+	char path[32];
+	struct scenario *scenario;
+	struct witness witness;
+	struct client *client;
+	struct fault fault;
+};
+
+static void
+encounter_begin(struct encounter *e, const char *text)
+{
+	memset(e, 0, sizeof(*e));
+	e->scenario = scenario_read(file_of_text(text, e->path), &e->fault);
+	ck_assert_msg(e->scenario != NULL, "%s", e->fault.text);
+	e->witness.scenario = e->scenario;
+	e->client = witness_client(&e->witness, e->scenario->steps, 1, 0x1234);
+}
+
+static void
+encounter_end(struct encounter *e)
+{
+	witness_free(&e->witness);
+	scenario_free(e->scenario);
+}
+
+/* The header and question of www.example. A, and this after it. */
+static size_t
+message_with(
+    const uint8_t *message, uint16_t flags, const char *opt, uint8_t *octets)
+{
+	size_t len = strlen(opt) / 2, i;
+
+	memcpy(octets, message, QUESTION_END);
+	octets[2] = (uint8_t)(flags >> 8);
+	octets[3] = (uint8_t)flags;
+	octets[11] = len > 0;
+	for (i = 0; i < len; i++) {
+		char digits[3] = {opt[2 * i], opt[2 * i + 1], '\0'};
+
+		octets[QUESTION_END + i] = (uint8_t)strtoul(digits, NULL, 16);
+	}
+	return QUESTION_END + len;
+}
+
+/* OPT of replies: the size is 04d0; then rcode, version, flags, options. */
+static const struct {
+	const char *flags, *opt;
+	bool is_good;
+} opts[] = {
+    {"", "00002904d0000000000000", true},
+    {"", "", false},
+    {"noedns", "", true},
+    {"noedns", "00002904d0000000000000", false},
+    {"do", "00002904d0000080000000", true},
+    {"do", "00002904d0000000000000", false},
+    {"", "00002904d0000080000000", false},
+    {"edns 1", "00002904d0010000000000", true},
+    {"edns 1", "00002904d0010100000000", false},
+    {"edns 1 do", "00002904d0010080000000", true},
+    {"edns 1 do", "00002904d0010000000000", false},
+    {"ednsflags 64", "00002904d0000000400000", false},
+    {"ednsflags 64", "00002904d0000000000000", true},
+    {"", "0000291000000000000000", false},
+    {"", "0000290200000000000000", false},
+    {"option 100 0102", "00002904d0000000000000", true},
+    {"option 100 0102",
+	"00002904d000000000000600640002"
+	"0102",
+	false},
+    {"option 100 \"\"",
+	"00002904d00000000000040064"
+	"0000",
+	false},
+    {"",
+	"00002904d0000000000006000f0002"
+	"0016",
+	true},
+    {"",
+	"00002904d0000000000005000f0001"
+	"00",
+	false},
+};
+
+/* V03, E01, E05, E06, E08 of rfcs.md */
+START_TEST(opt_of_a_reply_is_judged)
+{
+	static const struct address nobody;
+	struct encounter e;
+	uint8_t octets[QUESTION_END + OPT_MAX];
+	char text[128];
+	bool good;
+
+	snprintf(text, sizeof(text),
+	    "# opt\nask www.example. A %s\nexpect any\n", opts[_i].flags);
+	encounter_begin(&e, text);
+	witness_reply(e.client, &nobody, octets,
+	    message_with(e.client->query, 0x8180, opts[_i].opt, octets), 0);
+	good = witness_judge(&e.witness, e.scenario->last, &e.fault);
+	ck_assert_msg(good == opts[_i].is_good, "%s: %s %s", opts[_i].flags,
+	    opts[_i].opt, e.fault.text);
+	encounter_end(&e);
+}
+END_TEST
+
+/* OPT of queries to name servers. */
+static const struct {
+	const char *opt;
+	bool is_good;
+} query_opts[] = {
+    {"", true},
+    {"00002904d0000080000000", true},
+    {"00002904d0000000000000", false},
+    {"00002904d0000180000000", false},
+    {"00002904d0000080400000", false},
+    {"0000291000000080000000", false},
+    {"00002904d0000080000004"
+     "00030000",
+	false},
+};
+
+/* V01, E07 and E08 of rfcs.md */
+START_TEST(opt_of_a_query_is_judged)
+{
+	static const struct address root = {
+	    .family = 4, .ip = {198, 41, 0, 4}, .port = DNS_PORT};
+	struct encounter e;
+	uint8_t octets[QUESTION_END + OPT_MAX];
+	size_t len;
+
+	encounter_begin(&e, "# opt\nask www.example. A\nexpect any\n");
+	len = message_with(e.client->query, 0, query_opts[_i].opt, octets);
+	ck_assert_msg(witness_query(&e.witness, &root, octets, len, &e.fault) ==
+		query_opts[_i].is_good,
+	    "%s %s", query_opts[_i].opt, e.fault.text);
+	encounter_end(&e);
+}
+END_TEST
+
+/* What a client sends, after the question. */
+static const struct {
+	const char *flags, *opt;
+} sent[] = {
+    {"", "00002904d0000000000000"},
+    {"do ednsflags 64", "00002904d0000080400000"},
+    {"option 3 \"\" option 10 0102",
+	"00002904d000000000000a"
+	"00030000"
+	"000a00020102"},
+};
+
+START_TEST(flags_and_options_are_sent)
+{
+	struct encounter e;
+	uint8_t octets[QUESTION_END + OPT_MAX];
+	char text[128];
+	size_t len;
+
+	snprintf(text, sizeof(text),
+	    "# opt\nask www.example. A %s\nexpect any\n", sent[_i].flags);
+	encounter_begin(&e, text);
+	len = message_with(e.client->query, 0x0100, sent[_i].opt, octets);
+	ck_assert_uint_eq(len, e.client->query_len);
+	ck_assert_mem_eq(octets, e.client->query, len);
+	encounter_end(&e);
+}
+END_TEST
+
+/* M01: a reply to what has no header is always wrong. */
+START_TEST(bare_octets_are_sent_and_not_answered)
+{
+	static const char *const words[] = {"\"\"", "01"};
+	static const struct address nobody;
+	struct encounter e;
+	char text[64];
+
+	snprintf(
+	    text, sizeof(text), "# bare\nask bare %s\nexpect any\n", words[_i]);
+	encounter_begin(&e, text);
+	ck_assert_uint_eq(e.client->query_len, (size_t)_i);
+	witness_reply(e.client, &nobody,
+	    (const uint8_t *)"\x12\x34\x81\x81\0\0\0\0\0\0\0\0", 12, 0);
+	ck_assert(!witness_judge(&e.witness, e.scenario->last, &e.fault));
+	encounter_end(&e);
 }
 END_TEST
 
@@ -324,6 +669,13 @@ own_tests_add(TCase *tcase)
 	    (int)(sizeof(slips) / sizeof(slips[0])));
 	tcase_add_loop_test(tcase, falsehood_is_noticed, 0,
 	    (int)(sizeof(ends) / sizeof(ends[0])));
+	tcase_add_loop_test(tcase, opt_of_a_reply_is_judged, 0,
+	    (int)(sizeof(opts) / sizeof(opts[0])));
+	tcase_add_loop_test(tcase, opt_of_a_query_is_judged, 0,
+	    (int)(sizeof(query_opts) / sizeof(query_opts[0])));
+	tcase_add_loop_test(tcase, flags_and_options_are_sent, 0,
+	    (int)(sizeof(sent) / sizeof(sent[0])));
+	tcase_add_loop_test(tcase, bare_octets_are_sent_and_not_answered, 0, 2);
 	tcase_add_loop_test(tcase, any_one_call_may_fail, 0,
 	    (int)(sizeof(sweeps) / sizeof(sweeps[0])));
 }

@@ -115,13 +115,25 @@ start -l "127.0.0.1@$port" -e "$dir/log" && kill -USR1 "$pid" && stop &&
     test ! -s "$dir/err"
 verdict $? '-e takes the lines of the event log'
 
-rm -f "$dir/log" "$dir/err"
+# in_place NAME EXPRESSION: started where ./cache.dns is as it was made.
+in_place() {
+	rm -f "$dir/log" "$dir/err"
+	(cd "$dir" && exec "$dns" -l "127.0.0.1@$port" 2>err) &
+	pid=$!
+	bound && grep -q "$2" "$dir/err"
+	verdict $? "$1"
+	stop
+}
+
 cp "$dir/hints" "$dir/cache.dns"
-(cd "$dir" && exec "$dns" -l "127.0.0.1@$port" 2>err) &
-pid=$!
-bound && grep -q " id=2 .*hints=$dir/cache.dns" "$dir/err"
-verdict $? './cache.dns is found by itself'
-stop
+in_place './cache.dns is found by itself' " id=2 .*hints=$dir/cache.dns"
+cp "$dir/bad" "$dir/cache.dns"
+in_place 'a faulty ./cache.dns gives way to the compiled-in set' \
+    ' id=2 .*hints=compiled-in roots=13 addresses=26'
+! grep -q ' id=1003 ' "$dir/err"
+verdict $? 'and is not called missing'
+rm "$dir/cache.dns"
+in_place 'a missing ./cache.dns does, too' ' id=1003 .*file=cache.dns'
 
 echo "cli: $passed passed, $failed failed"
 [ $failed -eq 0 ]

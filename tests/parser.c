@@ -300,6 +300,37 @@ parse_addresses(struct parser *p, struct address *addresses, unsigned *count)
 	return true;
 }
 
+static bool
+server_read_word(const char *word, struct prefix *server)
+{
+	if (strchr(word, '/') != NULL) {
+		if (!prefix_from_text(word, server))
+			return false;
+		server->address.port = DNS_PORT;
+		return true;
+	}
+	if (!address_read_word(word, &server->address))
+		return false;
+	server->bits = server->address.family == 4 ? 32 : 128;
+	return true;
+}
+
+/* One address or prefix, or more. */
+bool
+parse_servers(struct parser *p, struct prefix *servers, unsigned *count)
+{
+	if (!server_read_word(word_take(p), &servers[0]))
+		return complain(p, "this is no address or prefix");
+	for (*count = 1; words_left(p); ++*count) {
+		if (*count == ADDRESSES_MAX)
+			return complain(p, "too many addresses");
+		if (!server_read_word(word_peek(p), &servers[*count]))
+			break;
+		p->at++;
+	}
+	return true;
+}
+
 static int
 hex_digit(char c)
 {
@@ -608,18 +639,27 @@ parse_record(struct parser *p, const struct name *origin, struct rr_list *list)
 	return true;
 }
 
-/* A word with n in place of each `$'. */
+/* A word with n in place of each `$', and n + 10 for `${10}'. */
 static const char *
 numbered(struct parser *p, const char *word, unsigned n)
 {
 	char text[NAME_TEXT_MAX];
 	size_t len = 0;
 
-	for (; *word != '\0' && len < sizeof(text) - 12; word++)
-		if (*word == '$')
-			len += (size_t)snprintf(text + len, 12, "%u", n);
-		else
+	for (; *word != '\0' && len < sizeof(text) - 12; word++) {
+		unsigned offset = 0;
+		int used = 0;
+
+		if (*word != '$') {
 			text[len++] = *word;
+			continue;
+		}
+		if (sscanf(word, "${%5u}%n", &offset, &used) == 1 && used > 0)
+			word += used - 1;
+		else
+			offset = 0;
+		len += (size_t)snprintf(text + len, 12, "%u", n + offset);
+	}
 	return scenario_text(p->scenario, text, len);
 }
 

@@ -63,6 +63,7 @@ bool class_from_text(const char *, uint16_t *);
 bool parse_address(struct parser *, struct address *);
 bool parse_addresses(struct parser *, struct address *, unsigned *count);
 bool parse_prefix(struct parser *, struct prefix *);
+bool parse_servers(struct parser *, struct prefix *, unsigned *count);
 const uint8_t *parse_octets(struct parser *, size_t *len); /* in hex */
 
 /* A record as in a master file: OWNER [TTL] [CLASS] TYPE RDATA. */

@@ -173,13 +173,14 @@ static const struct choice conducts[] = {{"well", CONDUCT_WELL},
     {"wrong-case", CONDUCT_SPOIL}, {"no-response-bit", CONDUCT_SPOIL},
     {"garbage", CONDUCT_SPOIL}, {"short", CONDUCT_SPOIL},
     {"wrong-source", CONDUCT_SPOIL}, {"wrong-port", CONDUCT_SPOIL},
-    {"trailer", CONDUCT_SPOIL}, {NULL, 0}};
+    {"trailer", CONDUCT_SPOIL}, {"cut", CONDUCT_SPOIL}, {NULL, 0}};
 
 static const struct choice spoils[] = {{"wrong-id", SPOIL_ID},
     {"wrong-question", SPOIL_QUESTION}, {"wrong-case", SPOIL_CASE},
     {"no-response-bit", SPOIL_QUERY}, {"garbage", SPOIL_GARBAGE},
     {"short", SPOIL_SHORT}, {"wrong-source", SPOIL_SOURCE},
-    {"wrong-port", SPOIL_PORT}, {"trailer", SPOIL_TRAILER}, {NULL, 0}};
+    {"wrong-port", SPOIL_PORT}, {"trailer", SPOIL_TRAILER}, {"cut", SPOIL_CUT},
+    {NULL, 0}};
 
 static bool
 conduct_read(struct parser *p, struct rule *rule)
@@ -217,13 +218,13 @@ conduct_read(struct parser *p, struct rule *rule)
 	}
 }
 
-/* server ADDRESS... [for NAME [TYPE]] CONDUCT */
+/* server SERVER... [for NAME [TYPE]] CONDUCT */
 static bool
 server_parse(struct parser *p)
 {
 	struct rule *rule = &step_add(p, STEP_RULE)->rule;
 
-	return parse_addresses(p, rule->servers, &rule->server_count) &&
+	return parse_servers(p, rule->servers, &rule->server_count) &&
 	    narrow_read(p, rule) && conduct_read(p, rule);
 }
 
@@ -302,7 +303,7 @@ reply_line(struct parser *p)
 	return parse_record(p, &root, &script->sections[section]);
 }
 
-/* reply ADDRESS... [for NAME [TYPE]], and the reply in lines below */
+/* reply SERVER... [for NAME [TYPE]], and the reply in lines below */
 static bool
 reply_parse(struct parser *p)
 {
@@ -311,8 +312,39 @@ reply_parse(struct parser *p)
 	rule->conduct = CONDUCT_SCRIPT;
 	rule->script.authoritative = true;
 	p->block_line = reply_line;
-	return parse_addresses(p, rule->servers, &rule->server_count) &&
+	return parse_servers(p, rule->servers, &rule->server_count) &&
 	    narrow_read(p, rule);
+}
+
+static bool
+forge_line(struct parser *p)
+{
+	int64_t ms;
+
+	if (!word_given(p, "delay"))
+		return reply_line(p);
+	if (!parse_duration(p, false, &ms))
+		return false;
+	p->scenario->last->rule.number = (unsigned)ms;
+	return true;
+}
+
+/* forge SERVER... [for NAME [TYPE]] [SPOIL], and what comes in lines below */
+static bool
+forge_parse(struct parser *p)
+{
+	struct rule *rule;
+	unsigned value = SPOIL_NONE;
+
+	if (!reply_parse(p))
+		return false;
+	rule = &p->scenario->last->rule;
+	if (words_left(p) && !parse_choice(p, spoils, &value))
+		return false;
+	rule->conduct = CONDUCT_WRITTEN_FORGE;
+	rule->spoil = (enum spoil)value;
+	p->block_line = forge_line;
+	return true;
 }
 
 /* ---------------------------------------------------------------------------
@@ -333,6 +365,27 @@ ask_line(struct parser *p)
 	return parse_record(p, &root, &ask->sections[section]);
 }
 
+/* option CODE HEX */
+static bool
+ask_option(struct parser *p, struct ask *ask)
+{
+	const uint8_t *octets;
+	struct writer w;
+	unsigned code;
+	size_t len;
+
+	if (!parse_number(p, 65535, &code) ||
+	    (octets = parse_octets(p, &len)) == NULL)
+		return false;
+	writer_init(&w, ask->options, sizeof(ask->options));
+	w.len = ask->options_len;
+	write_u16(&w, (uint16_t)code);
+	write_u16(&w, (uint16_t)len);
+	write_bytes(&w, octets, len);
+	ask->options_len = w.len;
+	return !w.failed || complain(p, "too many options");
+}
+
 static bool
 ask_edns_flag(struct parser *p, struct ask *ask)
 {
@@ -350,6 +403,12 @@ ask_edns_flag(struct parser *p, struct ask *ask)
 		if (!parse_number(p, 255, &n))
 			return false;
 		ask->edns.version = (uint8_t)n;
+	} else if (word_given(p, "ednsflags")) {
+		if (!parse_number(p, 65535, &n))
+			return false;
+		ask->edns_flags = (uint16_t)n;
+	} else if (word_given(p, "option")) {
+		return ask_option(p, ask);
 	} else {
 		return complain(p, "`%s' is no flag of ask", word_take(p));
 	}
@@ -406,7 +465,10 @@ ask_flag(struct parser *p, struct ask *ask)
 	return ask_header_flag(p, ask);
 }
 
-/* ask NAME TYPE [FLAG...], or ask raw HEX: the octets after the ID */
+/*
+ * ask NAME TYPE [FLAG...], ask raw HEX: the octets after the ID, or ask bare
+ * HEX: all octets.
+ */
 static bool
 ask_parse(struct parser *p)
 {
@@ -418,7 +480,8 @@ ask_parse(struct parser *p)
 	ask->times = 1;
 	ask->id = -1;
 	p->unjudged++;
-	if (word_given(p, "raw")) {
+	ask->bare = word_given(p, "bare");
+	if (ask->bare || word_given(p, "raw")) {
 		ask->raw = parse_octets(p, &ask->raw_len);
 		if (ask->raw == NULL)
 			return false;
@@ -432,6 +495,9 @@ ask_parse(struct parser *p)
 			return false;
 	if (ask->in_turn && !ask->waits)
 		return complain(p, "repeat waits for each reply: no &");
+	if ((ask->options_len > 0 || ask->edns_flags != 0) &&
+	    (!ask->edns.present || ask->raw != NULL))
+		return complain(p, "there is no OPT for this option or flag");
 	p->block_line = ask_line;
 	return true;
 }
@@ -439,6 +505,8 @@ ask_parse(struct parser *p)
 static bool
 expect_flags(struct parser *p, struct expect *expect)
 {
+	if (expect->any)
+		return complain(p, "with any, flags are not looked at");
 	while (words_left(p))
 		if (word_given(p, "aa"))
 			expect->authoritative = true;
@@ -451,20 +519,53 @@ expect_flags(struct parser *p, struct expect *expect)
 	return true;
 }
 
+/* ede none, or ede [only|not] CODE ["a part of its text"] */
 static bool
 expect_ede(struct parser *p, struct expect *expect)
 {
-	unsigned code = 0;
+	struct ede *ede = &expect->edes[expect->ede_count];
 
-	if (word_given(p, "none")) {
-		expect->ede = -2;
-		return true;
-	}
-	if (!parse_number(p, 65535, &code))
+	if (word_given(p, "none"))
+		return expect->no_ede = true;
+	if (expect->ede_count == EDES_MAX)
+		return complain(p, "too many extended errors");
+	expect->ede_count++;
+	ede->only = word_given(p, "only");
+	ede->absent = !ede->only && word_given(p, "not");
+	if (!parse_number(p, 65535, &ede->code))
 		return false;
-	expect->ede = (int)code;
 	if (words_left(p))
-		expect->ede_text = word_take(p);
+		ede->text = word_take(p);
+	return true;
+}
+
+static bool
+comparison_read(struct parser *p, enum comparison *comparison)
+{
+	static const struct choice signs[] = {{"=", COMPARE_EQUAL},
+	    {"<=", COMPARE_AT_MOST}, {">=", COMPARE_AT_LEAST}, {NULL, 0}};
+	unsigned value = 0;
+
+	if (!parse_choice(p, signs, &value))
+		return false;
+	*comparison = (enum comparison)value;
+	return true;
+}
+
+/* size = N, size <= N, size >= N */
+static bool
+expect_size(struct parser *p, struct expect *expect)
+{
+	enum comparison comparison;
+	unsigned n;
+
+	if (!comparison_read(p, &comparison) ||
+	    !parse_number(p, MESSAGE_MAX, &n))
+		return false;
+	if (comparison != COMPARE_AT_MOST)
+		expect->size_min = n;
+	if (comparison != COMPARE_AT_LEAST)
+		expect->size_max = n;
 	return true;
 }
 
@@ -489,20 +590,21 @@ expect_line(struct parser *p)
 	struct expect *expect = &p->scenario->last->expect;
 	const char *word = word_take(p);
 	enum section section;
-	unsigned n;
 
+	if (expect->nothing)
+		return complain(p, "nothing has no parts");
 	if (strcmp(word, "flags") == 0)
 		return expect_flags(p, expect);
 	if (strcmp(word, "ede") == 0)
 		return expect_ede(p, expect);
 	if (strcmp(word, "time") == 0)
 		return expect_time(p, expect);
-	if (strcmp(word, "size") == 0) {
-		if (!word_given(p, "<=") || !parse_number(p, MESSAGE_MAX, &n))
-			return complain(p, "say: size <= N");
-		expect->size_max = n;
-		return true;
-	}
+	if (strcmp(word, "size") == 0)
+		return expect_size(p, expect);
+	if (strcmp(word, "ordered") == 0)
+		return expect->ordered = true;
+	if (strcmp(word, "question") == 0 && word_given(p, "none"))
+		return expect->no_question = true;
 	if (!section_choose(word, &section))
 		return complain(p, "`%s' is no part of an answer", word);
 	expect->exact[section] = true;
@@ -517,7 +619,6 @@ expect_parse(struct parser *p)
 {
 	struct expect *expect = &step_add(p, STEP_EXPECT)->expect;
 
-	expect->ede = -1;
 	expect->most_ms = UINT64_MAX;
 	expect->size_max = MESSAGE_MAX;
 	expect->all = word_given(p, "all");
@@ -535,18 +636,26 @@ expect_parse(struct parser *p)
 }
 
 /* ---------------------------------------------------------------------------
- * Observers: packets, log.
+ * Observers: packets, gaps, log.
  */
-static bool
-comparison_read(struct parser *p, enum comparison *comparison)
-{
-	static const struct choice signs[] = {{"=", COMPARE_EQUAL},
-	    {"<=", COMPARE_AT_MOST}, {">=", COMPARE_AT_LEAST}, {NULL, 0}};
-	unsigned value = 0;
 
-	if (!parse_choice(p, signs, &value))
+/* ADDRESS|all|self [for NAME [TYPE]], and how to compare */
+static bool
+packets_read(struct parser *p, struct packets *packets)
+{
+	struct rule narrow = {.narrowed = false};
+
+	packets->self = word_given(p, "self");
+	if (!packets->self && !word_given(p, "all") &&
+	    !parse_address(p, &packets->to))
 		return false;
-	*comparison = (enum comparison)value;
+	if (!narrow_read(p, &narrow) ||
+	    !comparison_read(p, &packets->comparison))
+		return false;
+	packets->narrowed = narrow.narrowed;
+	packets->below = narrow.below;
+	packets->name = narrow.name;
+	packets->type = narrow.type;
 	return true;
 }
 
@@ -555,21 +664,31 @@ static bool
 packets_parse(struct parser *p)
 {
 	struct packets *packets = &step_add(p, STEP_PACKETS)->packets;
-	struct rule narrow = {.narrowed = false};
 
-	packets->self = word_given(p, "self");
-	if (!packets->self && !word_given(p, "all") &&
-	    !parse_address(p, &packets->to))
-		return false;
-	if (!narrow_read(p, &narrow) ||
-	    !comparison_read(p, &packets->comparison) ||
+	if (!packets_read(p, packets) ||
 	    !parse_number(p, 1000000, &packets->count))
 		return false;
-	packets->narrowed = narrow.narrowed;
-	packets->below = narrow.below;
-	packets->name = narrow.name;
-	packets->type = narrow.type;
 	packets->total = word_given(p, "total");
+	return true;
+}
+
+/* gaps ADDRESS|all|self [for NAME [TYPE]] = TIME... [total] */
+static bool
+gaps_parse(struct parser *p)
+{
+	struct packets *gaps = &step_add(p, STEP_GAPS)->packets;
+	int64_t ms;
+
+	if (!packets_read(p, gaps))
+		return false;
+	do {
+		if (gaps->count == GAPS_MAX)
+			return complain(p, "too many gaps");
+		if (!parse_duration(p, false, &ms))
+			return false;
+		gaps->gaps_ms[gaps->count++] = (unsigned)ms;
+		gaps->total = word_given(p, "total");
+	} while (words_left(p) && !gaps->total);
 	return true;
 }
 
@@ -831,15 +950,58 @@ exit_parse(struct parser *p)
 	return true;
 }
 
+/* Is there such a row?  Each letter has rows from 1 to so many. */
+static bool
+row_exists(const char *row, const struct choice *letters)
+{
+	unsigned n;
+	int used = 0;
+
+	for (; letters->word != NULL; letters++)
+		if (strncmp(row, letters->word, strlen(letters->word)) == 0 &&
+		    sscanf(row + strlen(letters->word), "%2u%n", &n, &used) ==
+			1 &&
+		    n >= 1 && n <= letters->value)
+			return row[strlen(letters->word) + (size_t)used] ==
+			    '\0';
+	return false;
+}
+
+/*
+ * A row of rfcs.md, of attacks.md with that before it, as both use the same
+ * letters, or the article.
+ */
+static bool
+is_row(const char *word)
+{
+	static const struct choice rfcs[] = {{"A", 15}, {"C", 16}, {"D", 18},
+	    {"DEC", 8}, {"E", 14}, {"F", 9}, {"G", 5}, {"K", 13}, {"L", 12},
+	    {"M", 25}, {"N", 20}, {"O", 6}, {"P", 9}, {"Q", 9}, {"R", 10},
+	    {"S", 12}, {"T", 13}, {"U", 4}, {"V", 12}, {"X", 16}, {NULL, 0}};
+	static const struct choice attacks[] = {{"B", 32}, {"D", 15}, {"I", 24},
+	    {"K", 6}, {"L", 21}, {"P", 13}, {"S", 13}, {"Z", 12}, {NULL, 0}};
+	static const char prefix[] = "attacks:";
+
+	if (strncmp(word, prefix, sizeof(prefix) - 1) == 0)
+		return row_exists(word + sizeof(prefix) - 1, attacks);
+	return strcmp(word, "Q244132") == 0 || row_exists(word, rfcs);
+}
+
 static bool
 proves_parse(struct parser *p)
 {
 	char rows[512] = "";
 	size_t len = 0;
 
-	while (words_left(p) && len < sizeof(rows))
+	while (words_left(p) && len < sizeof(rows)) {
+		const char *word = word_take(p);
+
+		if (!is_row(word))
+			return complain(p,
+			    "`%s' is no row of rfcs.md, nor attacks:ROW", word);
 		len += (size_t)snprintf(
-		    rows + len, sizeof(rows) - len, " %s", word_take(p));
+		    rows + len, sizeof(rows) - len, " %s", word);
+	}
 	p->scenario->proves = scenario_text(p->scenario, rows, strlen(rows));
 	return true;
 }
@@ -873,9 +1035,9 @@ static const struct {
 	bool (*parse)(struct parser *);
 } lines[] = {{"ask", ask_parse}, {"command", command_parse},
     {"exit", exit_parse}, {"expect", expect_parse}, {"fail", fail_parse},
-    {"files", files_parse}, {"hints", hints_parse_block},
-    {"interface", interface_parse}, {"log", log_parse},
-    {"network", network_parse}, {"options", options_parse},
+    {"files", files_parse}, {"forge", forge_parse}, {"gaps", gaps_parse},
+    {"hints", hints_parse_block}, {"interface", interface_parse},
+    {"log", log_parse}, {"network", network_parse}, {"options", options_parse},
     {"packets", packets_parse}, {"proves", proves_parse},
     {"refused", refused_parse}, {"reply", reply_parse},
     {"server", server_parse}, {"signal", signal_parse}, {"wait", wait_parse},
@@ -958,7 +1120,7 @@ parse_file(struct parser *p, FILE *file)
 	while (fgets(p->text, sizeof(p->text), file) != NULL) {
 		p->line++;
 		p->text[strcspn(p->text, "\r\n")] = '\0';
-		if (!line_parse(p)) {
+		if (!line_parse(p) || p->failed) {
 			complain(p, "this is not understood");
 			return false;
 		}

@@ -16,9 +16,12 @@
 
 enum {
 	ADDRESSES_MAX = 64, /* named in one line */
-	RULES_MAX = 1024,   /* server and reply lines in force */
-	ZONES_MAX = 1024,   /* published */
-	DATAGRAMS_MAX = 4,  /* sent back for one query */
+	GAPS_MAX = 64,
+	EDES_MAX = 8,      /* looked for in one reply */
+	OPTIONS_MAX = 256, /* octets of a client's EDNS options */
+	RULES_MAX = 1024,  /* server and reply lines in force */
+	ZONES_MAX = 1024,  /* published */
+	DATAGRAMS_MAX = 4, /* sent back for one query */
 	FAULT_TEXT_MAX = 8192,
 	WAIT_MAX_MS = 20000, /* an ask waits so long for its replies */
 	TTL_DEFAULT_S = 3600
@@ -102,7 +105,8 @@ enum spoil {
 	SPOIL_SHORT,
 	SPOIL_SOURCE,
 	SPOIL_PORT,
-	SPOIL_TRAILER
+	SPOIL_TRAILER,
+	SPOIL_CUT /* the last octet is missing */
 };
 
 enum conduct {
@@ -119,13 +123,14 @@ enum conduct {
 	CONDUCT_NO_AA,
 	CONDUCT_TRUNCATED,
 	CONDUCT_SPOIL,
-	CONDUCT_FORGE, /* a spoiled reply, then the true one */
+	CONDUCT_FORGE,         /* a spoiled reply, then the true one */
+	CONDUCT_WRITTEN_FORGE, /* the same, its reply is the script's */
 	CONDUCT_TWICE
 };
 
 /* How servers treat queries, all or some of them. */
 struct rule {
-	struct address servers[ADDRESSES_MAX];
+	struct prefix servers[ADDRESSES_MAX]; /* of this very port */
 	unsigned server_count;
 	bool narrowed, below; /* to a name, and what is below it */
 	struct name name;
@@ -145,23 +150,37 @@ struct ask {
 	bool recursion_desired, checking_disabled, authentic;
 	uint8_t opcode;
 	struct edns edns;
+	uint16_t edns_flags; /* besides DO */
+	uint8_t options[OPTIONS_MAX];
+	size_t options_len;
 	int id; /* -1: any */
 	bool has_extras;
 	struct questions *questions; /* after the first */
 	struct rr_list sections[SECTIONS];
 	const uint8_t *raw;
 	size_t raw_len;
+	bool bare; /* raw is the whole datagram, no ID goes before it */
+};
+
+/* An extended error that a reply must have, alone have or not have. */
+struct ede {
+	bool only, absent;
+	unsigned code;
+	const char *text; /* a part of its text; NULL: any */
 };
 
 struct expect {
-	bool all, nothing, any; /* any: a reply, whatever it says */
+	bool all, nothing, any; /* any: of rcode and flags */
 	unsigned rcode;
 	bool exact[SECTIONS]; /* these records and no others */
+	bool ordered;         /* the answer, as it is written */
+	bool no_question;
 	struct rr_list sections[SECTIONS];
 	bool authoritative, truncated, authentic;
-	int ede; /* -1: not looked at, -2: none */
-	const char *ede_text;
-	size_t size_max;
+	bool no_ede;
+	struct ede edes[EDES_MAX];
+	unsigned ede_count;
+	size_t size_min, size_max;
 	uint64_t least_ms, most_ms;
 };
 
@@ -171,7 +190,7 @@ enum comparison {
 	COMPARE_AT_LEAST
 };
 
-/* How many queries went out. */
+/* How many queries went out, or with which gaps of time between them. */
 struct packets {
 	struct address to; /* family 0: to anyone */
 	bool self, total, narrowed, below;
@@ -179,6 +198,7 @@ struct packets {
 	uint16_t type;
 	enum comparison comparison;
 	unsigned count;
+	unsigned gaps_ms[GAPS_MAX];
 };
 
 struct log {
@@ -220,6 +240,7 @@ enum step_kind {
 	STEP_ASK,
 	STEP_EXPECT,
 	STEP_PACKETS,
+	STEP_GAPS,
 	STEP_LOG,
 	STEP_WAIT,
 	STEP_WALL,
@@ -334,7 +355,8 @@ struct client {
 struct sighting {
 	struct address to;
 	struct question question;
-	bool self; /* to an address and port that we listen on */
+	uint64_t at_ms; /* the driver tells these two */
+	bool self;      /* to an address and port that we listen on */
 };
 
 struct witness {
@@ -343,7 +365,7 @@ struct witness {
 	unsigned client_count, client_room;
 	struct sighting *sightings;
 	unsigned sighting_count, sighting_room;
-	unsigned sightings_before; /* the present ask */
+	unsigned sightings_before; /* the first ask not judged yet */
 	char *log;
 	size_t log_len, log_room;
 };
@@ -363,7 +385,7 @@ bool witness_query(struct witness *, const struct address *to, const uint8_t *,
     size_t len, struct fault *);
 void witness_log(struct witness *, const char *, size_t len);
 
-/* EXPECT, PACKETS and LOG: did it happen so?  The fault tells what did. */
+/* EXPECT, PACKETS, GAPS, LOG: did it happen so?  If not, the fault. */
 bool witness_judge(struct witness *, const struct step *, struct fault *);
 void witness_free(struct witness *);
 

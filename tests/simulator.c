@@ -332,6 +332,7 @@ world_query(const struct address *from, const struct address *to,
 	destination_check(to, "sendto");
 	trace_message("query", from, to, octets, len);
 	witness_query(w, to, octets, len, s.fault);
+	w->sightings[w->sighting_count - 1].at_ms = s.now_ms;
 	if (kernel_is_own(to) && kernel_listens(to, from)) {
 		w->sightings[w->sighting_count - 1].self = true;
 		packet_post(packet_make(from, to, octets, len), 0);
@@ -358,9 +359,6 @@ world_answer(const struct address *from, const struct address *to,
 	world_trace("no client is there");
 }
 
-/* ---------------------------------------------------------------------------
- * Steps.
- */
 /* ---------------------------------------------------------------------------
  * Steps.
  */
@@ -480,6 +478,7 @@ step_take(const struct step *step)
 		break;
 	case STEP_EXPECT:
 	case STEP_PACKETS:
+	case STEP_GAPS:
 	case STEP_LOG:
 		if ((s.simulation->failure == NULL || is_last(step)) &&
 		    !witness_judge(&s.witness, step, s.fault))

@@ -15,6 +15,10 @@
 enum {
 	OPTION_EDE = 15, /* RFC 8914 2 */
 	HEADER_Z = 0x40, /* of the fourth octet (RFC 1035 4.1.1) */
+	OPT_LEN = 11,    /* without options */
+	OPT_DO = 0x8000, /* of the TTL of OPT (RFC 6891 6.1.3) */
+	OPT_Z = 0x7fff,
+	OPT_VERSION = 0xff0000,
 	SEEN_MAX = 24,   /* lines shown when something was not expected */
 	EXTENDED_MAX = 8 /* extended errors read of one reply */
 };
@@ -26,6 +30,9 @@ struct answer {
 	struct record records[RECORDS_MAX];
 	unsigned first[SECTIONS + 1]; /* where each section begins */
 	struct edns edns;
+	const struct record *opt;
+	unsigned opt_count;
+	bool has_other_options; /* than extended errors */
 	struct {
 		unsigned code;
 		char text[256];
@@ -109,6 +116,20 @@ ask_name(const struct ask *ask, unsigned nth, struct name *name)
 		*name = root;
 }
 
+/* OPT with options and flags that our own writer does not know. */
+static void
+ask_write_opt(const struct ask *ask, struct writer *w)
+{
+	uint16_t flags = ask->edns_flags;
+
+	if (ask->edns.dnssec_ok)
+		flags |= OPT_DO;
+	write_opt(w, &ask->edns, NULL, 0);
+	write_u16_at(w, w->len - 4, flags);
+	write_u16_at(w, w->len - 2, (uint16_t)ask->options_len);
+	write_bytes(w, ask->options, ask->options_len);
+}
+
 static size_t
 ask_write(const struct ask *ask, unsigned nth, uint16_t id, uint8_t *octets)
 {
@@ -119,7 +140,8 @@ ask_write(const struct ask *ask, unsigned nth, uint16_t id, uint8_t *octets)
 
 	writer_init(&w, octets, MESSAGE_MAX);
 	if (ask->raw != NULL) {
-		write_u16(&w, id);
+		if (!ask->bare)
+			write_u16(&w, id);
 		write_bytes(&w, ask->raw, ask->raw_len);
 		return w.len;
 	}
@@ -141,7 +163,7 @@ ask_write(const struct ask *ask, unsigned nth, uint16_t id, uint8_t *octets)
 	records_write(&w, &ask->sections[SECTION_ANSWER]);
 	records_write(&w, &ask->sections[SECTION_AUTHORITY]);
 	if (ask->edns.present)
-		write_opt(&w, &ask->edns, NULL, 0);
+		ask_write_opt(ask, &w);
 	records_write(&w, &ask->sections[SECTION_ADDITIONAL]);
 	return w.len;
 }
@@ -153,7 +175,8 @@ witness_client(
 	static uint8_t octets[MESSAGE_MAX];
 	struct client *client;
 
-	if (!witness_waits(w) && nth == 1)
+	if (nth == 1 &&
+	    (w->client_count == 0 || w->clients[w->client_count - 1].judged))
 		w->sightings_before = w->sighting_count;
 	w->clients = grow(
 	    w->clients, w->client_count, &w->client_room, sizeof(*w->clients));
@@ -165,7 +188,7 @@ witness_client(
 	if (step->ask.id >= 0)
 		id = (uint16_t)step->ask.id;
 	client->query_len = ask_write(&step->ask, nth, id, octets);
-	client->query = malloc(client->query_len);
+	client->query = malloc(client->query_len + 1);
 	if (client->query == NULL)
 		abort();
 	memcpy(client->query, octets, client->query_len);
@@ -253,8 +276,12 @@ query_flaw(const uint8_t *octets, size_t len, struct question *question)
 		if (!read_record(&r, &record) || record.type != TYPE_OPT ||
 		    !read_edns(&r, &record, &edns))
 			return "has another record than OPT";
-	if (edns.present && (edns.version != 0 || edns.udp_max != UDP_EDNS_MAX))
-		return "has not the OPT we send (RFC 9715 3.1)";
+	if (edns.present && edns.udp_max != UDP_EDNS_MAX)
+		return "has not the size we take (RFC 9715 3.1)";
+	if (edns.present && record.ttl_s != OPT_DO)
+		return "has OPT with not just version 0 and DO (E06, V01)";
+	if (edns.present && record.rdata_len != 0)
+		return "has OPT with an option (E07)";
 	if (question->class != CLASS_IN)
 		return "is not of class IN";
 	return r.at == len ? NULL : "has something after its end";
@@ -304,12 +331,15 @@ extended_read(struct answer *a, const struct record *opt)
 {
 	struct reader r;
 
+	a->opt = opt;
+	a->opt_count++;
 	reader_init(&r, a->reader.base, opt->rdata_at + (size_t)opt->rdata_len);
 	r.at = opt->rdata_at;
 	while (r.at < r.len && !r.failed) {
 		uint16_t code = read_u16(&r), len = read_u16(&r);
 		const uint8_t *value = read_bytes(&r, len);
 
+		a->has_other_options |= code != OPTION_EDE || len < 2;
 		if (value == NULL || code != OPTION_EDE || len < 2 ||
 		    len - 2u > 255 || a->extended_count == EXTENDED_MAX)
 			continue;
@@ -329,7 +359,9 @@ answer_read(struct answer *a, const uint8_t *octets, size_t len)
 	unsigned counts[SECTIONS], s, i, n = 0;
 
 	memset(&a->edns, 0, sizeof(a->edns));
-	a->extended_count = 0;
+	a->opt = NULL;
+	a->opt_count = a->extended_count = 0;
+	a->has_other_options = false;
 	reader_init(&a->reader, octets, len);
 	if (!read_header(&a->reader, &a->header))
 		return false;
@@ -359,6 +391,38 @@ answer_read(struct answer *a, const uint8_t *octets, size_t len)
 	return a->reader.at == len;
 }
 
+/*
+ * What must hold of OPT in every reply; NULL if it does.  Of a query that is
+ * no message nobody knows whether it has OPT, and of one that is refused as
+ * such it does not matter.
+ */
+static const char *
+opt_flaw(const struct client *c, const struct answer *a)
+{
+	static struct answer query;
+
+	if (a->opt_count > 1)
+		return "has more than one OPT (E02)";
+	if (a->opt != NULL && (a->opt->ttl_s & OPT_VERSION) != 0)
+		return "has OPT of another version than 0 (E05)";
+	if (a->opt != NULL && (a->opt->ttl_s & OPT_Z) != 0)
+		return "has a flag besides DO in OPT (E06)";
+	if (a->opt != NULL && a->opt->class != UDP_EDNS_MAX)
+		return "has not the size we take in OPT (E08)";
+	if (a->has_other_options)
+		return "has another option than extended errors (E06)";
+	if (!answer_read(&query, c->query, c->query_len) || query.opt_count > 1)
+		return NULL;
+	if (a->opt_count > query.opt_count)
+		return "has OPT and the query not (E01)";
+	if (a->opt_count < query.opt_count &&
+	    a->header.rcode != RCODE_FORMERR && a->header.rcode != RCODE_NOTIMP)
+		return "has no OPT and the query has (E01)";
+	if (a->opt != NULL && a->edns.dnssec_ok != query.edns.dnssec_ok)
+		return "does not copy DO (V03)";
+	return NULL;
+}
+
 /* What must hold of every reply to a well-formed question; NULL if it does. */
 static const char *
 reply_flaw(const struct client *c, const struct answer *a)
@@ -373,10 +437,10 @@ reply_flaw(const struct client *c, const struct answer *a)
 		room = UDP_EDNS_MAX;
 	if (c->reply_len > room)
 		return "is larger than the client may get (RFC 9715 3.1)";
-	if (ask->edns.present != a->edns.present)
-		return "has OPT and the query not, or the reverse (M03)";
+	if (ask->edns.present && a->opt == NULL)
+		return "has no OPT and the query has (E01)";
 	if (ask->edns.present)
-		question_len -= 11; /* OPT without options */
+		question_len -= OPT_LEN + ask->options_len;
 	if (a->header.questions != 1 ||
 	    c->reply_len < HEADER_LEN + question_len ||
 	    memcmp(c->query + HEADER_LEN, c->reply + HEADER_LEN,
@@ -398,14 +462,17 @@ static const char *
 reply_flaw_any(const struct client *c, struct answer *a)
 {
 	const struct ask *ask = &c->ask->ask;
+	const char *flaw;
 
+	if (c->query_len < HEADER_LEN)
+		return "answers what is shorter than a header (M01)";
 	if (!answer_read(a, c->reply, c->reply_len))
 		return "is malformed";
 	if (memcmp(c->query, c->reply, 2) != 0)
 		return "has another ID (M03)";
 	if (!a->header.response)
 		return "is no response (M03)";
-	if (c->query_len > 2 && a->header.opcode != (c->query[2] >> 3 & 0xf))
+	if (a->header.opcode != (c->query[2] >> 3 & 0xf))
 		return "has another opcode (M03)";
 	if ((c->reply[3] & HEADER_Z) != 0)
 		return "has the Z bit set (M04)";
@@ -413,6 +480,8 @@ reply_flaw_any(const struct client *c, struct answer *a)
 		return "comes from another address than was asked (M24)";
 	if (c->replies > 1)
 		return "came more than once";
+	if ((flaw = opt_flaw(c, a)) != NULL)
+		return flaw;
 	if (ask->raw != NULL || ask->has_extras || ask->opcode != 0)
 		return NULL;
 	return reply_flaw(c, a);
@@ -458,21 +527,48 @@ section_is(struct answer *a, enum section section, const struct rr_list *want)
 	return left == 0;
 }
 
+/* Are these the records of the answer, in this order? */
+static bool
+answer_is_ordered(struct answer *a, const struct rr_list *want)
+{
+	unsigned i = a->first[SECTION_ANSWER];
+	const struct rr *rr;
+
+	for (rr = want->first; rr != NULL; rr = rr->next, i++)
+		if (i == a->first[SECTION_ANSWER + 1] ||
+		    !record_is(a, &a->records[i], rr))
+			return false;
+	return i == a->first[SECTION_ANSWER + 1];
+}
+
+static bool
+extended_has(const struct answer *a, const struct ede *ede)
+{
+	unsigned i;
+
+	for (i = 0; i < a->extended_count; i++)
+		if (a->extended[i].code == ede->code &&
+		    (ede->text == NULL ||
+			strstr(a->extended[i].text, ede->text) != NULL))
+			return true;
+	return false;
+}
+
 static bool
 extended_is(const struct answer *a, const struct expect *expect)
 {
 	unsigned i;
 
-	if (expect->ede == -1)
-		return true;
-	if (expect->ede == -2)
-		return a->extended_count == 0;
-	for (i = 0; i < a->extended_count; i++)
-		if (a->extended[i].code == (unsigned)expect->ede &&
-		    (expect->ede_text == NULL ||
-			strstr(a->extended[i].text, expect->ede_text) != NULL))
-			return true;
-	return false;
+	if (expect->no_ede && a->extended_count > 0)
+		return false;
+	for (i = 0; i < expect->ede_count; i++) {
+		const struct ede *ede = &expect->edes[i];
+
+		if (extended_has(a, ede) == ede->absent ||
+		    (ede->only && a->extended_count != 1))
+			return false;
+	}
+	return true;
 }
 
 /* What is not as the scenario expects; NULL if all is. */
@@ -490,21 +586,27 @@ reply_surprise(
 
 	if (took_ms < expect->least_ms || took_ms > expect->most_ms)
 		return "came too early or too late";
-	if (expect->any)
-		return NULL;
-	if (rcode != expect->rcode)
+	if (!expect->any && rcode != expect->rcode)
 		return "has not the expected rcode";
-	if (a->header.authoritative != expect->authoritative ||
-	    a->header.truncated != expect->truncated ||
-	    a->header.authentic != expect->authentic)
+	if (!expect->any &&
+	    (a->header.authoritative != expect->authoritative ||
+		a->header.truncated != expect->truncated ||
+		a->header.authentic != expect->authentic))
 		return "has not the expected flags of aa, tc, ad";
 	for (s = 0; s < SECTIONS; s++)
 		if (expect->exact[s] &&
 		    !section_is(a, (enum section)s, &expect->sections[s]))
 			return surprises[s];
+	if (expect->ordered &&
+	    !answer_is_ordered(a, &expect->sections[SECTION_ANSWER]))
+		return "has the answer in another order";
+	if (expect->no_question && a->header.questions > 0)
+		return "has a question";
 	if (!extended_is(a, expect))
 		return "has not the expected extended error";
-	return c->reply_len > expect->size_max ? "is too large" : NULL;
+	if (c->reply_len < expect->size_min || c->reply_len > expect->size_max)
+		return "has not the expected size";
+	return NULL;
 }
 
 static bool
@@ -600,7 +702,9 @@ sightings_text(const struct witness *w, unsigned first, char *text, size_t max)
 	for (i = first; i < w->sighting_count && i < first + SEEN_MAX; i++) {
 		const struct sighting *s = &w->sightings[i];
 
-		text_add(text, max, "    %s %s %s\n",
+		text_add(text, max, "    %llu.%03llu %s %s %s\n",
+		    (unsigned long long)s->at_ms / 1000,
+		    (unsigned long long)s->at_ms % 1000,
 		    address_port_text(&s->to, at),
 		    name_text(&s->question.name, name),
 		    type_text(s->question.type, type));
@@ -624,6 +728,36 @@ packets_judge(struct witness *w, const struct step *step, struct fault *fault)
 	sightings_text(w, first, text, sizeof(text) - 256);
 	fault_at(
 	    fault, w->scenario, step, "%u packets, of these:\n%s", seen, text);
+	return false;
+}
+
+/* Are there just these times between the packets? */
+static bool
+gaps_judge(struct witness *w, const struct step *step, struct fault *fault)
+{
+	const struct packets *gaps = &step->packets;
+	unsigned first = gaps->total ? 0 : w->sightings_before;
+	const struct sighting *before = NULL;
+	char text[FAULT_TEXT_MAX] = "";
+	unsigned i, seen = 0;
+	bool good = true;
+
+	for (i = first; i < w->sighting_count; i++) {
+		const struct sighting *s = &w->sightings[i];
+
+		if (!sighting_counts(s, gaps))
+			continue;
+		if (before != NULL && seen < gaps->count)
+			good &= compare((unsigned)(s->at_ms - before->at_ms),
+			    gaps->comparison, gaps->gaps_ms[seen]);
+		seen += before != NULL;
+		before = s;
+	}
+	if (good && seen == gaps->count)
+		return true;
+	sightings_text(w, first, text, sizeof(text) - 256);
+	fault_at(
+	    fault, w->scenario, step, "other gaps between these:\n%s", text);
 	return false;
 }
 
@@ -726,6 +860,8 @@ witness_judge(struct witness *w, const struct step *step, struct fault *fault)
 		return expect_judge(w, step, fault);
 	case STEP_PACKETS:
 		return packets_judge(w, step, fault);
+	case STEP_GAPS:
+		return gaps_judge(w, step, fault);
 	case STEP_LOG:
 		return log_judge(w, step, fault);
 	default:
