@@ -2,6 +2,7 @@
 # make run        serve on 127.0.0.1:5300 and [::1]:5300, log in dns.log
 # make test       build and run all tests
 # make demo       the case this server exists for, on real servers
+# make mutants    plant one-line faults; the tests must catch each
 # make install    PREFIX=/usr/local, DESTDIR for packagers
 
 CC      ?= cc
@@ -25,7 +26,7 @@ TEST_CFLAGS = -U_FORTIFY_SOURCE $(SAN_$(SANITIZE))
 PARTS   = dns referral server cache eventlog message
 OBJ     = $(PARTS:%=$(B)/%.o)
 TOBJ    = $(PARTS:%=$(B)/test/%.o)
-CHECKS  = $(B)/check_message $(B)/check_cache $(B)/check_eventlog $(B)/check_server $(B)/check_referral $(B)/check_scenarios
+CHECKS  = $(patsubst tests/%.c,$(B)/%,$(wildcard tests/check_*.c))
 SIM     = tests/parser.c tests/scenario.c tests/authority.c tests/witness.c \
 	  tests/kernel.c tests/simulator.c
 SIM_H   = tests/parser.h tests/scenario.h tests/kernel.h tests/simulator.h
@@ -81,6 +82,10 @@ test:
 demo: $(B)/dns
 	@B=$(B) sh tests/demo.sh
 
+mutants:
+	@sh tests/need.sh check
+	@sh tests/mutants.sh
+
 install: $(B)/dns
 	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(SYSCONFDIR)/dns
 	install -m 755 $(B)/dns $(DESTDIR)$(PREFIX)/sbin/dns
@@ -90,4 +95,4 @@ install: $(B)/dns
 clean:
 	rm -rf $(B)
 
-.PHONY: all run test demo install clean
+.PHONY: all run test demo mutants install clean

@@ -45,7 +45,10 @@ await()
 	tries=0
 	until "$@" >/dev/null 2>&1; do
 		tries=$((tries + 1))
-		[ $tries -lt 400 ] || die "waited in vain for $awaited"
+		if [ $tries -ge 400 ]; then
+			tail -n 5 "$net"/*.out "$net"/*.log
+			die "waited in vain for $awaited"
+		fi
 		sleep 0.05
 	done
 }
@@ -117,8 +120,8 @@ net_up()
 	ip route add default via 192.0.2.100
 	ip -6 route add default via 2001:db8::100
 	world ip link set lo up
-	world sh -c ". '$tests/net.sh'; net_addresses in \
-	    192.0.2.100/24 192.0.2.200/24 2001:db8::100/64 fe80::100/64"
+	world_addresses in 192.0.2.100/24 192.0.2.200/24 2001:db8::100/64 \
+	    fe80::100/64
 	while read -r name addresses zones; do
 		nsd_start "$name" "$addresses" "$zones"
 	done <"$tests/real/servers"
@@ -147,14 +150,21 @@ net_addresses()
 	done
 }
 
+world_addresses()
+{
+	# shellcheck disable=SC2016
+	world sh -c '. "$0"; net_addresses "$@"' "$tests/net.sh" "$@"
+}
+
 # nsd_start NAME ADDRESS,... ZONE,...: a name server in the world.
 nsd_start()
 {
 	case $1 in '#'* | '') return ;; esac
+	# shellcheck disable=SC2046
+	world_addresses lo $(echo "$2" | tr , ' ')
 	{
 		nsd_options "$1"
 		for address in $(echo "$2" | tr , ' '); do
-			world ip addr add "$address" dev lo
 			echo "	ip-address: $address"
 		done
 		for zone in $(echo "$3" | tr , ' '); do

@@ -223,7 +223,8 @@ ends()
 # an answer only from the address that it asked.
 wildcard_listener()
 {
-	server_start -l 0.0.0.0 -l :: -p 53 -a 192.0.2.100/32 -a 2001:db8::/64 -a fe80::/10
+	server_start -l 0.0.0.0 -l :: -p 53 -a 192.0.2.100/32 \
+	    -a 2001:db8::/64 -a fe80::/10
 	for to in 192.0.2.1 192.0.2.2 2001:db8::1; do
 		expect "an answer leaves from $to, where it was asked" \
 		    "NOERROR.*SERVER: $to#53" world_asks @$to www.example.com

@@ -1,0 +1,140 @@
+#!/bin/sh
+# mutants.sh -- can the tests fail?  Plants the faults of tests/mutants/ one at
+# a time into a copy of the tree, and runs the Check programs and layers.sh.
+#
+#	sh tests/mutants.sh [NAME...]
+#
+# A fault is a file of four lines; the old text stands once in the source:
+#	# the rule it breaks, and the row that has the rule
+#	file: cache.c
+#	- old text
+#	+ new text
+#
+# As many run at a time as there are processors.  Fails if one survives, or if
+# one does not apply or build any more.
+
+cd "$(dirname "$0")/.." || exit 1
+tree=$PWD
+unset MAKEFLAGS MAKELEVEL
+
+# The compiler has to be quick here, not the program.
+build()
+{
+	make -C "$1" --no-print-directory B=build CFLAGS=-O1 "$2" \
+	    >"$1/make.out" 2>&1
+}
+
+# Is the program the same as without the fault?
+is_built()
+{
+	make -q -C "$1" B=build CFLAGS=-O1 "$2" >/dev/null 2>&1
+}
+
+# check DIRECTORY FILE: build and run the programs that are made of the file,
+# its own first, and then layers.sh, until one fails; what failed goes to
+# standard output.
+check()
+{
+	for check in "$1/tests/check_$2" "$1"/tests/check_*.c; do
+		[ -f "$check" ] || continue
+		check=$(basename "$check" .c)
+		is_built "$1" "build/$check" && continue
+		build "$1" "build/$check" || {
+			echo "does not build"
+			return 2
+		}
+		(cd "$1" && RUNS=1 CK_VERBOSITY=normal timeout 120 \
+		    "build/$check" >check.out 2>&1)
+		status=$?
+		[ $status = 0 ] && continue
+		echo "$check: $(failed_test "$1/check.out" $status)"
+		return 1
+	done
+	build "$1" all || {
+		echo "does not build"
+		return 2
+	}
+	rule=$(cd "$1" && B=build sh tests/layers.sh | sed -n 's/^FAIL *//p')
+	[ -z "$rule" ] && return
+	echo "layers: $rule"
+	return 1
+}
+
+# failed_test OUTPUT STATUS: the first test that failed, or the scenario.
+failed_test()
+{
+	{
+		sed -n 's/^.*scenarios.\(.*\)[.]txt, seed.*/\1/p' "$1"
+		sed -n 's/^[^ ]*:[0-9]*:[EF]:[^:]*:\([^:]*\):.*/\1/p' "$1"
+		echo "ended with $2"
+	} | head -n 1
+}
+
+# field FILE PREFIX: the rest of the line that begins so.
+field()
+{
+	sed -n "s/^$2 //p" "$1"
+}
+
+# plant FAULT DIRECTORY: exchange the text, which must stand there once.
+plant()
+{
+	file=$(field "$1" file:)
+	OLD=$(field "$1" -) NEW=$(field "$1" +) awk '
+	BEGIN { old = ENVIRON["OLD"]; new = ENVIRON["NEW"] }
+	at = index($0, old) {
+		found++
+		rest = substr($0, at + length(old))
+		if (index(rest, old))
+			found++
+		$0 = substr($0, 1, at - 1) new rest
+	}
+	{ print }
+	END { exit found != 1 }' "$tree/$file" >"$2/$file"
+}
+
+# one WORK NAME: one fault, one line about it.
+one()
+{
+	copy=$1/$2
+	cp -a "$1/whole" "$copy"
+	if ! plant "tests/mutants/$2" "$copy"; then
+		result="STALE: its text does not stand once in the source"
+	else
+		result=$(check "$copy" "$file")
+		case $? in
+		0) result=SURVIVED ;;
+		1) result="caught by $result" ;;
+		2) result="STALE: $result" ;;
+		esac
+	fi
+	printf '%-32s %s\n' "$2" "$result" | tee -a "$1/results"
+	rm -rf "$copy"
+}
+
+if [ "${1-}" = --one ]; then
+	one "$2" "$3"
+	exit
+fi
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+trap 'exit 1' HUP INT TERM
+mkdir "$work/whole"
+cp -a Makefile cache.dns ./*.c ./*.h tests "$work/whole"
+result=$(check "$work/whole" dns.c) || {
+	echo "without a fault: $result"
+	cat "$work/whole/make.out"
+	exit 1
+}
+
+# Names of faults have no blanks.
+# shellcheck disable=SC2046
+[ $# -gt 0 ] || set -- $(ls tests/mutants)
+for name; do
+	echo "$name"
+done | xargs -n 1 -P "$(nproc)" sh "$tree/tests/mutants.sh" --one "$work"
+
+caught=$(grep -c 'caught by' "$work/results")
+echo "$caught of $# faults caught"
+[ "$caught" = $# ]
