@@ -104,6 +104,8 @@ static bool query_parse(struct query *, const uint8_t *, size_t);
 static void answer(struct query *, uint64_t now_ms);
 static bool answer_from_cache(struct query *, uint32_t mark, uint64_t now_ms);
 static void answer_failure(struct query *, const struct reason *);
+struct reply;
+static void reply_add_proofs(struct reply *, struct view *);
 static void answer_error(
     struct query *, enum rcode, const struct reason *, size_t why_count);
 
@@ -645,6 +647,8 @@ struct reply {
 	struct writer message;
 	struct compressor names;
 	struct header header;
+	struct view proofs[ALIASES_MAX + 1]; /* of what is in the answer */
+	unsigned proof_count;
 	size_t max;      /* what the client takes */
 	size_t question; /* where the sections begin */
 };
@@ -673,6 +677,7 @@ reply_begin(struct reply *a, const struct query *q)
 		write_question(&a->message, &q->question);
 	}
 	a->question = a->message.len;
+	a->proof_count = 0;
 }
 
 /* Forget every section: what is said now is an error, or "truncated". */
@@ -681,6 +686,7 @@ reply_empty(struct reply *a)
 {
 	write_back_to(&a->message, a->question);
 	a->header.answers = a->header.authorities = 0;
+	a->proof_count = 0;
 }
 
 /*
@@ -693,6 +699,10 @@ reply_end(struct reply *a, enum rcode rcode, const struct reason *why,
 {
 	struct edns opt = {.present = true, .udp_max = UDP_EDNS_MAX};
 	struct writer head;
+	unsigned i;
+
+	for (i = 0; i < a->proof_count; i++)
+		reply_add_proofs(a, &a->proofs[i]);
 
 	if (a->message.failed) {
 		reply_empty(a);
@@ -752,7 +762,7 @@ write_record(struct writer *w, const struct name *owner, uint16_t type,
 	write_rdata(w, type, rdata);
 }
 
-/* The RRset of the view; leaves the view at its proofs. */
+/* The RRset of the view; its proofs come after the whole answer. */
 static void
 reply_add_set(struct reply *a, const struct name *owner, struct view *view)
 {
@@ -775,6 +785,8 @@ reply_add_set(struct reply *a, const struct name *owner, struct view *view)
 		    &a->message, owner, TYPE_RRSIG, view->ttl_s, &rdata);
 		a->header.answers++;
 	}
+	assert(a->proof_count <= ALIASES_MAX);
+	a->proofs[a->proof_count++] = *view;
 }
 
 /* SOA for all; NSEC and signatures for who set DO (RFC 4035 3.2.1). */
@@ -844,7 +856,6 @@ reply_compose(
 		switch (cache_find(sname, stype, mark, now_ms, &view)) {
 		case FOUND_ANSWER:
 			reply_add_set(a, sname, &view);
-			reply_add_proofs(a, &view);
 			reply_end(a, RCODE_NOERROR, NULL, 0);
 			return true;
 		case FOUND_ALIAS:
@@ -1051,6 +1062,16 @@ print_hints_and_exit(void)
 	print_and_exit(text, len);
 }
 
+/* getopt tells a letter by optopt; a long option stands in the word. */
+static void
+option_refuse(const char *word)
+{
+	char letter[] = {'-', (char)optopt, '\0'};
+
+	refuse("unknown option", optopt > 0 && optopt < 256 ? letter : word,
+	    "see dns --help");
+}
+
 static void
 options_parse(struct options *o, int argc, char **argv)
 {
@@ -1084,8 +1105,7 @@ options_parse(struct options *o, int argc, char **argv)
 			refuse("a value is missing after", argv[optind - 1],
 			    "see dns --help");
 		if (option == '?')
-			refuse("unknown option", argv[optind - 1],
-			    "see dns --help");
+			option_refuse(argv[optind - 1]);
 		option_take(o, option, optarg);
 	}
 	if (optind < argc)
@@ -1136,12 +1156,12 @@ listener_add(const struct address *at)
 }
 
 static void
-listener_refuse(const struct address *at)
+listener_refuse(const struct address *at, int err)
 {
 	char text[ADDRESS_TEXT_MAX], why[160];
 
-	snprintf(why, sizeof(why), "%s%s", strerror(errno),
-	    errno == EACCES || errno == EADDRINUSE
+	snprintf(why, sizeof(why), "%s%s", strerror(err),
+	    err == EACCES || err == EADDRINUSE
 		? "; try another port, as with -p 5300"
 		: "");
 	refuse("cannot listen on", address_port_text(at, text), why);
@@ -1153,6 +1173,7 @@ listeners_open(struct options *o)
 {
 	static const char *const defaults[] = {"127.0.0.1", "::1"};
 	bool named = o->listen_count > 0;
+	int first = 0; /* why the first default failed */
 	unsigned i;
 
 	for (i = 0; !named && i < 2; i++)
@@ -1162,10 +1183,15 @@ listeners_open(struct options *o)
 
 		if (at->port == 0)
 			at->port = o->port;
-		if (!listener_add(at) &&
-		    (named || (i == 1 && self.listener_count == 0)))
-			listener_refuse(&o->listen[named ? i : 0]);
+		if (listener_add(at))
+			continue;
+		if (named)
+			listener_refuse(at, errno);
+		if (i == 0)
+			first = errno;
 	}
+	if (self.listener_count == 0)
+		listener_refuse(&o->listen[0], first);
 }
 
 static bool

@@ -83,7 +83,7 @@ enum {
 	ZONE_NS_LOOKUPS_AT_ONCE = 2, /* ... and out at the same time */
 	ZONE_NS_FRUITLESS_MAX = 5,   /* NS names without an address */
 	SLIST_NS_MAX = 13,           /* a random sample of the delegation */
-	SLIST_ADDRESSES_MAX = 26,    /* two a name */
+	SLIST_ADDRESSES_MAX = 26,    /* 13 names in both families */
 	NS_FAMILY_ADDRESSES_MAX = 4, /* of one NS name, each family */
 	ADDRESS_SENDS_MAX = 2        /* one query: RFC 9520 3.1 allows 3 */
 };
@@ -114,7 +114,7 @@ enum {
 
 	/* Tables and turns. */
 	WALKS_MAX = 4096,       /* open at once: one descriptor each */
-	WAITERS_MAX = 32768,    /* every client and 4 child walks a walk */
+	WAITERS_MAX = 24576,    /* one a client, two a walk */
 	QUERIES_MAX = 16384,    /* clients that wait, some 600 octets each */
 	QUERY_AGE_MIN_MS = 200, /* younger ones are not displaced */
 	LISTENERS_MAX = 64,

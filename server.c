@@ -778,7 +778,7 @@ hints_parse(
 		if (eol == NULL)
 			eol = end;
 		hints_line(&h, text, eol);
-		text = eol + 1;
+		text = eol < end ? eol + 1 : end;
 	}
 	hints_drop_strangers(&h);
 	if (roots->address_count == 0)
@@ -787,6 +787,7 @@ hints_parse(
 		eventlog_hints_rejected(file);
 	return !h.faulty && roots->address_count > 0;
 }
+
 bool
 roots_hold(const struct root_servers *roots, const struct address *at)
 {
