@@ -272,7 +272,8 @@ cache_find(const struct name *sname, uint16_t stype, uint32_t mark,
 	found = chain_find(&w, &e);
 	if (found == FOUND_NOTHING)
 		found = dname_find(&w, &e);
-	if (found == FOUND_ALIAS && e->failing && failure_find(&w) != NULL)
+	if (found == FOUND_ALIAS && (e->failing || e->type == TYPE_DNAME) &&
+	    failure_find(&w) != NULL)
 		found = FOUND_NOTHING;
 	if (found != FOUND_NOTHING) {
 		assert(e->kind != KIND_DELEGATION);
@@ -408,7 +409,8 @@ entry_tells(const struct entry *e, uint16_t stype)
 		if (e->type == stype ||
 		    (stype == TYPE_ANY && e->type != TYPE_RRSIG))
 			return FOUND_ANSWER;
-		if (entry_is_alias(e))
+		if (entry_is_alias(e) && stype != TYPE_RRSIG &&
+		    stype != TYPE_NSEC)
 			return FOUND_ALIAS;
 		break;
 	case KIND_NO_DATA:

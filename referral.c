@@ -100,7 +100,9 @@ struct slist {
 	struct candidate addresses[SLIST_ADDRESSES_MAX];
 	uint8_t ns_count, address_count;
 	uint8_t lookups, fruitless, sends, asked; /* against ZONE_ limits */
-	uint8_t refused, timeouts, lame, failed, unsent; /* for the reason */
+	uint8_t timeouts, lame, failed, unsent;   /* for the reason */
+	uint16_t refused; /* 100 a set, so an octet would wrap */
+	bool limited;     /* by a limit an NS name was not looked up */
 	uint16_t best_ms; /* the least timeout of those that could be asked */
 };
 
@@ -124,6 +126,7 @@ struct walk {
 	enum walk_state state;
 	uint32_t generation;
 	bool ready, priming, failed;
+	bool limited; /* ended by a limit: that says nothing of qname */
 
 	struct name qname; /* what was asked of us */
 	uint16_t qtype;
@@ -174,6 +177,9 @@ enum {
 	SPANS = sizeof(spans_ms) / sizeof(spans_ms[0])
 };
 
+static_assert(WAITERS_MAX == QUERIES_MAX + ZONE_NS_LOOKUPS_AT_ONCE * WALKS_MAX,
+    "a waiter for each who may wait");
+
 static struct {
 	struct referral_options options;
 	struct referral_counts counts;
@@ -195,8 +201,8 @@ static struct {
 	bool priming;
 } self;
 
-static struct response response;          /* the one being analyzed */
-static uint8_t draft_body[2 * ENTRY_MAX]; /* of the entry being stored */
+static struct response response;      /* the one being analyzed */
+static uint8_t draft_body[ENTRY_MAX]; /* of the entry being stored */
 
 static struct walk *walk_begin(const struct name *, uint16_t, uint64_t);
 static void walk_run(struct walk *, uint64_t);
@@ -297,8 +303,9 @@ walk_find_open(const struct name *qname, uint16_t qtype)
 {
 	struct walk *w = *walk_bucket(qname, qtype);
 
-	while (
-	    w != NULL && (w->qtype != qtype || !name_equal(&w->qname, qname)))
+	while (w != NULL &&
+	    (w->qtype != qtype || w->state == WALK_DONE ||
+		!name_equal(&w->qname, qname)))
 		w = w->next;
 	return w;
 }
@@ -368,13 +375,13 @@ walk_free(struct walk *w)
 	self.free_walks++;
 }
 
+/* There is one for each query, and for each walk as many as it may await. */
 static struct waiter *
 waiter_add(struct walk *on, struct query *query, struct walk *parent)
 {
 	struct waiter *waiter = self.free_waiter;
 
-	if (waiter == NULL)
-		return NULL;
+	assert(waiter != NULL);
 	self.free_waiter = waiter->next;
 	memset(waiter, 0, sizeof(*waiter));
 	waiter->on = on;
@@ -408,20 +415,32 @@ waiter_unlink(struct waiter *waiter)
 	self.free_waiter = waiter;
 }
 
-/* The table is full: the oldest walk goes if it had its chance. */
+/* The oldest walk that a client waits for; what the roots need stays. */
+static struct walk *
+walk_oldest(void)
+{
+	struct timer *t = timer_first(&self.deadlines);
+
+	while (t != NULL && t != &self.deadlines.head &&
+	    ((struct walk *)t)->clients == 0)
+		t = t->next;
+	return t == &self.deadlines.head ? NULL : (struct walk *)t;
+}
+
+/* The table is full: the oldest question goes if it had its chance. */
 static void
 walk_displace(uint64_t now_ms)
 {
-	struct timer *first = timer_first(&self.deadlines);
-	struct walk *w = (struct walk *)first;
 	unsigned spare = self.options.walks_max / 8;
+	struct walk *w;
 
 	if (spare > WALKS_SPARE)
 		spare = WALKS_SPARE;
-	if (self.free_walks >= spare || first == NULL ||
-	    first->due_ms - QUERY_MS_MAX + QUERY_AGE_MIN_MS > now_ms)
+	if (self.free_walks >= spare || (w = walk_oldest()) == NULL ||
+	    w->deadline.due_ms - QUERY_MS_MAX + QUERY_AGE_MIN_MS > now_ms)
 		return;
 	eventlog_table_full("walks", self.options.walks_max);
+	w->limited = true;
 	w->reason.ede = EDE_OTHER;
 	snprintf(w->reason.text, sizeof(w->reason.text), "too many questions");
 	w->state = WALK_DONE;
@@ -433,23 +452,21 @@ referral_ask(struct query *query, const struct name *qname, uint16_t qtype,
     uint64_t now_ms)
 {
 	struct walk *w = walk_find_open(qname, qtype);
-	struct waiter *waiter;
-	bool joined = w != NULL;
+	struct waiter *waiter = NULL;
 
-	if (joined) {
+	if (w != NULL) {
+		w->depth = 0; /* now it is a client's question too */
 		self.counts.joined++;
 	} else {
 		walk_displace(now_ms);
 		w = walk_begin(qname, qtype, now_ms);
-		if (w == NULL) {
+		if (w != NULL)
+			walk_list(w);
+		else
 			eventlog_table_full("walks", self.options.walks_max);
-			return NULL;
-		}
-		walk_list(w);
 	}
-	waiter = waiter_add(w, query, NULL);
-	if (waiter == NULL && !joined)
-		w->state = WALK_DONE; /* ready_run buries it */
+	if (w != NULL)
+		waiter = waiter_add(w, query, NULL);
 	ready_run(now_ms);
 	return waiter;
 }
@@ -488,14 +505,14 @@ walk_find_sponsor(struct walk *w)
 {
 	struct waiter *waiter;
 
-	assert(w->waiters != NULL);
 	for (waiter = w->waiters; waiter != NULL; waiter = waiter->next) {
 		w->sponsor = waiter->parent != NULL ? waiter->parent : w;
 		if (!walk_is_broke(walk_payer(w)))
 			return walk_payer(w);
 	}
 	waiter = w->waiters;
-	w->sponsor = waiter->parent != NULL ? waiter->parent : w;
+	w->sponsor =
+	    waiter != NULL && waiter->parent != NULL ? waiter->parent : w;
 	return walk_payer(w);
 }
 
@@ -518,7 +535,7 @@ referral_forget(struct waiter *waiter, uint64_t now_ms)
 	struct walk *on = waiter->on;
 
 	waiter_unlink(waiter);
-	if (on->waiters != NULL && on->sponsor == on && on->clients == 0)
+	if (on->sponsor == on && on->clients == 0)
 		(void)walk_find_sponsor(on);
 	walk_abandon(on);
 	ready_run(now_ms);
@@ -559,7 +576,7 @@ walk_drop_children(struct walk *w)
 
 		w->awaited = edge->next_awaited;
 		waiter_unlink(edge);
-		if (child->sponsor == w && child->waiters != NULL)
+		if (child->sponsor == w)
 			(void)walk_find_sponsor(child);
 		walk_abandon(child);
 	}
@@ -589,7 +606,8 @@ walk_check(const struct walk *w)
 		assert(walk_is_out(w) || w->children > 0);
 	assert(w->slist.ns_count <= SLIST_NS_MAX);
 	assert(w->slist.address_count <= SLIST_ADDRESSES_MAX);
-	assert(w->sponsor != NULL && w->depth <= WALK_DEPTH_MAX);
+	assert(w->sponsor == w || w->waiters != NULL);
+	assert(w->depth <= WALK_DEPTH_MAX);
 }
 
 /* Put the walk on the ready list. */
@@ -652,10 +670,12 @@ walk_fail_kept(struct walk *w, uint16_t ede, const char *what,
 
 /* A limit is reached: remembered for the question, if it owns the budget. */
 static enum walk_state
-walk_fail_limit(struct walk *w, uint16_t ede, const char *what, uint64_t now_ms)
+walk_fail_limit(struct walk *w, uint16_t ede, const char *what,
+    const struct name *zone, uint64_t now_ms)
 {
-	enum walk_state state = walk_fail(w, ede, what, &w->slist.zone);
+	enum walk_state state = walk_fail(w, ede, what, zone);
 
+	w->limited = true;
 	if (w->sponsor == w && !w->priming)
 		cache_store_failure(&w->qname, w->qtype, &w->reason, now_ms);
 	return state;
@@ -689,7 +709,7 @@ walk_look(struct walk *w, uint64_t now_ms)
 		return WALK_DONE;
 	if (++w->aliases > ALIASES_MAX)
 		return walk_fail_limit(
-		    w, EDE_OTHER, "too many aliases", now_ms);
+		    w, EDE_OTHER, "too many aliases", NULL, now_ms);
 	w->sname = target;
 	w->slist.zone.len = 0;
 	w->name_sends = w->referrals = 0;
@@ -717,7 +737,7 @@ walk_find(struct walk *w, uint64_t now_ms)
 		return WALK_SEND;
 	if (++w->referrals > NAME_REFERRALS_MAX)
 		return walk_fail_limit(
-		    w, EDE_OTHER, "too many referrals to", now_ms);
+		    w, EDE_OTHER, "too many referrals to", &zone, now_ms);
 	slist_fill(w, &zone, &view, until_ms);
 	return WALK_SEND;
 }
@@ -752,9 +772,11 @@ walk_exhausted(struct walk *w, uint64_t now_ms)
 	if (w->last_resort) {
 		/* DESIGN decision 11: better than nothing, for us alone. */
 		w->last_resort = false;
-		walk_drop_children(w);
 		return WALK_LOOK;
 	}
+	if (l->limited)
+		return walk_fail_limit(w, EDE_OTHER, "lookup limit reached at",
+		    &w->slist.zone, now_ms);
 	if (l->timeouts > 0)
 		return walk_fail_kept(w, EDE_NO_REACHABLE_AUTHORITY,
 		    "no server answers for", zone, now_ms);
@@ -780,14 +802,14 @@ walk_send(struct walk *w, uint64_t now_ms)
 	struct candidate *to;
 
 	if (account->sends_left == 0)
-		return walk_fail_limit(
-		    w, EDE_OTHER, "query limit reached at", now_ms);
+		return walk_fail_limit(w, EDE_OTHER, "query limit reached at",
+		    &w->slist.zone, now_ms);
 	if (account->octets_left == 0 || account->stored_left == 0)
-		return walk_fail_limit(
-		    w, EDE_OTHER, "volume limit reached at", now_ms);
+		return walk_fail_limit(w, EDE_OTHER, "volume limit reached at",
+		    &w->slist.zone, now_ms);
 	if (w->name_sends >= NAME_SENDS_MAX)
-		return walk_fail_limit(
-		    w, EDE_OTHER, "query limit of a name reached at", now_ms);
+		return walk_fail_limit(w, EDE_OTHER,
+		    "query limit of a name reached at", &w->slist.zone, now_ms);
 	if (w->slist.sends >= ZONE_SENDS_MAX)
 		return walk_exhausted(w, now_ms);
 	do {
@@ -840,8 +862,8 @@ walk_run(struct walk *w, uint64_t now_ms)
 {
 	while (w->state != WALK_WAIT && w->state != WALK_DONE) {
 		if (w->steps_left-- == 0) {
-			w->state = walk_fail_limit(
-			    w, EDE_OTHER, "too many steps at", now_ms);
+			w->state = walk_fail_limit(w, EDE_OTHER,
+			    "too many steps at", &w->slist.zone, now_ms);
 			break;
 		}
 		switch (w->state) {
@@ -1005,6 +1027,7 @@ slist_clear(struct walk *w, const struct name *zone, uint64_t until_ms)
 	l->until_ms = until_ms;
 	l->ns_count = l->address_count = 0;
 	l->lookups = l->fruitless = l->sends = l->asked = 0;
+	l->limited = false;
 	l->refused = l->timeouts = l->lame = l->failed = l->unsent = 0;
 }
 
@@ -1144,9 +1167,13 @@ slist_may_look_up(struct walk *w, struct walk *account, unsigned ns)
 		return false;
 	if (l->ns[ns].counted)
 		return true;
-	if (l->lookups >= ZONE_NS_LOOKUPS_MAX || account->lookups_left == 0 ||
+	if (l->lookups >= ZONE_NS_LOOKUPS_MAX ||
 	    l->fruitless >= ZONE_NS_FRUITLESS_MAX)
 		return false;
+	if (account->lookups_left == 0) {
+		l->limited = true;
+		return false;
+	}
 	l->ns[ns].counted = true;
 	l->lookups++;
 	account->lookups_left--;
@@ -1210,23 +1237,20 @@ walk_await(struct walk *w, uint8_t ns, uint16_t type, uint64_t now_ms)
 	bool joined = child != NULL;
 	struct waiter *edge;
 
-	if (joined ? walk_reaches(child, w) : w->depth >= WALK_DEPTH_MAX)
+	if (joined && walk_reaches(child, w))
 		return false;
-	if (!joined)
+	if (!joined && w->depth < WALK_DEPTH_MAX)
 		child = walk_begin(name, type, now_ms);
-	if (child == NULL)
+	if (child == NULL) {
+		w->slist.limited = true;
 		return false;
+	}
 	edge = waiter_add(child, NULL, w);
 	if (!joined) {
 		child->depth = (uint8_t)(w->depth + 1);
+		child->sponsor = w;
 		walk_list(child);
 	}
-	if (edge == NULL) {
-		walk_abandon(child);
-		return false;
-	}
-	if (!joined)
-		child->sponsor = w;
 	edge->ns = ns;
 	edge->type = type;
 	edge->next_awaited = w->awaited;
@@ -1249,6 +1273,9 @@ walk_child_done(struct waiter *edge, uint64_t now_ms)
 	w->children--;
 	w->slist.ns[edge->ns].busy = false;
 	(void)slist_add_found(w, edge->ns, edge->type, edge->on->mark, now_ms);
+	if (edge->on->reason.ede == EDE_NETWORK_ERROR)
+		w->slist.unsent++;
+	w->slist.limited |= edge->on->limited;
 	waiter_unlink(edge);
 	if (w->state != WALK_WAIT || walk_is_out(w))
 		return;
@@ -1639,8 +1666,8 @@ walk_expire(struct walk *w, uint64_t now_ms)
 		timer_arm(&self.deadlines, &w->deadline, now_ms);
 		return;
 	}
-	w->state = walk_fail_limit(
-	    w, EDE_NO_REACHABLE_AUTHORITY, "no answer in time from", now_ms);
+	w->state = walk_fail_limit(w, EDE_NO_REACHABLE_AUTHORITY,
+	    "no answer in time from", &w->slist.zone, now_ms);
 	walk_wake(w);
 }
 
@@ -1704,17 +1731,17 @@ answer_dname(
 	return NULL;
 }
 
-/* Does its rdata have the shape of its type? */
+/* Does it have the shape of an SOA (RFC 1035 3.3.13)? */
 static bool
-record_is_sound(const struct response *r, const struct record *record)
+soa_is_sound(const struct response *r, const struct record *soa)
 {
-	static uint8_t octets[ENTRY_MAX];
+	uint8_t octets[2 * NAME_LEN_MAX + 20];
 	struct reader message = r->message;
 	struct writer rdata;
 
 	message.failed = false;
 	writer_init(&rdata, octets, sizeof(octets));
-	return read_rdata(&message, record, &rdata);
+	return read_rdata(&message, soa, &rdata);
 }
 
 /*
@@ -1731,7 +1758,7 @@ authority_soa(const struct response *r, const struct name *sname,
 
 	do {
 		soa = records_next(&authority, NULL, TYPE_SOA);
-	} while (soa != NULL && !record_is_sound(r, soa));
+	} while (soa != NULL && !soa_is_sound(r, soa));
 	*foreign = soa != NULL &&
 	    (!name_within(sname, &soa->owner) ||
 		!name_within(&soa->owner, zone));
@@ -1977,6 +2004,29 @@ draft_store(struct walk *w, struct draft *draft, const struct assembly *a,
 		(void)cache_store(draft, now_ms);
 }
 
+/*
+ * Is the set made of a wildcard?  Then fewer labels were signed than its owner
+ * has, and a proof came along that no nearer name exists (RFC 4035 5.3.4).
+ */
+static bool
+set_is_expanded(const struct name *owner, uint16_t type)
+{
+	struct records_left answers =
+	    response_section(&response, SECTION_ANSWER);
+	const struct record *record;
+
+	while ((record = records_next(&answers, owner, TYPE_RRSIG)) != NULL) {
+		struct reader rdata = record_rdata(&response, record);
+
+		if (read_u16(&rdata) != type)
+			continue;
+		(void)read_u8(&rdata); /* the algorithm */
+		if (read_u8(&rdata) < name_labels(owner) && !rdata.failed)
+			return true;
+	}
+	return false;
+}
+
 /* The answer's RRset of owner and type; false if there is no sound one. */
 static bool
 store_set(struct walk *w, const struct name *owner, uint16_t type,
@@ -1991,7 +2041,8 @@ store_set(struct walk *w, const struct name *owner, uint16_t type,
 	if (draft.records == 0)
 		return false;
 	draft.signatures = assembly_add_set(&a, owner, TYPE_RRSIG, type);
-	draft.proofs = assembly_add_proofs(&a, &w->slist.zone, false);
+	if (set_is_expanded(owner, type))
+		draft.proofs = assembly_add_proofs(&a, &w->slist.zone, false);
 	draft.ttl_s = ttl_capped(a.ttl_s, TTL_MAX_S);
 	draft_store(w, &draft, &a, now_ms);
 	return true;
@@ -2049,29 +2100,31 @@ walk_zone_holds(struct walk *w, const struct name *name, uint64_t now_ms)
 		view.owner_len <= w->slist.zone.len);
 }
 
-/* The next name of the chain in the answer; false where it ends. */
-static bool
-answer_alias(
-    struct walk *w, struct name *name, enum trust trust, uint64_t now_ms)
+/* What leads on from name: its DNAME, else its CNAME, else NULL. */
+static const struct record *
+answer_alias(const struct walk *w, const struct name *name)
 {
-	const struct record *record =
+	const struct record *dname =
 	    answer_dname(&response, name, &w->slist.zone);
-	struct name target, below = *name;
-	struct reader rdata;
 
 	/* A CNAME that came with its DNAME is ours to make: RFC 6672 3.1. */
-	if (record == NULL)
-		record = answer_first(&response, name, TYPE_CNAME);
-	if (record == NULL ||
-	    !store_set(w, &record->owner, record->type, trust, now_ms))
-		return false;
-	rdata = record_rdata(&response, record);
+	return dname != NULL ? dname
+			     : answer_first(&response, name, TYPE_CNAME);
+}
+
+/* Move name to where a sound alias leads; false if that is no name. */
+static bool
+alias_follow(const struct record *alias, struct name *name)
+{
+	struct reader rdata = record_rdata(&response, alias);
+	struct name target;
+
 	if (!read_name(&rdata, &target))
 		return false;
-	if (record->type == TYPE_CNAME)
-		*name = target;
-	return record->type == TYPE_CNAME ||
-	    name_substitute(&below, &record->owner, &target, name);
+	if (alias->type == TYPE_DNAME)
+		return name_substitute(name, &alias->owner, &target, name);
+	*name = target;
+	return true;
 }
 
 /* The type of the set that answers: for ANY, one that is data, or none (0). */
@@ -2103,14 +2156,19 @@ store_answer(struct walk *w, enum trust trust, uint64_t now_ms)
 
 	for (aliases = 0; aliases <= ALIASES_MAX; aliases++) {
 		uint16_t type = answer_type(&name, w->qtype);
+		const struct record *alias;
 
 		if (aliases > 0 && !walk_zone_holds(w, &name, now_ms))
 			return true;
 		if (answer_first(&response, &name, type) != NULL)
 			return store_set(w, &name, type, trust, now_ms) ||
 			    aliases > 0;
-		if (!answer_alias(w, &name, trust, now_ms))
+		alias = answer_alias(w, &name);
+		if (alias == NULL ||
+		    !store_set(w, &alias->owner, alias->type, trust, now_ms))
 			break;
+		if (!alias_follow(alias, &name))
+			return true; /* the alias itself is the answer */
 	}
 	if (aliases > 0 && aliases <= ALIASES_MAX &&
 	    authority_soa(&response, &name, &w->slist.zone, &foreign) != NULL)
@@ -2118,43 +2176,50 @@ store_answer(struct walk *w, enum trust trust, uint64_t now_ms)
 	return aliases > 0;
 }
 
-/* Glue that may be asked, or glue that may not; how many addresses now. */
-static unsigned
-assembly_add_glue_if(struct assembly *a, const struct name *ns, uint8_t family,
-    bool refused, unsigned n)
+/* The next glue of this type that may be asked, or that may not (refused). */
+static const struct record *
+glue_next(struct records_left *additional, const struct name *ns, uint16_t type,
+    bool refused)
 {
-	struct records_left additional =
-	    response_section(&response, SECTION_ADDITIONAL);
-	uint16_t type = family == 4 ? TYPE_A : TYPE_AAAA;
 	const struct record *record;
 
-	while (n < NS_FAMILY_ADDRESSES_MAX &&
-	    (record = records_next(&additional, ns, type)) != NULL) {
+	while ((record = records_next(additional, ns, type)) != NULL) {
 		struct reader rdata = record_rdata(&response, record);
 		struct address at;
 
-		read_address(&rdata, family, &at);
-		if ((address_fault(&at, false) != NULL) == refused &&
-		    read_rdata(&response.message, record, &a->body))
-			n++;
+		read_address(&rdata, type == TYPE_A ? 4 : 6, &at);
+		if (record->rdata_len == (type == TYPE_A ? 4 : 16) &&
+		    (address_fault(&at, false) != NULL) == refused)
+			return record;
 	}
-	return n;
+	return NULL;
 }
 
 /*
- * Up to four addresses of this family.  Those that will be refused are kept,
- * so that each walk can tell why it failed, but only where no other goes.
+ * Up to four addresses of one family, while there is room for those that may
+ * be asked.  Those that will be refused come after them and take no room: they
+ * are kept so that each walk can tell why it failed.
  */
 static uint8_t
 assembly_add_glue(
-    struct assembly *a, const struct name *ns, uint8_t family, unsigned *room)
+    struct assembly *a, const struct name *ns, uint16_t type, unsigned *room)
 {
-	unsigned n = 0;
+	unsigned n = 0, refused;
 
-	if (*room > 0)
-		n = assembly_add_glue_if(a, ns, family, false, 0);
-	*room -= n < *room ? n : *room;
-	return (uint8_t)assembly_add_glue_if(a, ns, family, true, n);
+	for (refused = 0; refused < 2; refused++) {
+		struct records_left additional =
+		    response_section(&response, SECTION_ADDITIONAL);
+		const struct record *record;
+
+		while (n < NS_FAMILY_ADDRESSES_MAX && (refused || *room > 0) &&
+		    (record = glue_next(&additional, ns, type, refused > 0)) !=
+			NULL) {
+			(void)read_rdata(&response.message, record, &a->body);
+			n++;
+			*room -= refused ? 0 : 1;
+		}
+	}
+	return (uint8_t)n;
 }
 
 /*
@@ -2177,8 +2242,8 @@ assembly_add_ns(struct assembly *a, const struct record *record,
 	counts = a->body.len;
 	write_u16(&a->body, 0);
 	if (name_within(&ns, zone)) {
-		v4 = assembly_add_glue(a, &ns, 4, room);
-		v6 = assembly_add_glue(a, &ns, 6, room);
+		v4 = assembly_add_glue(a, &ns, TYPE_A, room);
+		v6 = assembly_add_glue(a, &ns, TYPE_AAAA, room);
 	}
 	write_u16_at(&a->body, counts, (uint16_t)(v4 << 8 | v6));
 	return !a->body.failed;
@@ -2208,7 +2273,7 @@ sample_ns(const struct name *cut, const struct record *sample[SLIST_NS_MAX],
 }
 
 /* 4b.  A delegation lives no longer than the one it was found through. */
-static void
+static bool
 store_delegation(struct walk *w, uint64_t now_ms)
 {
 	const struct record *sample[SLIST_NS_MAX];
@@ -2228,10 +2293,13 @@ store_delegation(struct walk *w, uint64_t now_ms)
 	for (i = 0; i < n; i++)
 		draft.records = (uint8_t)(draft.records +
 		    assembly_add_ns(&a, sample[i], &w->slist.zone, &room));
+	if (draft.records == 0)
+		return false;
 	draft.ttl_s = a.ttl_s < left_s ? a.ttl_s : (uint32_t)left_s;
 	if (draft.ttl_s > TTL_DELEGATION_MAX_S)
 		draft.ttl_s = TTL_DELEGATION_MAX_S;
 	draft_store(w, &draft, &a, now_ms);
+	return true;
 }
 
 /* ---------------------------------------------------------------------------
@@ -2309,8 +2377,9 @@ walk_analyze(struct walk *w, uint64_t now_ms)
 		store_negative(w, &w->sname, TRUST_ANSWER, now_ms);
 		return WALK_LOOK;
 	case RESPONSE_DELEGATION:
+		if (!store_delegation(w, now_ms))
+			return walk_put_aside(w, from);
 		w->told_by = from->at;
-		store_delegation(w, now_ms);
 		return WALK_FIND;
 	case RESPONSE_NO_EDNS:
 		return walk_without_edns(w, from, now_ms);

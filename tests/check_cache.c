@@ -567,7 +567,7 @@ START_TEST(dname_is_looked_for_only_if_the_name_tells_nothing)
 	ck_assert(find("a.d.example.", TYPE_A) == FOUND_ANSWER);
 	ck_assert(find("a.d.example.", TYPE_MX) == FOUND_ALIAS);
 	ck_assert(find("nx.d.example.", TYPE_A) == FOUND_NAME_ERROR);
-	ck_assert(find("f.d.example.", TYPE_A) == FOUND_ALIAS);
+	ck_assert(find("f.d.example.", TYPE_A) == FOUND_FAILURE);
 }
 END_TEST
 

@@ -916,6 +916,16 @@ wait_parse(struct parser *p)
 	return parse_duration(p, false, &step_add(p, STEP_WAIT)->ms);
 }
 
+/* stop 4500ms 1s: so long from now, for so long */
+static bool
+stop_parse(struct parser *p)
+{
+	struct step *step = step_add(p, STEP_STOP);
+
+	return parse_duration(p, false, &step->stop.in_ms) &&
+	    parse_duration(p, false, &step->stop.for_ms);
+}
+
 /* wall +1y: the clock on the wall is set, the other goes on */
 static bool
 wall_parse(struct parser *p)
@@ -1040,8 +1050,8 @@ static const struct {
     {"log", log_parse}, {"network", network_parse}, {"options", options_parse},
     {"packets", packets_parse}, {"proves", proves_parse},
     {"refused", refused_parse}, {"reply", reply_parse},
-    {"server", server_parse}, {"signal", signal_parse}, {"wait", wait_parse},
-    {"wall", wall_parse}, {"zone", zone_parse}};
+    {"server", server_parse}, {"signal", signal_parse}, {"stop", stop_parse},
+    {"wait", wait_parse}, {"wall", wall_parse}, {"zone", zone_parse}};
 
 /* A zone is complete when the next thing begins. */
 static void

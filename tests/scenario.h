@@ -244,6 +244,7 @@ enum step_kind {
 	STEP_LOG,
 	STEP_WAIT,
 	STEP_WALL,
+	STEP_STOP, /* the process is stopped, as by SIGSTOP */
 	STEP_SIGNAL,
 	STEP_EXIT /* the server ends by itself, with this status and line */
 };
@@ -269,6 +270,9 @@ struct step {
 		struct packets packets;
 		struct log log;
 		int64_t ms; /* of WAIT and WALL */
+		struct {
+			int64_t in_ms, for_ms;
+		} stop;
 		int signal;
 		struct {
 			int status;

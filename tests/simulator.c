@@ -50,6 +50,7 @@ static struct {
 
 	uint64_t now_ms, over_ms;
 	int64_t wall_ms; /* by how much the clock on the wall was set */
+	uint64_t stop_ms, go_on_ms; /* the process is stopped between */
 	uint64_t random;
 	unsigned turns; /* since the clock last moved */
 
@@ -491,6 +492,10 @@ step_take(const struct step *step)
 	case STEP_WALL:
 		s.wall_ms += step->ms;
 		break;
+	case STEP_STOP:
+		s.stop_ms = s.now_ms + (uint64_t)step->stop.in_ms;
+		s.go_on_ms = s.stop_ms + (uint64_t)step->stop.for_ms;
+		break;
 	case STEP_SIGNAL:
 		step_signal(step->signal);
 		break;
@@ -551,6 +556,8 @@ static void
 clock_move(uint64_t to_ms)
 {
 	assert(to_ms >= s.now_ms);
+	if (s.now_ms < s.stop_ms && to_ms >= s.stop_ms && to_ms < s.go_on_ms)
+		to_ms = s.go_on_ms; /* all that came due is due at once */
 	if (to_ms > s.now_ms)
 		s.turns = 0;
 	s.now_ms = to_ms;
