@@ -3,6 +3,7 @@
 # a time into a copy of the tree, and runs the Check programs and layers.sh.
 #
 #	sh tests/mutants.sh [NAME...]
+#	sh tests/mutants.sh --apply	only see whether each still applies
 #
 # A fault is a file of four lines; the old text stands once in the source:
 #	# the rule it breaks, and the row that has the rule
@@ -120,6 +121,20 @@ fi
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 trap 'exit 1' HUP INT TERM
+
+if [ "${1-}" = --apply ]; then
+	total=0 stale=0
+	for fault in tests/mutants/*; do
+		total=$((total + 1))
+		plant "$fault" "$work" && continue
+		echo "$fault: its text does not stand once in the source"
+		stale=$((stale + 1))
+	done
+	echo "$total faults, $stale of them stale"
+	[ $stale = 0 ]
+	exit
+fi
+
 mkdir "$work/whole"
 cp -a Makefile cache.dns ./*.c ./*.h tests "$work/whole"
 result=$(check "$work/whole" dns.c) || {
