@@ -70,6 +70,7 @@ enum {
 	QUERY_OCTETS_MAX = 128 << 10, /* received from authorities */
 	QUERY_STORED_MAX = 128 << 10, /* put into the cache: CacheFlush */
 	QUERY_NS_LOOKUPS_MAX = 10,    /* NS names looked up: NXNSAttack */
+	QUERY_NS_FRUITLESS_MAX = 5,   /* of these without an address */
 	NAME_SENDS_MAX = 50,          /* between two aliases */
 	NAME_REFERRALS_MAX = 30,      /* real trees have less than ten */
 	ALIASES_MAX = 11,             /* CNAME and DNAME: BIND, Unbound */
@@ -81,7 +82,6 @@ enum {
 	ZONE_ADDRESSES_ASKED_MAX = 13,
 	ZONE_NS_LOOKUPS_MAX = 4,     /* by one walk for one zone ... */
 	ZONE_NS_LOOKUPS_AT_ONCE = 2, /* ... and out at the same time */
-	ZONE_NS_FRUITLESS_MAX = 5,   /* NS names without an address */
 	SLIST_NS_MAX = 13,           /* a random sample of the delegation */
 	SLIST_ADDRESSES_MAX = 26,    /* 13 names in both families */
 	NS_FAMILY_ADDRESSES_MAX = 4, /* of one NS name, each family */

@@ -99,10 +99,11 @@ struct slist {
 	} ns[SLIST_NS_MAX];
 	struct candidate addresses[SLIST_ADDRESSES_MAX];
 	uint8_t ns_count, address_count;
-	uint8_t lookups, fruitless, sends, asked; /* against ZONE_ limits */
-	uint8_t timeouts, lame, failed, unsent;   /* for the reason */
+	uint8_t lookups, sends, asked;          /* against ZONE_ limits */
+	uint8_t timeouts, lame, failed, unsent; /* for the reason */
 	uint16_t refused; /* 100 a set, so an octet would wrap */
 	bool limited;     /* by a limit an NS name was not looked up */
+	bool unsure;      /* an NS name failed of late: it may be well soon */
 	uint16_t best_ms; /* the least timeout of those that could be asked */
 };
 
@@ -139,7 +140,7 @@ struct walk {
 	 * them ends.
 	 */
 	struct walk *sponsor;
-	unsigned sends_left, lookups_left; /* of the account */
+	unsigned sends_left, lookups_left, fruitless; /* of the account */
 	size_t octets_left, stored_left;
 
 	unsigned steps_left;
@@ -207,6 +208,7 @@ static uint8_t draft_body[ENTRY_MAX]; /* of the entry being stored */
 static struct walk *walk_begin(const struct name *, uint16_t, uint64_t);
 static void walk_run(struct walk *, uint64_t);
 static void walk_wake(struct walk *);
+static void walk_raise(struct walk *, unsigned depth);
 static enum walk_state walk_analyze(struct walk *, uint64_t);
 static void walk_child_done(struct waiter *, uint64_t);
 static void walk_report(const struct walk *);
@@ -455,7 +457,7 @@ referral_ask(struct query *query, const struct name *qname, uint16_t qtype,
 	struct waiter *waiter = NULL;
 
 	if (w != NULL) {
-		w->depth = 0; /* now it is a client's question too */
+		walk_raise(w, 0); /* now it is a client's question too */
 		self.counts.joined++;
 	} else {
 		walk_displace(now_ms);
@@ -566,6 +568,32 @@ walk_reaches(struct walk *target, const struct walk *w)
 	return false;
 }
 
+/*
+ * Somebody nearer to a client waits for w: it and what it awaits are no deeper
+ * than that.  Each edge leads one down, so the stack holds few.
+ */
+static void
+walk_raise(struct walk *w, unsigned depth)
+{
+	unsigned n = 0;
+
+	if (w->depth <= depth)
+		return;
+	w->depth = (uint8_t)depth;
+	self.stack[n++] = w;
+	while (n > 0) {
+		struct walk *at = self.stack[--n];
+		struct waiter *edge;
+
+		for (edge = at->awaited; edge; edge = edge->next_awaited) {
+			if (edge->on->depth <= at->depth + 1)
+				continue;
+			edge->on->depth = (uint8_t)(at->depth + 1);
+			self.stack[n++] = edge->on;
+		}
+	}
+}
+
 /* Stop waiting for all that w awaits. */
 static void
 walk_drop_children(struct walk *w)
@@ -575,6 +603,7 @@ walk_drop_children(struct walk *w)
 		struct walk *child = edge->on;
 
 		w->awaited = edge->next_awaited;
+		w->slist.ns[edge->ns].busy = false;
 		waiter_unlink(edge);
 		if (child->sponsor == w)
 			(void)walk_find_sponsor(child);
@@ -754,7 +783,7 @@ walk_no_address(struct walk *w, uint64_t now_ms)
 	const char *what =
 	    l->refused > 0 ? "no valid NS address for" : "no NS address for";
 
-	if (l->lookups > 0 || l->zone.len == 1)
+	if (l->lookups > 0 || l->unsure || l->zone.len == 1)
 		return walk_fail_kept(
 		    w, EDE_NO_REACHABLE_AUTHORITY, what, &l->zone, now_ms);
 	(void)walk_fail(w, EDE_NO_REACHABLE_AUTHORITY, what, &l->zone);
@@ -1026,8 +1055,8 @@ slist_clear(struct walk *w, const struct name *zone, uint64_t until_ms)
 	l->zone = *zone;
 	l->until_ms = until_ms;
 	l->ns_count = l->address_count = 0;
-	l->lookups = l->fruitless = l->sends = l->asked = 0;
-	l->limited = false;
+	l->lookups = l->sends = l->asked = 0;
+	l->limited = l->unsure = false;
 	l->refused = l->timeouts = l->lame = l->failed = l->unsent = 0;
 }
 
@@ -1167,10 +1196,10 @@ slist_may_look_up(struct walk *w, struct walk *account, unsigned ns)
 		return false;
 	if (l->ns[ns].counted)
 		return true;
-	if (l->lookups >= ZONE_NS_LOOKUPS_MAX ||
-	    l->fruitless >= ZONE_NS_FRUITLESS_MAX)
+	if (l->lookups >= ZONE_NS_LOOKUPS_MAX)
 		return false;
-	if (account->lookups_left == 0) {
+	if (account->lookups_left == 0 ||
+	    account->fruitless >= QUERY_NS_FRUITLESS_MAX) {
 		l->limited = true;
 		return false;
 	}
@@ -1199,6 +1228,7 @@ slist_look_up_ns(
 		enum found found =
 		    slist_add_found(w, ns, type, w->mark, now_ms);
 
+		l->unsure |= found == FOUND_FAILURE;
 		if (found == FOUND_NOTHING) {
 			if (!slist_may_look_up(w, account, ns))
 				return false;
@@ -1210,8 +1240,8 @@ slist_look_up_ns(
 		if (l->address_count > before)
 			return true;
 	}
-	if (!l->ns[ns].fruitless)
-		l->fruitless++;
+	if (!l->ns[ns].fruitless && l->ns[ns].counted)
+		account->fruitless++;
 	l->ns[ns].fruitless = true;
 	return false;
 }
@@ -1220,10 +1250,12 @@ slist_look_up_ns(
 static bool
 slist_look_up(struct walk *w, struct walk *account, uint64_t now_ms)
 {
-	uint8_t ns;
+	unsigned n = w->slist.ns_count, i;
+	unsigned first = n > 0 ? random_below(n) : 0;
 
-	for (ns = 0; ns < w->slist.ns_count; ns++)
-		if (slist_look_up_ns(w, account, ns, now_ms))
+	for (i = 0; i < n; i++)
+		if (slist_look_up_ns(
+			w, account, (uint8_t)((first + i) % n), now_ms))
 			return true;
 	return false;
 }
@@ -1246,7 +1278,9 @@ walk_await(struct walk *w, uint8_t ns, uint16_t type, uint64_t now_ms)
 		return false;
 	}
 	edge = waiter_add(child, NULL, w);
-	if (!joined) {
+	if (joined) {
+		walk_raise(child, w->depth + 1u);
+	} else {
 		child->depth = (uint8_t)(w->depth + 1);
 		child->sponsor = w;
 		walk_list(child);
@@ -1803,9 +1837,12 @@ response_content(const struct response *r, const struct name *sname,
 
 	if (answer_first(r, sname, stype) != NULL)
 		return RESPONSE_ANSWER;
-	if (answer_first(r, sname, TYPE_CNAME) != NULL ||
-	    answer_dname(r, sname, zone) != NULL)
+	if (answer_dname(r, sname, zone) != NULL)
 		return RESPONSE_ALIAS;
+	if (answer_first(r, sname, TYPE_CNAME) != NULL)
+		return stype == TYPE_RRSIG || stype == TYPE_NSEC
+		    ? RESPONSE_NO_DATA /* would stand beside it, RFC 4035 2.5 */
+		    : RESPONSE_ALIAS;
 	if (r->header.rcode == RCODE_YXDOMAIN)
 		return RESPONSE_FAILURE; /* without the DNAME that is why */
 	if (r->header.rcode == RCODE_NOERROR)
@@ -2072,7 +2109,8 @@ store_negative(
 	const struct record *soa;
 	bool foreign;
 
-	if (response.header.rcode == RCODE_NXDOMAIN) {
+	if (response.header.rcode == RCODE_NXDOMAIN &&
+	    answer_first(&response, sname, TYPE_CNAME) == NULL) {
 		draft.kind = KIND_NAME_ERROR;
 		draft.type = 0;
 	}
@@ -2127,6 +2165,13 @@ alias_follow(const struct record *alias, struct name *name)
 	return true;
 }
 
+/* RFC 6895 3.1: types that only questions and pseudo-records have. */
+static bool
+type_is_data(uint16_t type)
+{
+	return type != 0 && type != TYPE_OPT && (type < 128 || type > 255);
+}
+
 /* The type of the set that answers: for ANY, one that is data, or none (0). */
 static uint16_t
 answer_type(const struct name *name, uint16_t qtype)
@@ -2137,7 +2182,7 @@ answer_type(const struct name *name, uint16_t qtype)
 
 	while (qtype == TYPE_ANY &&
 	    (record = records_next(&answers, name, TYPE_ANY)) != NULL)
-		if (record->type != TYPE_RRSIG)
+		if (record->type != TYPE_RRSIG && type_is_data(record->type))
 			return record->type;
 	return qtype == TYPE_ANY ? 0 : qtype;
 }
@@ -2160,7 +2205,7 @@ store_answer(struct walk *w, enum trust trust, uint64_t now_ms)
 
 		if (aliases > 0 && !walk_zone_holds(w, &name, now_ms))
 			return true;
-		if (answer_first(&response, &name, type) != NULL)
+		if (type != 0 && answer_first(&response, &name, type) != NULL)
 			return store_set(w, &name, type, trust, now_ms) ||
 			    aliases > 0;
 		alias = answer_alias(w, &name);
