@@ -1430,6 +1430,8 @@ START_TEST(it_is_opened_once)
 {
 	ck_assert_ptr_nonnull(freopen("/dev/null", "w", stderr));
 	log_open(LEVEL_INFO);
+	(void)unlink(path); /* an abort has no teardown */
+	(void)rmdir(directory);
 	(void)eventlog_open(path, LEVEL_INFO, key);
 }
 END_TEST
