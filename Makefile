@@ -23,7 +23,7 @@ SAN_1   = -fsanitize=address,undefined -fno-sanitize-recover=all \
 	  -fno-omit-frame-pointer
 TEST_CFLAGS = -U_FORTIFY_SOURCE $(SAN_$(SANITIZE))
 
-PARTS   = dns referral server cache eventlog message
+PARTS   = dns control referral server cache eventlog message
 OBJ     = $(PARTS:%=$(B)/%.o)
 TOBJ    = $(PARTS:%=$(B)/test/%.o)
 CHECKS  = $(patsubst tests/%.c,$(B)/%,$(wildcard tests/check_*.c))

@@ -2,6 +2,7 @@
  * dns.h -- the whole server on one page.
  *
  *	dns.c		clients: the loop, questions in, answers out
+ *	control.c	the operator: the command line
  *	referral.c	the walk from the root hints down to an answer
  *	server.c	name servers: hints, addresses, round-trip times
  *	cache.c		what is known, how well, and until when
@@ -887,5 +888,37 @@ uint64_t referral_next_due(void);      /* UINT64_MAX: no timer is armed */
 bool referral_next_done(struct done *);
 void referral_count(struct referral_counts *);
 void referral_close(void); /* closes every socket */
+
+/* ---------------------------------------------------------------------------
+ * control.c: what the operator says.
+ */
+
+#define VERSION "0.1"
+
+struct options {
+	struct address listen[LISTENERS_MAX];
+	unsigned listen_count;
+	bool listen_named; /* by -l; else these are the defaults */
+	uint16_t port;
+	const char *hints; /* NULL: the default places */
+	const char *event_log;
+	enum level log_level;
+	size_t cache_octets;
+	struct prefix allow[ALLOWED_PREFIXES_MAX];
+	struct prefix allow_server[ALLOWED_PREFIXES_MAX];
+	unsigned allow_count, allow_server_count;
+};
+
+/*
+ * Take the command line apart.  An option that only prints does so and ends
+ * the program; what is wrong ends it by refuse.  Texts are argv's.
+ */
+void options_take(struct options *, int argc, char **argv);
+
+/*
+ * Say on standard error, in one line, what is wrong with which value and what
+ * to do, and end with status 2.  Value and advice may be "".
+ */
+_Noreturn void refuse(const char *what, const char *value, const char *advice);
 
 #endif

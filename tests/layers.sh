@@ -2,13 +2,13 @@
 # layers.sh -- the rules of structure, read off the objects in $B and the
 # sources.  Prints a line for each rule.
 #
-#	dns -> referral -> server, cache -> eventlog -> message -> libc
+#	dns -> control -> referral -> server, cache -> eventlog -> message -> libc
 #
 # except that cache knows nobody but message.
 
 cd "$(dirname "$0")/.." || exit 1
 B=${B:-build}
-parts="dns referral server cache eventlog message"
+parts="dns control referral server cache eventlog message"
 failed=0
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -45,7 +45,8 @@ rule()
 below()
 {
 	case $1 in
-	dns)		echo referral server cache eventlog message ;;
+	dns)		echo control referral server cache eventlog message ;;
+	control)	echo referral server cache eventlog message ;;
 	referral)	echo server cache eventlog message ;;
 	server)		echo eventlog message ;;
 	cache | eventlog) echo message ;;
@@ -157,9 +158,9 @@ stdio="fopen fdopen fclose fread fgets getc fgetc fwrite fputs fputc putc puts
     putchar printf fprintf vprintf vfprintf dprintf perror syslog stdout"
 {
 	for symbol in $stdio; do
-		users "$symbol" dns
+		users "$symbol" control
 	done
-} | rule "only dns.c speaks to the terminal"
+} | rule "only control.c speaks to the terminal"
 
 {
 	for symbol in sprintf vsprintf strcpy strcat gets sscanf scanf atoi \

@@ -1,0 +1,243 @@
+/*
+ * control.c -- what the operator says: the command line.
+ *
+ * Options are taken apart here, and a bad one ends the program with one clear
+ * line that names it.  Nothing here serves, listens or sends.
+ */
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "dns.h"
+
+enum {
+	EXIT_USAGE = 2,
+	OPTION_LOG_LEVEL = 256, /* long options without a letter */
+	OPTION_PRINT_HINTS
+};
+
+static const char usage[] =
+    "usage: dns [options]         serve in the foreground\n"
+    "       dns --print-hints     print the compiled-in cache.dns\n"
+    "\n"
+    "  -l, --listen ADDRESS[@PORT]  repeatable; default 127.0.0.1 and ::1\n"
+    "  -p, --port PORT              default 53\n"
+    "  -r, --root-hints FILE        default ./cache.dns, then\n"
+    "                               " SYSCONFDIR "/dns/cache.dns,\n"
+    "                               then the compiled-in one\n"
+    "  -e, --event-log FILE         default standard error\n"
+    "      --log-level LEVEL        error, warning, info (default) or debug\n"
+    "  -c, --cache-size SIZE        a hard bound; default 64M, least 1M\n"
+    "  -a, --allow PREFIX           clients that may ask, besides loopback;\n"
+    "                               repeatable\n"
+    "  -s, --allow-server PREFIX    private or otherwise special addresses\n"
+    "                               that may be name servers; repeatable\n"
+    "  -h, --help\n"
+    "  -V, --version\n"
+    "\n"
+    "SIGUSR1 writes statistics to the event log, SIGTERM and SIGINT end.\n";
+
+/* One clear line, and nothing half-started. */
+void
+refuse(const char *what, const char *value, const char *advice)
+{
+	fprintf(stderr, "dns: %s%s%s%s%s\n", what, value[0] ? " " : "", value,
+	    advice[0] ? ": " : "", advice);
+	exit(EXIT_USAGE);
+}
+
+static uint16_t
+port_parse(const char *text)
+{
+	char *end;
+	unsigned long port = strtoul(text, &end, 10);
+
+	if (text[0] < '0' || text[0] > '9' || *end != '\0' || port == 0 ||
+	    port > 65535)
+		refuse("bad port", text, "a number from 1 to 65535");
+	return (uint16_t)port;
+}
+
+/* ADDRESS or ADDRESS@PORT; port 0 stands for what -p says. */
+static void
+listen_parse(struct options *o, const char *text)
+{
+	struct address *at = &o->listen[o->listen_count];
+	char address[ADDRESS_TEXT_MAX];
+	const char *sign = strchr(text, '@');
+	size_t len = sign != NULL ? (size_t)(sign - text) : strlen(text);
+
+	if (o->listen_count == LISTENERS_MAX)
+		refuse("too many listen addresses at", text, "");
+	if (len >= sizeof(address))
+		refuse("bad listen address", text, "");
+	memcpy(address, text, len);
+	address[len] = '\0';
+	if (!address_from_text(address, at))
+		refuse("bad listen address", text,
+		    "an IPv4 or IPv6 address, with @PORT if need be");
+	at->port = sign != NULL ? port_parse(sign + 1) : 0;
+	o->listen_count++;
+}
+
+static size_t
+size_parse(const char *text)
+{
+	char *end;
+	unsigned long long size = strtoull(text, &end, 10);
+	static const char units[] = "KMG";
+	const char *unit = *end != '\0' ? strchr(units, *end) : NULL;
+	unsigned shift = unit != NULL ? 10 * (unsigned)(unit - units + 1) : 0;
+
+	if (text[0] < '0' || text[0] > '9' ||
+	    (unit != NULL ? end[1] : end[0]) != '\0' ||
+	    size > (UINT64_C(1) << 40) >> shift)
+		refuse("bad cache size", text, "a number with K, M or G");
+	if (size << shift < CACHE_OCTETS_MIN)
+		refuse("bad cache size", text, "1M is the least");
+	return (size_t)(size << shift);
+}
+
+static void
+prefix_parse(struct prefix *list, unsigned *count, const char *text)
+{
+	if (*count == ALLOWED_PREFIXES_MAX)
+		refuse("too many prefixes at", text, "");
+	if (!prefix_from_text(text, &list[*count]))
+		refuse("bad prefix", text, "ADDRESS/BITS, as in 192.0.2.0/24");
+	++*count;
+}
+
+static enum level
+level_parse(const char *text)
+{
+	static const char *const levels[] = {
+	    "error", "warning", "info", "debug"};
+	unsigned i;
+
+	for (i = 0; i <= LEVEL_DEBUG; i++)
+		if (strcmp(text, levels[i]) == 0)
+			return (enum level)i;
+	refuse("bad log level", text, "error, warning, info or debug");
+	return LEVEL_INFO;
+}
+
+static void
+option_take(struct options *o, int option, const char *value)
+{
+	switch (option) {
+	case 'l':
+		listen_parse(o, value);
+		break;
+	case 'p':
+		o->port = port_parse(value);
+		break;
+	case 'r':
+		o->hints = value;
+		break;
+	case 'e':
+		o->event_log = value;
+		break;
+	case 'c':
+		o->cache_octets = size_parse(value);
+		break;
+	case 'a':
+		prefix_parse(o->allow, &o->allow_count, value);
+		break;
+	case 's':
+		prefix_parse(o->allow_server, &o->allow_server_count, value);
+		break;
+	case OPTION_LOG_LEVEL:
+		o->log_level = level_parse(value);
+		break;
+	default:
+		abort();
+	}
+}
+
+static void
+print_and_exit(const char *text, size_t len)
+{
+	bool printed = fwrite(text, 1, len, stdout) == len;
+
+	exit(fflush(stdout) == 0 && printed ? EXIT_SUCCESS : EXIT_FAILURE);
+}
+
+static void
+print_hints_and_exit(void)
+{
+	size_t len;
+	const char *text = hints_compiled_in(&len);
+
+	print_and_exit(text, len);
+}
+
+/* getopt tells a letter by optopt; a long option stands in the word. */
+static void
+option_refuse(const char *word)
+{
+	char letter[] = {'-', (char)optopt, '\0'};
+
+	refuse("unknown option", optopt > 0 && optopt < 256 ? letter : word,
+	    "see dns --help");
+}
+
+/* Where nobody says otherwise: on loopback, and at the port of -p. */
+static void
+listen_complete(struct options *o)
+{
+	static const char *const defaults[] = {"127.0.0.1", "::1"};
+	unsigned i;
+
+	o->listen_named = o->listen_count > 0;
+	for (i = 0; !o->listen_named && i < 2; i++)
+		listen_parse(o, defaults[i]);
+	for (i = 0; i < o->listen_count; i++)
+		if (o->listen[i].port == 0)
+			o->listen[i].port = o->port;
+}
+
+void
+options_take(struct options *o, int argc, char **argv)
+{
+	static const struct option longs[] = {
+	    {"listen", required_argument, NULL, 'l'},
+	    {"port", required_argument, NULL, 'p'},
+	    {"root-hints", required_argument, NULL, 'r'},
+	    {"event-log", required_argument, NULL, 'e'},
+	    {"log-level", required_argument, NULL, OPTION_LOG_LEVEL},
+	    {"cache-size", required_argument, NULL, 'c'},
+	    {"allow", required_argument, NULL, 'a'},
+	    {"allow-server", required_argument, NULL, 's'},
+	    {"print-hints", no_argument, NULL, OPTION_PRINT_HINTS},
+	    {"help", no_argument, NULL, 'h'},
+	    {"version", no_argument, NULL, 'V'},
+	    {NULL, 0, NULL, 0},
+	};
+	int option;
+
+	memset(o, 0, sizeof(*o));
+	o->port = DNS_PORT;
+	o->log_level = LEVEL_INFO;
+	o->cache_octets = CACHE_OCTETS_DEFAULT;
+	opterr = 0;
+	while ((option = getopt_long(
+		    argc, argv, ":l:p:r:e:c:a:s:hV", longs, NULL)) != -1) {
+		if (option == 'h')
+			print_and_exit(usage, sizeof(usage) - 1);
+		if (option == 'V')
+			print_and_exit("dns " VERSION "\n",
+			    sizeof("dns " VERSION "\n") - 1);
+		if (option == OPTION_PRINT_HINTS)
+			print_hints_and_exit();
+		if (option == ':')
+			refuse("a value is missing after", argv[optind - 1],
+			    "see dns --help");
+		if (option == '?')
+			option_refuse(argv[optind - 1]);
+		option_take(o, option, optarg);
+	}
+	if (optind < argc)
+		refuse("unknown argument", argv[optind], "see dns --help");
+	listen_complete(o);
+}
