@@ -13,6 +13,7 @@
 enum {
 	EXIT_USAGE = 2,
 	OPTION_LOG_LEVEL = 256, /* long options without a letter */
+	OPTION_LOG_FORMAT,
 	OPTION_PRINT_HINTS
 };
 
@@ -27,6 +28,7 @@ static const char usage[] =
     "                               then the compiled-in one\n"
     "  -e, --event-log FILE         default standard error\n"
     "      --log-level LEVEL        error, warning, info (default) or debug\n"
+    "      --log-format FORMAT      logfmt (default) or json\n"
     "  -c, --cache-size SIZE        a hard bound; default 64M, least 1M\n"
     "  -a, --allow PREFIX           clients that may ask, besides loopback;\n"
     "                               repeatable\n"
@@ -108,18 +110,36 @@ prefix_parse(struct prefix *list, unsigned *count, const char *text)
 	++*count;
 }
 
+/* Which of the words it is; what and advice are for one that is none. */
+static unsigned
+word_parse(const char *text, const char *const *words, unsigned count,
+    const char *what, const char *advice)
+{
+	unsigned i;
+
+	for (i = 0; i < count; i++)
+		if (strcmp(text, words[i]) == 0)
+			return i;
+	refuse(what, text, advice);
+}
+
 static enum level
 level_parse(const char *text)
 {
 	static const char *const levels[] = {
 	    "error", "warning", "info", "debug"};
-	unsigned i;
 
-	for (i = 0; i <= LEVEL_DEBUG; i++)
-		if (strcmp(text, levels[i]) == 0)
-			return (enum level)i;
-	refuse("bad log level", text, "error, warning, info or debug");
-	return LEVEL_INFO;
+	return (enum level)word_parse(text, levels, LEVEL_DEBUG + 1,
+	    "bad log level", "error, warning, info or debug");
+}
+
+static enum log_format
+format_parse(const char *text)
+{
+	static const char *const formats[] = {"logfmt", "json"};
+
+	return (enum log_format)word_parse(
+	    text, formats, FORMAT_JSON + 1, "bad log format", "logfmt or json");
 }
 
 static void
@@ -136,7 +156,7 @@ option_take(struct options *o, int option, const char *value)
 		o->hints = value;
 		break;
 	case 'e':
-		o->event_log = value;
+		o->log.path = value;
 		break;
 	case 'c':
 		o->cache_octets = size_parse(value);
@@ -148,7 +168,10 @@ option_take(struct options *o, int option, const char *value)
 		prefix_parse(o->allow_server, &o->allow_server_count, value);
 		break;
 	case OPTION_LOG_LEVEL:
-		o->log_level = level_parse(value);
+		o->log.least = level_parse(value);
+		break;
+	case OPTION_LOG_FORMAT:
+		o->log.format = format_parse(value);
 		break;
 	default:
 		abort();
@@ -206,6 +229,7 @@ options_take(struct options *o, int argc, char **argv)
 	    {"root-hints", required_argument, NULL, 'r'},
 	    {"event-log", required_argument, NULL, 'e'},
 	    {"log-level", required_argument, NULL, OPTION_LOG_LEVEL},
+	    {"log-format", required_argument, NULL, OPTION_LOG_FORMAT},
 	    {"cache-size", required_argument, NULL, 'c'},
 	    {"allow", required_argument, NULL, 'a'},
 	    {"allow-server", required_argument, NULL, 's'},
@@ -218,7 +242,7 @@ options_take(struct options *o, int argc, char **argv)
 
 	memset(o, 0, sizeof(*o));
 	o->port = DNS_PORT;
-	o->log_level = LEVEL_INFO;
+	o->log.least = LEVEL_INFO;
 	o->cache_octets = CACHE_OCTETS_DEFAULT;
 	opterr = 0;
 	while ((option = getopt_long(

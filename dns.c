@@ -1240,9 +1240,9 @@ start(void)
 
 	if (getrandom(key, sizeof(key), 0) != (ssize_t)sizeof(key))
 		refuse("no random numbers", "", strerror(errno));
-	if (!eventlog_open(o->event_log, o->log_level, key))
+	if (!eventlog_open(&o->log, key))
 		refuse("cannot open the event log",
-		    o->event_log != NULL ? o->event_log : "standard error",
+		    o->log.path != NULL ? o->log.path : "standard error",
 		    strerror(errno));
 	self.start_ms = turn_begin();
 	eventlog_starting(VERSION);

@@ -635,6 +635,17 @@ enum level {
 	LEVEL_DEBUG
 };
 
+enum log_format {
+	FORMAT_LOGFMT, /* pairs of key=value */
+	FORMAT_JSON    /* an object a line, with the same keys */
+};
+
+struct log_options {
+	const char *path; /* NULL is standard error */
+	enum level least; /* that is let in */
+	enum log_format format;
+};
+
 /* What an event about a name server tells; what is NULL or 0 is left out. */
 struct incident {
 	const struct name *zone, *ns, *qname;
@@ -689,8 +700,8 @@ struct log_counts {
 	uint64_t lost; /* lines, summaries too: the file would not take them */
 };
 
-/* Open the log for appending, NULL is standard error; false sets errno. */
-bool eventlog_open(const char *path, enum level least, const uint8_t key[16]);
+/* Open the log for appending; false sets errno.  The key is for folding. */
+bool eventlog_open(const struct log_options *, const uint8_t key[16]);
 
 /* The hour, once a turn: now_ms for windows, wall_ms since 1970 for lines. */
 void eventlog_time(uint64_t now_ms, uint64_t wall_ms);
@@ -901,8 +912,7 @@ struct options {
 	bool listen_named; /* by -l; else these are the defaults */
 	uint16_t port;
 	const char *hints; /* NULL: the default places */
-	const char *event_log;
-	enum level log_level;
+	struct log_options log;
 	size_t cache_octets;
 	struct prefix allow[ALLOWED_PREFIXES_MAX];
 	struct prefix allow_server[ALLOWED_PREFIXES_MAX];

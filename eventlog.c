@@ -3,7 +3,9 @@
  *
  * Each event has a row in the catalogue and one typed function.  The function
  * asks line_begin to let the event in, puts its fields one by one and ends
- * the line; this is the only place that knows what a line looks like.
+ * the line; this is the only place that knows what a line looks like.  It is
+ * logfmt or a JSON object, with the same keys in the same order; the two
+ * differ in what stands between the parts (struct format) and in nothing else.
  *
  * An event that is let in at its level is counted, and then it is written,
  * or folded into an earlier line that says the same, or held back by the gate
@@ -37,14 +39,15 @@ enum {
 	 * A line is filled in three steps, so that long values never push out
 	 * short ones, nor either the end of the line.
 	 */
-	LINE_END_MAX = 100,   /* cut, count, first and a longer seq: 85 */
-	LINE_SHORT_MAX = 320, /* the short fields of one event: 250 */
+	LINE_END_MAX = 100,   /* cut, count, first and a longer seq: 94 */
+	LINE_SHORT_MAX = 480, /* the short fields of one event: 400 */
 	FIELDS_MAX = LOG_LINE_MAX - LINE_END_MAX,
 	LONG_FIELDS_MAX = FIELDS_MAX - LINE_SHORT_MAX,
 
 	ID_LIMITED_FIRST = 5050, /* where Microsoft's own suppression began */
 	FOLD_HEADS = 2 * LOG_FOLDS_MAX,
 	SUBJECT_MAX = 640,    /* two names, an address, a word, three numbers */
+	NUMBER_TEXT_MAX = 21, /* of 64 bits, and the NUL */
 	WRITE_RETRY_MS = 1000 /* a full disk can take its time to say so */
 };
 
@@ -225,6 +228,39 @@ static const struct event catalogue[EVENTS] = {
 	"See the lines of the same zone before this one."},
 };
 
+/*
+ * What stands around and between the parts of a line.  In quotes, both formats
+ * have the escapes of JSON.
+ */
+struct format {
+	const char *open, *close; /* the line */
+	const char *between;      /* fields */
+	const char *key_open, *key_close;
+	const char *quote; /* about a value that needs none in logfmt */
+	const char *list_open, *list_between, *list_close;
+};
+
+static const struct format formats[] = {
+    [FORMAT_LOGFMT] = {.open = "",
+	.close = "\n",
+	.between = " ",
+	.key_open = "",
+	.key_close = "=",
+	.quote = "",
+	.list_open = "\"",
+	.list_between = " ",
+	.list_close = "\""},
+    [FORMAT_JSON] = {.open = "{",
+	.close = "}\n",
+	.between = ",",
+	.key_open = "\"",
+	.key_close = "\":",
+	.quote = "\"",
+	.list_open = "[\"",
+	.list_between = "\",\"",
+	.list_close = "\"]"},
+};
+
 /* A line that is being made. */
 struct line {
 	enum row row;
@@ -276,6 +312,7 @@ static_assert(offsetof(struct fold, window) == 0, "a timer is its fold");
 static_assert(offsetof(struct gate, window) == 0, "a timer is its gate");
 
 static enum level least;
+static const struct format *format;
 static uint8_t fold_key[16];
 static struct {
 	uint64_t now_ms, wall_ms;
@@ -326,6 +363,7 @@ static void gate_line(struct line *, enum row, const struct gate *);
 
 static void line_number(struct line *, const char *key, uint64_t);
 static void line_closing_number(struct line *, const char *key, uint64_t);
+static void line_time(struct line *, const char *key, uint64_t wall_ms);
 static void line_word(struct line *, const char *key, const char *);
 static void line_path(struct line *, const char *key, const char *);
 static void line_name(struct line *, const char *key, const struct name *);
@@ -355,6 +393,8 @@ static bool value_is_bare(const char *, size_t len);
 static bool put_escaped(struct line *, unsigned char);
 static void put_text(struct line *, const char *);
 static void put_number(struct line *, uint64_t, size_t digits);
+static const char *number_text(
+    uint64_t, size_t digits, char text[NUMBER_TEXT_MAX]);
 static void put_time(struct line *, uint64_t wall_ms);
 static bool put_octets(struct line *, const char *, size_t n);
 
@@ -368,18 +408,19 @@ static size_t out_piece(void);
 static uint64_t out_lines(void);
 
 bool
-eventlog_open(const char *path, enum level level, const uint8_t key[16])
+eventlog_open(const struct log_options *o, const uint8_t key[16])
 {
 	size_t i;
 
 	assert(out.fd == -1);
-	out.fd = path == NULL ? stderr_open() : log_open(path);
+	out.fd = o->path == NULL ? stderr_open() : log_open(o->path);
 	if (out.fd == -1)
 		return false;
 	out.start = out.end = 0;
 	out.err = 0;
 	out.retry_ms = out.untold = 0;
-	least = level;
+	least = o->least;
+	format = &formats[o->format];
 	memcpy(fold_key, key, sizeof fold_key);
 	seq = 0;
 	memset(&counts, 0, sizeof counts);
@@ -965,8 +1006,7 @@ fold_report(const struct fold *f)
 	l.max = LOG_LINE_MAX;
 	(void)put_octets(&l, f->fields, f->fields_len);
 	line_closing_number(&l, "count", f->repeats);
-	put_text(&l, " first=");
-	put_time(&l, f->first_wall_ms);
+	line_time(&l, "first", f->first_wall_ms);
 	line_finish(&l);
 }
 
@@ -1064,6 +1104,17 @@ line_closing_number(struct line *l, const char *key, uint64_t n)
 	assert(!l->full);
 }
 
+/* When: the line begins with it, and a fold ends with it. */
+static void
+line_time(struct line *l, const char *key, uint64_t wall_ms)
+{
+	(void)field_begin(l, key, LOG_LINE_MAX);
+	put_text(l, format->quote);
+	put_time(l, wall_ms);
+	put_text(l, format->quote);
+	assert(!l->full);
+}
+
 /* A word of ours, and short. */
 static void
 line_word(struct line *l, const char *key, const char *word)
@@ -1138,6 +1189,7 @@ line_hint_place(struct line *l, const struct hint_fault *f)
 		line_text(l, "token", f->token, f->token_len);
 }
 
+/* A text even where it is a number: readers of JSON want one type a key. */
 static void
 line_errno(struct line *l, int err)
 {
@@ -1155,6 +1207,7 @@ line_errno(struct line *l, int err)
 	    {ENOMEM, "ENOMEM"}, {ENOSPC, "ENOSPC"}, {ENOTDIR, "ENOTDIR"},
 	    {EPERM, "EPERM"}, {EPIPE, "EPIPE"}, {EROFS, "EROFS"},
 	    {ETIMEDOUT, "ETIMEDOUT"}};
+	char number[NUMBER_TEXT_MAX];
 	size_t i;
 
 	for (i = 0; i < sizeof names / sizeof names[0]; i++)
@@ -1163,7 +1216,7 @@ line_errno(struct line *l, int err)
 			return;
 		}
 	if (err > 0)
-		line_number(l, "errno", (uint64_t)err);
+		line_word(l, "errno", number_text((uint64_t)err, 1, number));
 }
 
 static void
@@ -1244,7 +1297,7 @@ static void
 list_begin(struct line *l, const char *key)
 {
 	(void)field_begin(l, key, FIELDS_MAX);
-	put_text(l, "\"");
+	put_text(l, format->list_open);
 }
 
 static bool
@@ -1257,7 +1310,7 @@ static void
 list_add(struct line *l, const char *element)
 {
 	if (l->text[l->len - 1] != '"')
-		put_text(l, " ");
+		put_text(l, format->list_between);
 	put_text(l, element);
 }
 
@@ -1268,7 +1321,7 @@ list_end(struct line *l, unsigned more)
 		list_add(l, "+");
 		put_number(l, more, 1);
 	}
-	put_text(l, "\"");
+	put_text(l, format->list_close);
 	assert(!l->full);
 }
 
@@ -1303,9 +1356,10 @@ field_begin(struct line *l, const char *key, size_t max)
 
 	assert(!l->full);
 	l->max = max;
-	put_text(l, " ");
+	put_text(l, mark == 0 ? format->open : format->between);
+	put_text(l, format->key_open);
 	put_text(l, key);
-	put_text(l, "=");
+	put_text(l, format->key_close);
 	return mark;
 }
 
@@ -1337,11 +1391,9 @@ line_head(struct line *l, enum row row)
 
 	l->row = row;
 	l->len = 0;
-	l->max = FIELDS_MAX;
 	l->full = false;
 	l->cut = 0;
-	put_text(l, "ts=");
-	put_time(l, hour.wall_ms);
+	line_time(l, "ts", hour.wall_ms);
 	line_word(l, "level", levels[e->level]);
 	line_number(l, "id", e->id);
 	if (e->oldid != 0)
@@ -1357,32 +1409,30 @@ static void
 line_finish(struct line *l)
 {
 	l->max = LOG_LINE_MAX;
-	put_text(l, "\n");
+	put_text(l, format->close);
 	assert(!l->full);
 	out_put(l);
 }
 
 /*
- * Bare if a logfmt reader takes it so, else in quotes with the escapes of
- * JSON.  Returns how many octets found room; quotes that were opened are
+ * In quotes with the escapes of JSON, unless a reader of this format takes it
+ * without.  Returns how many octets found room; quotes that were opened are
  * closed in any case.
  */
 static size_t
 put_value(struct line *l, const char *value, size_t len)
 {
-	bool quoted = !value_is_bare(value, len);
+	const char *quote = value_is_bare(value, len) ? format->quote : "\"";
 	size_t i;
 
-	if (quoted) {
-		put_text(l, "\"");
-		l->max--; /* for the closing quote */
-	}
+	put_text(l, quote);
+	l->max -= strlen(quote); /* for the closing one */
 	for (i = 0; i < len && put_escaped(l, (unsigned char)value[i]); i++)
 		;
-	if (quoted) {
-		l->max++;
+	l->max += strlen(quote);
+	if (quote[0] != '\0') {
 		l->full = l->full && i == 0;
-		put_text(l, "\"");
+		put_text(l, quote);
 	}
 	l->full = l->full || i < len;
 	return i;
@@ -1402,7 +1452,8 @@ value_is_bare(const char *value, size_t len)
 
 /*
  * One octet, so that no reader takes it for more than a part of its value.
- * Those above 126 may be terminal controls and need not be UTF-8.
+ * Those above 126 may be terminal controls and need not be UTF-8, so each is
+ * the character of its number: any octets make valid JSON, and come back.
  */
 static bool
 put_escaped(struct line *l, unsigned char c)
@@ -1429,15 +1480,24 @@ put_text(struct line *l, const char *text)
 static void
 put_number(struct line *l, uint64_t n, size_t digits)
 {
-	char text[20];
-	size_t at = sizeof text;
+	char text[NUMBER_TEXT_MAX];
 
-	assert(digits <= sizeof text);
-	while (n > 0 || sizeof text - at < digits) {
+	put_text(l, number_text(n, digits, text));
+}
+
+/* The number at the end of the text; gives where it begins. */
+static const char *
+number_text(uint64_t n, size_t digits, char text[NUMBER_TEXT_MAX])
+{
+	size_t at = NUMBER_TEXT_MAX - 1;
+
+	assert(digits <= at);
+	text[at] = '\0';
+	while (n > 0 || NUMBER_TEXT_MAX - 1 - at < digits) {
 		text[--at] = (char)('0' + n % 10);
 		n /= 10;
 	}
-	(void)put_octets(l, text + at, sizeof text - at);
+	return text + at;
 }
 
 /* RFC 3339 in UTC, to the millisecond. */

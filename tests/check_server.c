@@ -584,6 +584,14 @@ static struct root_servers roots;
 static char log_text[OWN_LOG_MAX];
 static int log_fd;
 
+static void
+log_open(const char *path)
+{
+	const struct log_options o = {.path = path, .least = LEVEL_DEBUG};
+
+	ck_assert(eventlog_open(&o, KEY));
+}
+
 /* The log has lost its name before it has a line, so that none is left. */
 static void
 hints_setup(void)
@@ -593,7 +601,7 @@ hints_setup(void)
 	setup();
 	log_fd = mkstemp(path);
 	ck_assert_int_ge(log_fd, 0);
-	ck_assert(eventlog_open(path, LEVEL_DEBUG, KEY));
+	log_open(path);
 	(void)unlink(path);
 	eventlog_time(now_ms, now_ms);
 }
@@ -1194,7 +1202,7 @@ START_TEST(any_octets_leave_a_sound_set)
 
 	ck_assert_uint_le(whole, sizeof(text));
 	eventlog_close();
-	ck_assert(eventlog_open("/dev/null", LEVEL_DEBUG, KEY));
+	log_open("/dev/null");
 	for (round = 0; round < 2000; round++) {
 		size_t len = random_up_to(&state, (uint32_t)whole + 1);
 

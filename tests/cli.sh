@@ -48,7 +48,8 @@ start() { # ARGUMENT...
 bound() {
 	n=0
 	until grep -qi ":$(printf %04X "$port") " /proc/net/udp &&
-	    { [ "${quiet-}" ] || grep -qs ' id=2 ' "$dir/err" "$dir/log"; }; do
+	    { [ "${quiet-}" ] ||
+		grep -qsE ' id=2 |"id":2,' "$dir/err" "$dir/log"; }; do
 		n=$((n + 1))
 		[ $n -lt 1000 ] || return 1
 		sleep 0.01
@@ -85,6 +86,8 @@ for bad in 1 512K 64Q M 9999999G; do
 	expect 2 "bad cache size $bad" "cache size $bad is refused" -c "$bad"
 done
 expect 2 'bad log level loud' 'a log level is checked' --log-level loud
+expect 2 'bad log format xml: logfmt or json' 'a log format is checked' \
+    --log-format xml
 expect 2 "cannot open the event log $dir: Is a directory" \
     'an event log that cannot be opened is named' -e "$dir"
 expect 2 "cannot use the root hints of $dir/none" \
@@ -114,6 +117,14 @@ start -l "127.0.0.1@$port" -e "$dir/log" && kill -USR1 "$pid" && stop &&
     grep -q ' id=3 ' "$dir/log" && grep -q ' id=10001 ' "$dir/log" &&
     test ! -s "$dir/err"
 verdict $? '-e takes the lines of the event log'
+
+start -l "127.0.0.1@$port" -e "$dir/log" --log-format json && stop &&
+    grep -q "\"id\":2,.*\"listen\":\[\"127.0.0.1:$port\"\]" "$dir/log" &&
+    ! grep -qv '^{"ts":".*}$' "$dir/log"
+verdict $? '--log-format json writes an object a line'
+start -l "127.0.0.1@$port" -e "$dir/log" --log-format logfmt && stop &&
+    ! grep -qv '^ts=.* seq=' "$dir/log"
+verdict $? '--log-format logfmt writes pairs, as without it'
 
 # in_place NAME EXPRESSION: started where ./cache.dns is as it was made.
 in_place() {
