@@ -239,17 +239,6 @@ kernel_is_own(const struct address *a)
  * Chance and failures.
  */
 
-/* SplitMix64: small, and good enough to play dice with. */
-uint64_t
-random_next(uint64_t *state)
-{
-	uint64_t z = *state += 0x9e3779b97f4a7c15;
-
-	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
-	z = (z ^ z >> 27) * 0x94d049bb133111eb;
-	return z ^ z >> 31;
-}
-
 /* Does this call fail, by the scenario's wish?  Then errno is set. */
 static bool
 is_failing(enum call call, const struct address *to)

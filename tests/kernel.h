@@ -7,19 +7,9 @@
 #ifndef KERNEL_H
 #define KERNEL_H
 
-#include "scenario.h"
+#include "driver.h"
 
 #include <sys/epoll.h>
-
-/* A datagram on its way. */
-struct packet {
-	struct packet *next;
-	uint64_t due_ms;
-	struct address from, to;
-	bool unreachable; /* an ICMP error for who sent from `to' */
-	size_t len;
-	uint8_t octets[];
-};
 
 extern const char kernel_log_path[], kernel_hints_path[];
 
@@ -45,9 +35,6 @@ bool kernel_deliver(struct packet *);
 bool kernel_listens(const struct address *to, const struct address *from);
 int kernel_events(struct epoll_event *, int max);
 unsigned kernel_files_open(void);
-
-/* SplitMix64. */
-uint64_t random_next(uint64_t *state);
 
 /* ---------------------------------------------------------------------------
  * simulator.c, for the calls.

@@ -1,0 +1,110 @@
+/*
+ * driver.h -- what the drivers of scenarios have in common.
+ *
+ *	driver.c	packets on their way, forbidden places, the command
+ *			line, the story of a run
+ *	simulator.c	one process, system calls and time made up
+ *
+ * A driver reads no clock here and owns no socket: it puts its time into
+ * now_ms, and gives and takes octets.
+ */
+#ifndef DRIVER_H
+#define DRIVER_H
+
+#include "scenario.h"
+
+#include <stdio.h>
+
+enum {
+	COMMAND_WORDS_MAX = 80,
+	REFUSED_MAX = 64,
+	STORY_MAX = 1 << 17
+};
+
+/* A datagram on its way. */
+struct packet {
+	struct packet *next;
+	uint64_t due_ms;
+	struct address from, to;
+	bool unreachable; /* an ICMP error for who sent from `to' */
+	size_t len;
+	uint8_t octets[];
+};
+
+struct driver {
+	const struct scenario *scenario;
+	const struct step *step; /* the next one; a fault names its line */
+	struct fault *fault;
+	FILE *trace;     /* all that happens goes here; or NULL */
+	uint64_t now_ms; /* since the start */
+	uint64_t random;
+
+	struct authority authority;
+	struct witness witness;
+	struct network network;
+	struct packet *flight; /* by time of arrival */
+	struct prefix refused[REFUSED_MAX];
+	unsigned refused_count;
+
+	char story[STORY_MAX]; /* the last of what happened */
+	size_t story_len;
+};
+
+/* What a scenario has that says nothing of it. */
+extern const char driver_hints[];
+extern const struct interface driver_interfaces[2];
+
+void driver_init(struct driver *, const struct scenario *, struct fault *,
+    FILE *trace, uint64_t seed);
+
+/* Give all back, and the end of the story to the fault. */
+void driver_end(struct driver *);
+
+/* A line of the story. */
+void driver_trace(struct driver *, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+void driver_trace_message(struct driver *, const char *what,
+    const struct address *from, const struct address *to, const uint8_t *,
+    size_t len);
+
+/* What is wrong, at this step of the scenario. */
+void driver_fault(struct driver *, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* It is a fault if no query may go there; `call' would have sent it. */
+void driver_check_destination(
+    struct driver *, const struct address *to, const char *call);
+
+/* Do a step that changes the world of name servers; false: it is no such. */
+bool driver_make(struct driver *, const struct step *);
+
+/*
+ * The query is at the name server's end: what comes of it sets out for where
+ * it came from.  False if no name server is there.
+ */
+bool driver_serve(struct driver *, const struct address *from,
+    const struct address *to, const uint8_t *, size_t len);
+
+struct packet *packet_make(const struct address *from, const struct address *to,
+    const uint8_t *, size_t len);
+void packet_post(struct driver *, struct packet *, unsigned delay_ms);
+struct packet *packet_due(struct driver *); /* one that has arrived, or NULL */
+
+/*
+ * The command line, NULL-ended as main's is; the words HINTS and LOG stand for
+ * these files.
+ */
+int driver_words(const struct scenario *, const char *hints, const char *log,
+    char *words[COMMAND_WORDS_MAX + 1]);
+
+/* The server did not come to serve: was that wanted? */
+void driver_judge_start(struct driver *, int status, const char *said);
+void driver_judge_replies(struct driver *); /* at the end: none came twice */
+
+/* SplitMix64: small, and good enough to play dice with. */
+uint64_t random_next(uint64_t *state);
+
+/* 127.0.0.1 or ::1, port 53. */
+struct address loopback_address(uint8_t family);
+
+#endif
