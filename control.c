@@ -14,12 +14,17 @@ enum {
 	EXIT_USAGE = 2,
 	OPTION_LOG_LEVEL = 256, /* long options without a letter */
 	OPTION_LOG_FORMAT,
-	OPTION_PRINT_HINTS
+	OPTION_PRINT_HINTS,
+	OPTION_EVENTS,
+	EVENTS_WIDTH = 79, /* of --events, whatever the terminal */
+	EVENTS_INDENT = 10
 };
 
 static const char usage[] =
     "usage: dns [options]         serve in the foreground\n"
     "       dns --print-hints     print the compiled-in cache.dns\n"
+    "       dns --events          print what each event means; as JSON lines\n"
+    "                             with --log-format json\n"
     "\n"
     "  -l, --listen ADDRESS[@PORT]  repeatable; default 127.0.0.1 and ::1\n"
     "  -p, --port PORT              default 53\n"
@@ -126,9 +131,11 @@ word_parse(const char *text, const char *const *words, unsigned count,
 static enum level
 level_parse(const char *text)
 {
-	static const char *const levels[] = {
-	    "error", "warning", "info", "debug"};
+	const char *levels[LEVEL_DEBUG + 1];
+	unsigned i;
 
+	for (i = 0; i <= LEVEL_DEBUG; i++)
+		levels[i] = level_text((enum level)i);
 	return (enum level)word_parse(text, levels, LEVEL_DEBUG + 1,
 	    "bad log level", "error, warning, info or debug");
 }
@@ -178,12 +185,19 @@ option_take(struct options *o, int option, const char *value)
 	}
 }
 
-static void
+/* What was printed must have got there. */
+_Noreturn static void
+print_end(void)
+{
+	exit(fflush(stdout) == 0 && !ferror(stdout) ? EXIT_SUCCESS
+						    : EXIT_FAILURE);
+}
+
+_Noreturn static void
 print_and_exit(const char *text, size_t len)
 {
-	bool printed = fwrite(text, 1, len, stdout) == len;
-
-	exit(fflush(stdout) == 0 && printed ? EXIT_SUCCESS : EXIT_FAILURE);
+	(void)fwrite(text, 1, len, stdout);
+	print_end();
 }
 
 static void
@@ -193,6 +207,81 @@ print_hints_and_exit(void)
 	const char *text = hints_compiled_in(&len);
 
 	print_and_exit(text, len);
+}
+
+/* A paragraph behind its heading, with lines broken at blanks. */
+static void
+paragraph_print(const char *heading, const char *text)
+{
+	int column = printf("    %-*s", EVENTS_INDENT - 4, heading);
+
+	while (*text != '\0') {
+		int len = (int)strcspn(text, " ");
+
+		if (column + 1 + len > EVENTS_WIDTH)
+			column = printf("\n%*s", EVENTS_INDENT, "") - 1;
+		column += printf(" %.*s", len, text);
+		text += len;
+		text += strspn(text, " ");
+	}
+	(void)putchar('\n');
+}
+
+static void
+event_print(const struct event *e)
+{
+	printf("%u %s, %s", e->id, e->name, level_text(e->level));
+	if (e->oldid != 0)
+		printf(", before NT 4.0 SP4 %u", e->oldid);
+	(void)putchar('\n');
+	paragraph_print("says", e->msg);
+	paragraph_print("means", e->meaning);
+	paragraph_print("do", e->remedy);
+	if (e->fields[0] != '\0')
+		paragraph_print("keys", e->fields);
+	if (e->flood == LIMITED)
+		paragraph_print("again",
+		    "within 15 minutes it is only counted; see 5000, too");
+	(void)putchar('\n');
+}
+
+/* Nothing in the catalogue needs an escape, so this is JSON as it stands. */
+static void
+event_print_json(const struct event *e)
+{
+	const char *field = e->fields;
+
+	printf("{\"id\":%u,", e->id);
+	if (e->oldid != 0)
+		printf("\"oldid\":%u,", e->oldid);
+	printf("\"event\":\"%s\",\"level\":\"%s\",\"limited\":%s,"
+	       "\"msg\":\"%s\",\"meaning\":\"%s\",\"remedy\":\"%s\","
+	       "\"fields\":[",
+	    e->name, level_text(e->level),
+	    e->flood == LIMITED ? "true" : "false", e->msg, e->meaning,
+	    e->remedy);
+	while (*field != '\0') {
+		int len = (int)strcspn(field, " ");
+
+		printf("%s\"%.*s\"", field == e->fields ? "" : ",", len, field);
+		field += len;
+		field += strspn(field, " ");
+	}
+	(void)puts("]}");
+}
+
+static void
+events_print_and_exit(enum log_format format)
+{
+	unsigned count, i;
+	const struct event *events = eventlog_catalogue(&count);
+
+	for (i = 0; i < count; i++)
+		if (format == FORMAT_JSON)
+			event_print_json(&events[i]);
+		else
+			event_print(&events[i]);
+	print_end();
 }
 
 /* getopt tells a letter by optopt; a long option stands in the word. */
@@ -233,11 +322,13 @@ options_take(struct options *o, int argc, char **argv)
 	    {"cache-size", required_argument, NULL, 'c'},
 	    {"allow", required_argument, NULL, 'a'},
 	    {"allow-server", required_argument, NULL, 's'},
+	    {"events", no_argument, NULL, OPTION_EVENTS},
 	    {"print-hints", no_argument, NULL, OPTION_PRINT_HINTS},
 	    {"help", no_argument, NULL, 'h'},
 	    {"version", no_argument, NULL, 'V'},
 	    {NULL, 0, NULL, 0},
 	};
+	bool events = false;
 	int option;
 
 	memset(o, 0, sizeof(*o));
@@ -254,6 +345,10 @@ options_take(struct options *o, int argc, char **argv)
 			    sizeof("dns " VERSION "\n") - 1);
 		if (option == OPTION_PRINT_HINTS)
 			print_hints_and_exit();
+		if (option == OPTION_EVENTS) {
+			events = true; /* in a format that may come yet */
+			continue;
+		}
 		if (option == ':')
 			refuse("a value is missing after", argv[optind - 1],
 			    "see dns --help");
@@ -263,5 +358,7 @@ options_take(struct options *o, int argc, char **argv)
 	}
 	if (optind < argc)
 		refuse("unknown argument", argv[optind], "see dns --help");
+	if (events)
+		events_print_and_exit(o->log.format);
 	listen_complete(o);
 }

@@ -640,6 +640,23 @@ enum log_format {
 	FORMAT_JSON    /* an object a line, with the same keys */
 };
 
+/* What becomes of an event that comes again and again. */
+enum flood {
+	ALWAYS, /* every one is written */
+	LIMITED /* the same again is folded; of one id so many are written */
+};
+
+/* A row of the catalogue.  Its texts last, and need no escape anywhere. */
+struct event {
+	uint16_t id;
+	uint16_t oldid; /* before NT 4.0 SP4; 0 if there is none */
+	enum level level;
+	enum flood flood;
+	const char *name, *msg;
+	const char *fields; /* that lines may have of their own, in order */
+	const char *meaning, *remedy;
+};
+
 struct log_options {
 	const char *path; /* NULL is standard error */
 	enum level least; /* that is let in */
@@ -712,6 +729,9 @@ uint64_t eventlog_next_due(void); /* when a window ends; UINT64_MAX never */
 void eventlog_close(void);        /* every open fold is written first */
 void eventlog_count(struct log_counts *);
 size_t eventlog_memory(void); /* octets of its tables */
+
+const struct event *eventlog_catalogue(unsigned *count); /* sorted by id */
+const char *level_text(enum level);
 
 void eventlog_starting(const char *version);   /* 1 */
 void eventlog_started(const struct startup *); /* 2 */

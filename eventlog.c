@@ -92,138 +92,139 @@ enum row {
 	EVENTS
 };
 
-enum flood {
-	ALWAYS, /* every one is written */
-	LIMITED /* folded and gated */
-};
+#define HINT_PLACE "file line column token"
+#define INCIDENT "peer zone ns addr qname qtype"
 
-/* Ids, old ids and names are Microsoft's, but for those above 10000. */
-struct event {
-	uint16_t id;
-	uint16_t oldid; /* before NT 4.0 SP4; 0 if there is none */
-	enum level level;
-	enum flood flood;
-	const char *name;
-	const char *msg;
-	const char *meaning;
-	const char *remedy;
-};
-
+/* By id.  Ids, old ids and names are Microsoft's, but for those above 10000. */
 static const struct event catalogue[EVENTS] = {
     [EVENT_STARTING] = {1, 0, LEVEL_INFO, ALWAYS, "DNS_EVENT_STARTING",
-	"server is starting", "The process runs; nothing is served yet.",
-	"Nothing."},
+	"server is starting", "version",
+	"The process runs; nothing is served yet.", "Nothing."},
     [EVENT_STARTED] = {2, 0, LEVEL_INFO, ALWAYS, "DNS_EVENT_STARTUP_OK",
 	"server started",
+	"hints roots addresses listen clients walks queries cache memory",
 	"Clients are served from here on, with these roots and limits.",
 	"Nothing."},
     [EVENT_SHUTDOWN] = {3, 0, LEVEL_INFO, ALWAYS, "DNS_EVENT_SHUTDOWN",
-	"server shut down", "The server ended in order, for this cause.",
-	"Nothing."},
+	"server shut down", "cause uptime_s answered",
+	"The server ended in order, for this cause.", "Nothing."},
     [EVENT_HINTS_LOADED] = {540, 0, LEVEL_INFO, ALWAYS, "ROOT_HINTS_MODIFIED",
-	"root hints taken",
+	"root hints taken", "file roots addresses",
 	"The root servers of this file are used from now on.", "Nothing."},
     [EVENT_NO_ROOTS] = {706, 156, LEVEL_WARNING, ALWAYS,
 	"DNS_EVENT_NO_ROOT_NAME_SERVER", "no usable root server in hints",
-	"No NS record of the root has an address that can be queried.",
+	"file", "No NS record of the root has an address that can be queried.",
 	"Put the shipped cache.dns in place of the file."},
     [EVENT_CACHING_ONLY] = {708, 0, LEVEL_INFO, ALWAYS,
-	"DNS_EVENT_CACHING_SERVER_ONLY", "no zones; caching only",
+	"DNS_EVENT_CACHING_SERVER_ONLY", "no zones; caching only", "",
 	"The server holds no zone of its own.", "Nothing."},
     [EVENT_HINTS_MISSING] = {1003, 0, LEVEL_ERROR, ALWAYS,
 	"DNS_EVENT_CACHE_FILE_NOT_FOUND", "hints file cannot be read",
+	"errno file",
 	"The file with the root hints is missing or closed to the server.",
 	"Put the file there, or name another one with -r."},
     [EVENT_HINTS_REJECTED] = {1501, 0, LEVEL_ERROR, ALWAYS,
-	"DNS_EVENT_COULD_NOT_PARSE_DATABASE", "hints file refused",
+	"DNS_EVENT_COULD_NOT_PARSE_DATABASE", "hints file refused", "file",
 	"The file has faults, each in a line before; the old hints stay.",
 	"Mend the lines that were named."},
     [EVENT_HINT_TOKEN] = {1504, 204, LEVEL_ERROR, ALWAYS,
 	"DNS_EVENT_UNEXPECTED_TOKEN", "unexpected token in hints file",
-	"The word does not belong where it stands.", "Mend the line."},
+	HINT_PLACE, "The word does not belong where it stands.",
+	"Mend the line."},
     [EVENT_HINT_END] = {1505, 0, LEVEL_ERROR, ALWAYS,
 	"DNS_EVENT_UNEXPECTED_END_OF_TOKENS",
-	"unexpected end of line in hints file",
+	"unexpected end of line in hints file", "file line column",
 	"The record ends before it is complete.", "Mend the line."},
     [EVENT_HINT_CLASS] = {1507, 0, LEVEL_ERROR, ALWAYS,
 	"DNS_EVENT_INVALID_CLASS_TOKEN", "class in hints file is not IN",
-	"Only Internet records can be root hints.", "Mend the line."},
+	HINT_PLACE, "Only Internet records can be root hints.",
+	"Mend the line."},
     [EVENT_HINT_DIRECTIVE] = {1520, 0, LEVEL_ERROR, ALWAYS,
 	"DNS_EVENT_UNKNOWN_DIRECTIVE", "unsupported directive in hints file",
-	"A line begins with $ and a word that is not known here.",
+	HINT_PLACE, "A line begins with $ and a word that is not known here.",
 	"Write out what the directive stood for."},
     [EVENT_HINT_NAME] = {1541, 0, LEVEL_ERROR, ALWAYS,
 	"DNS_EVENT_PARSED_INVALID_DOMAIN_NAME", "invalid name in hints file",
-	"The word is no domain name.", "Mend the line."},
+	HINT_PLACE, "The word is no domain name.", "Mend the line."},
     [EVENT_HINT_TYPE] = {1600, 0, LEVEL_ERROR, ALWAYS,
 	"DNS_EVENT_UNKNOWN_RESOURCE_RECORD_TYPE",
-	"unsupported type in hints file",
+	"unsupported type in hints file", HINT_PLACE,
 	"Root hints are NS, A and AAAA records.", "Take the line out."},
     [EVENT_HINT_SOA] = {1604, 0, LEVEL_ERROR, ALWAYS,
-	"DNS_EVENT_SOA_INVALID_IN_CACHE_FILE", "SOA in hints file",
+	"DNS_EVENT_SOA_INVALID_IN_CACHE_FILE", "SOA in hints file", HINT_PLACE,
 	"This is a zone file, not a file of root hints.",
 	"Put the shipped cache.dns in place of the file."},
     [EVENT_HINT_NUMBER] = {1614, 0, LEVEL_ERROR, ALWAYS,
 	"DNS_EVENT_INVALID_DWORD_TOKEN", "invalid number in hints file",
-	"The TTL is not a number of 32 bits.", "Mend the line."},
+	HINT_PLACE, "The TTL is not a number of 32 bits.", "Mend the line."},
     [EVENT_HINT_ADDRESS] = {1617, 0, LEVEL_ERROR, ALWAYS,
 	"DNS_EVENT_INVALID_IP_ADDRESS_STRING",
-	"invalid IPv4 address in hints file",
+	"invalid IPv4 address in hints file", "ns addr class " HINT_PLACE,
 	"It is no address, or none that a name server can have.",
 	"Mend the line, or take it out."},
     [EVENT_HINT_ADDRESS6] = {1618, 0, LEVEL_ERROR, ALWAYS,
 	"DNS_EVENT_INVALID_IPV6_ADDRESS", "invalid IPv6 address in hints file",
+	"ns addr class " HINT_PLACE,
 	"It is no address, or none that a name server can have.",
 	"Mend the line, or take it out."},
     [EVENT_LOG_LOST] = {3153, 0, LEVEL_ERROR, ALWAYS,
 	"DNS_EVENT_WRITE_FILE_FAILURE", "event log was stuck; lines are lost",
+	"errno lost",
 	"The file took no lines for a while and the buffer ran over.",
 	"Make room on the disk, or let the reader of the pipe go on."},
     [EVENT_GATE_SHUT] = {5000, 0, LEVEL_WARNING, ALWAYS,
 	"DNS_EVENT_START_LOG_SUPPRESS", "suppressing run-time events",
+	"gated_id window limit",
 	"gated_id had more than limit lines in a window; more are counted.",
 	"Look at the lines of that id before this one."},
     [EVENT_RECEIVE_FAILED] = {7051, 0, LEVEL_ERROR, LIMITED,
-	"DNS_EVENT_RECVFROM_CALL_FAILED", "recvfrom failed",
+	"DNS_EVENT_RECVFROM_CALL_FAILED", "recvfrom failed", "addr errno",
 	"The system could not hand over a client's datagram.",
 	"See errno; the server goes on."},
     [EVENT_SEND_FAILED] = {7053, 453, LEVEL_ERROR, LIMITED,
-	"DNS_EVENT_SENDTO_CALL_FAILED", "sendto failed",
+	"DNS_EVENT_SENDTO_CALL_FAILED", "sendto failed", INCIDENT " errno",
 	"The system would not send a query to this name server.",
 	"See errno: a route, a firewall, or an address family is missing."},
     [EVENT_SELF_SEND] = {7062, 0, LEVEL_WARNING, LIMITED, "DNS_EVENT_SELF_SEND",
-	"name server address is our own; skipped",
+	"name server address is our own; skipped", INCIDENT,
 	"A delegation points to this very server.",
 	"Tell the owner of the zone, or mend the hints."},
     [EVENT_GATE_HELD] = {9999, 0, LEVEL_WARNING, ALWAYS,
 	"DNS_EVENT_CONTINUE_LOG_SUPPRESS", "run-time events suppressed",
+	"gated_id window limit count state total",
 	"So many events of gated_id were not written in the last window.",
 	"As for 5000; state=end says that it is over."},
     [EVENT_STATISTICS] = {10001, 0, LEVEL_INFO, ALWAYS, "STATISTICS",
-	"counters since start", "What was done, and what is held now.",
-	"Nothing."},
+	"counters since start",
+	"uptime_s received answered dropped refused hits joined walks failed "
+	"waiting sent replies timeouts mismatched addresses_refused "
+	"sends_failed self_sends lame cache_stored cache_evicted "
+	"cache_rescued cache_failures cache_entries cache_octets "
+	"log_counted log_written log_folded log_gated log_lost",
+	"What was done, and what is held now.", "Nothing."},
     [EVENT_SERVER_REFUSED] = {10002, 0, LEVEL_WARNING, LIMITED,
 	"INVALID_SERVER_ADDRESS",
 	"name server address cannot be queried; skipped",
+	"peer zone ns addr class qname qtype prevents",
 	"The peer gave an address that no name server can have.",
 	"Tell the owner of the zone; -s opens a private address."},
     [EVENT_ROOTS_UNREACHABLE] = {10003, 0, LEVEL_WARNING, LIMITED,
-	"ROOT_SERVERS_UNREACHABLE", "no root server answered",
+	"ROOT_SERVERS_UNREACHABLE", "no root server answered", "tried",
 	"All addresses of the hints were tried and were silent.",
 	"See whether this host may send to port 53 of the Internet."},
     [EVENT_PRIMED] = {10004, 0, LEVEL_INFO, ALWAYS, "ROOT_PRIMED",
-	"root servers learned", "A root server told the present set.",
-	"Nothing."},
+	"root servers learned", "peer roots addresses",
+	"A root server told the present set.", "Nothing."},
     [EVENT_TABLE_FULL] = {10005, 0, LEVEL_WARNING, LIMITED, "QUERY_TABLE_FULL",
-	"table is full; load is shed",
+	"table is full; load is shed", "table limit",
 	"More is asked at once than the server has room for.",
 	"Look for a client that floods, or for dead name servers."},
     [EVENT_LAME_SERVER] = {10006, 0, LEVEL_INFO, LIMITED, "LAME_SERVER",
-	"server is not authoritative for the zone",
+	"server is not authoritative for the zone", INCIDENT " why",
 	"A name server does not serve a zone delegated to it.",
 	"Tell the owner of the zone; another server is asked."},
     [EVENT_ANSWER_FAILED] = {10009, 0, LEVEL_WARNING, LIMITED, "ANSWER_FAILED",
-	"question could not be answered",
+	"question could not be answered", "zone qname qtype ede text",
 	"A client got SERVFAIL, for the reason in ede and text.",
 	"See the lines of the same zone before this one."},
 };
@@ -371,6 +372,8 @@ static void line_addr(struct line *, const struct address *);
 static void line_peer(struct line *, const struct address *);
 static void line_incident(
     struct line *, const struct incident *, const char *class);
+static void line_question(
+    struct line *, const struct name *qname, uint16_t qtype);
 static void line_hint_place(struct line *, const struct hint_fault *);
 static void line_errno(struct line *, int err);
 static void line_listeners(struct line *, const struct startup *);
@@ -530,6 +533,26 @@ void
 eventlog_count(struct log_counts *c)
 {
 	*c = counts;
+}
+
+const struct event *
+eventlog_catalogue(unsigned *count)
+{
+	*count = EVENTS;
+	return catalogue;
+}
+
+const char *
+level_text(enum level level)
+{
+	static const char *const levels[] = {
+	    [LEVEL_ERROR] = "error",
+	    [LEVEL_WARNING] = "warning",
+	    [LEVEL_INFO] = "info",
+	    [LEVEL_DEBUG] = "debug",
+	};
+
+	return levels[level];
 }
 
 /* --------------------------------------------------------------------------
@@ -761,7 +784,8 @@ eventlog_answer_failed(const struct incident *i, const struct reason *why)
 
 	if (!line_begin(&l, EVENT_ANSWER_FAILED, &s))
 		return;
-	line_incident(&l, i, NULL);
+	line_name(&l, "zone", i->zone);
+	line_question(&l, i->qname, i->qtype);
 	if (why->ede != EDE_NONE)
 		line_number(&l, "ede", why->ede);
 	if (why->text[0] != '\0')
@@ -1165,16 +1189,22 @@ line_peer(struct line *l, const struct address *a)
 static void
 line_incident(struct line *l, const struct incident *i, const char *class)
 {
-	char text[TYPE_TEXT_MAX];
-
 	line_peer(l, i->peer);
 	line_name(l, "zone", i->zone);
 	line_name(l, "ns", i->ns);
 	line_addr(l, i->addr);
 	line_word(l, "class", class);
-	line_name(l, "qname", i->qname);
-	if (i->qtype != 0)
-		line_word(l, "qtype", type_text(i->qtype, text));
+	line_question(l, i->qname, i->qtype);
+}
+
+static void
+line_question(struct line *l, const struct name *qname, uint16_t qtype)
+{
+	char text[TYPE_TEXT_MAX];
+
+	line_name(l, "qname", qname);
+	if (qtype != 0)
+		line_word(l, "qtype", type_text(qtype, text));
 }
 
 static void
@@ -1381,12 +1411,6 @@ field_end(struct line *l, size_t mark)
 static void
 line_head(struct line *l, enum row row)
 {
-	static const char *const levels[] = {
-	    [LEVEL_ERROR] = "error",
-	    [LEVEL_WARNING] = "warning",
-	    [LEVEL_INFO] = "info",
-	    [LEVEL_DEBUG] = "debug",
-	};
 	const struct event *e = &catalogue[row];
 
 	l->row = row;
@@ -1394,7 +1418,7 @@ line_head(struct line *l, enum row row)
 	l->full = false;
 	l->cut = 0;
 	line_time(l, "ts", hour.wall_ms);
-	line_word(l, "level", levels[e->level]);
+	line_word(l, "level", level_text(e->level));
 	line_number(l, "id", e->id);
 	if (e->oldid != 0)
 		line_number(l, "oldid", e->oldid);

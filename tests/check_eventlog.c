@@ -3,8 +3,8 @@
  *
  * Whatever a test logs is read back from the file, and every line read is
  * held against the grammar of its format first (windows-dns.md 5.2, RFC 8259)
- * and taken apart: so each test is also one of attacks.md D13 and Z10, the log
- * as a victim.
+ * and taken apart, and what it has against the catalogue: so each test is also
+ * one of attacks.md D13 and Z10, the log as a victim.
  */
 #include "dns.h"
 
@@ -24,6 +24,7 @@
 enum {
 	WINDOW_MS = LOG_WINDOW_S * 1000,
 	FIELDS = 64, /* of one line; the statistics have the most */
+	ROWS = 100,  /* of the catalogue, and room */
 	STORM = 200000
 };
 
@@ -55,6 +56,7 @@ struct field {
 };
 static struct field fields[FIELDS];
 static size_t field_count;
+static uint64_t seen[ROWS]; /* bit n: of this row of the catalogue, field n */
 
 static struct name zone, ns, qname;
 static struct address addr, peer;
@@ -281,6 +283,98 @@ json_read(const char *line)
 	require(strcmp(at, "}") == 0, "no end", line);
 }
 
+/* What a line has for a key other than ts, as it stands there; NULL: none. */
+static const char *
+value_of(const char *line, const char *name)
+{
+	char field[32];
+	const char *at;
+
+	(void)snprintf(field, sizeof field,
+	    format == FORMAT_JSON ? ",\"%s\":" : " %s=", name);
+	at = strstr(line, field);
+	return at == NULL ? NULL : at + strlen(field);
+}
+
+/* The number that a line has for a key, or 0. */
+static uint64_t
+number_of(const char *line, const char *name)
+{
+	const char *value = value_of(line, name);
+
+	return value == NULL ? 0 : strtoull(value, NULL, 10);
+}
+
+static bool
+key_is(const struct field *f, const char *name, size_t len)
+{
+	return f->key_len == len && memcmp(f->key, name, len) == 0;
+}
+
+/* The next field has this key; and this value, if that is known. */
+static const struct field *
+head_check(const struct field *f, const char *name, const char *value,
+    const char *line)
+{
+	require(f < fields + field_count && key_is(f, name, strlen(name)), name,
+	    line);
+	require(value == NULL ||
+		(f->len == strlen(value) &&
+		    memcmp(f->value, value, f->len) == 0),
+	    value, line);
+	return f + 1;
+}
+
+/*
+ * Fields have their keys from this list, in its order.  Gives the first one
+ * that has not, and notes those that are there.
+ */
+static const struct field *
+keys_check(const struct field *f, const char *keys, uint64_t *noted)
+{
+	uint64_t bit = 1;
+
+	for (; *keys != '\0' && f < fields + field_count; bit <<= 1) {
+		size_t len = strcspn(keys, " ");
+
+		if (key_is(f, keys, len)) {
+			*noted |= bit;
+			f++;
+		}
+		keys += len;
+		keys += strspn(keys, " ");
+	}
+	return f;
+}
+
+/* Hold the line that was taken apart against its row of the catalogue. */
+static void
+catalogue_check(const char *line)
+{
+	unsigned count, row;
+	const struct event *e = eventlog_catalogue(&count);
+	const struct field *f = fields;
+	uint64_t noted = 0;
+	char number[24];
+
+	require(count <= ROWS, "too many rows", line);
+	for (row = 0; row < count && e->id != number_of(line, "id"); row++)
+		e++;
+	require(row < count, "not in the catalogue", line);
+	f = head_check(f, "ts", NULL, line);
+	f = head_check(f, "level", level_text(e->level), line);
+	f = head_check(f, "id", NULL, line);
+	(void)snprintf(number, sizeof number, "%u", e->oldid);
+	if (e->oldid != 0)
+		f = head_check(f, "oldid", number, line);
+	f = head_check(f, "event", e->name, line);
+	f = head_check(f, "msg", e->msg, line);
+	f = head_check(f, "seq", NULL, line);
+	f = keys_check(f, e->fields, &seen[row]);
+	f = keys_check(f, "cut count first", &noted);
+	require(f == fields + field_count, "not among the fields", line);
+}
+
 /* Take a line apart: printable, not too long, no key twice. */
 static void
 line_read(const char *line)
@@ -312,8 +406,7 @@ line_read(const char *line)
 				memcmp(fields[i].key, f->key, f->key_len) != 0,
 			    "a key twice", line);
 	}
-	require(fields[0].key_len == 2 && memcmp(fields[0].key, "ts", 2) == 0,
-	    "no ts", line);
+	catalogue_check(line);
 }
 
 /* Cut what is in text into lines. */
@@ -357,28 +450,6 @@ log_flush_and_read(void)
 {
 	eventlog_flush();
 	log_read();
-}
-
-/* What a line has for a key other than ts, as it stands there; NULL: none. */
-static const char *
-value_of(const char *line, const char *name)
-{
-	char field[32];
-	const char *at;
-
-	(void)snprintf(field, sizeof field,
-	    format == FORMAT_JSON ? ",\"%s\":" : " %s=", name);
-	at = strstr(line, field);
-	return at == NULL ? NULL : at + strlen(field);
-}
-
-/* The number that a line has for a key, or 0. */
-static uint64_t
-number_of(const char *line, const char *name)
-{
-	const char *value = value_of(line, name);
-
-	return value == NULL ? 0 : strtoull(value, NULL, 10);
 }
 
 /* The lines that have this key. */
@@ -519,11 +590,11 @@ log_hint_token(void)
 	eventlog_hint_fault(HINT_UNEXPECTED_TOKEN, &fault);
 }
 
-/* Where there is no token and no column, none is told. */
+/* Where there is no token, none is told. */
 static void
 log_hint_end(void)
 {
-	struct hint_fault f = {.file = "cache.dns", .line = 3};
+	struct hint_fault f = {.file = "cache.dns", .line = 3, .column = 1};
 
 	eventlog_hint_fault(HINT_UNEXPECTED_END, &f);
 }
@@ -758,7 +829,7 @@ static const struct {
     {log_hint_end, LEVEL_ERROR, false,
 	"level=error id=1505 event=DNS_EVENT_UNEXPECTED_END_OF_TOKENS "
 	"msg=\"unexpected end of line in hints file\" seq=1 "
-	"file=cache.dns line=3"},
+	"file=cache.dns line=3 column=1"},
     {log_hint_class, LEVEL_ERROR, false,
 	"level=error id=1507 event=DNS_EVENT_INVALID_CLASS_TOKEN "
 	"msg=\"class in hints file is not IN\" seq=1 "
@@ -1180,7 +1251,7 @@ list_is_accounted_for(const char *name, uint64_t count)
 	const char *more;
 	size_t i;
 
-	while (f->key_len != strlen(name) || memcmp(f->key, name, f->key_len))
+	while (!key_is(f, name, strlen(name)))
 		require(++f < fields + field_count, "no such list", name);
 	more = memchr(f->value, '+', f->len);
 	ck_assert_ptr_nonnull(more);
@@ -1956,6 +2027,78 @@ START_TEST(standard_error_stays_open)
 }
 END_TEST
 
+/* ------------------------------------------------------------------------
+ * The catalogue, as --events prints it.
+ */
+
+/* Fit for any format as it stands. */
+static void
+text_is_plain(const char *t)
+{
+	for (; *t != '\0'; t++)
+		ck_assert_msg(
+		    *t >= ' ' && *t <= '~' && *t != '"' && *t != '\\', "%s", t);
+}
+
+START_TEST(rows_are_in_order_and_complete)
+{
+	unsigned count;
+	const struct event *e = eventlog_catalogue(&count) + _i;
+
+	if ((unsigned)_i >= count)
+		return;
+	ck_assert(_i == 0 || e[-1].id < e->id);
+	ck_assert(e->flood == ALWAYS || e->id >= 5050);
+	text_is_plain(e->name);
+	text_is_plain(e->msg);
+	text_is_plain(e->fields);
+	text_is_plain(e->meaning);
+	text_is_plain(e->remedy);
+	ck_assert_uint_gt(strlen(e->name), 0);
+	ck_assert_uint_gt(strlen(e->msg), 0);
+	ck_assert_int_eq(e->meaning[strlen(e->meaning) - 1], '.');
+	ck_assert_int_eq(e->remedy[strlen(e->remedy) - 1], '.');
+}
+END_TEST
+
+/* And no other field: each line read is held against the catalogue. */
+START_TEST(every_field_of_the_catalogue_is_written)
+{
+	unsigned count, row, key_count;
+	const struct event *e = eventlog_catalogue(&count);
+	struct rlimit limit;
+	uint32_t i;
+
+	log_open(LEVEL_DEBUG);
+	for (i = 0; i < EVENTS; i++) {
+		addr = address_of("0.0.0.0", DNS_PORT);
+		events[i].log();
+	}
+	for (i = 0; i < 2 * LOG_GATE_LINES; i++)
+		log_new_subject(2, i);
+	for (i = 0; i < 2; i++) {
+		time_pass(WINDOW_MS);
+		eventlog_flush();
+	}
+	(void)signal(SIGXFSZ, SIG_IGN);
+	ck_assert_int_eq(getrlimit(RLIMIT_FSIZE, &limit), 0);
+	limit.rlim_cur = 1;
+	ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
+	(void)log_until_lost(1);
+	limit.rlim_cur = limit.rlim_max;
+	ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
+	time_pass(1000);
+	log_flush_and_read();
+	for (row = 0; row < count; row++, e++) {
+		key_count = e->fields[0] != '\0';
+		for (i = 0; e->fields[i] != '\0'; i++)
+			key_count += e->fields[i] == ' ';
+		ck_assert_msg(seen[row] == (UINT64_C(1) << key_count) - 1,
+		    "%u lacks some of %s", e->id, e->fields);
+	}
+}
+END_TEST
+
 static void
 add_lines(TCase *c)
 {
@@ -2027,6 +2170,13 @@ add_files(TCase *c)
 	tcase_add_test(c, standard_error_stays_open);
 }
 
+static void
+add_catalogue(TCase *c)
+{
+	tcase_add_loop_test(c, rows_are_in_order_and_complete, 0, ROWS);
+	tcase_add_test(c, every_field_of_the_catalogue_is_written);
+}
+
 int
 main(void)
 {
@@ -2039,6 +2189,7 @@ main(void)
 	    {"folds", add_folds},
 	    {"gates", add_gates},
 	    {"files", add_files},
+	    {"catalogue", add_catalogue},
 	};
 	Suite *suite = suite_create("eventlog");
 	SRunner *runner;

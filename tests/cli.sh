@@ -68,6 +68,21 @@ expect 0 '^dns [0-9]' '--version prints it' --version
 "$dns" --print-hints >"$dir/out" 2>"$dir/err" && cmp -s "$dir/out" cache.dns
 verdict $? '--print-hints prints cache.dns as it stands'
 
+
+expect 0 '^10002 INVALID_SERVER_ADDRESS, warning$' \
+    '--events has a paragraph an event' --events
+! grep -q '.\{80\}' "$dir/out" &&
+    [ "$(grep -oE '^    (says|means|do|keys|again) ' "$dir/out" |
+	sort -u | wc -l)" = 5 ]
+verdict $? 'of 79 columns at the most'
+expect 0 '^{"id":10002,.*"limited":true,.*"fields":\["peer",.*"\]}$' \
+    'and with --log-format json a line' --events --log-format json
+expect 0 '^{"id":7053,"oldid":453,.*}$' 'whichever comes first' \
+    --log-format json --events
+"$dns" --events >/dev/full 2>"$dir/err"
+[ $? = 1 ]
+verdict $? 'what could not be printed is a failure'
+
 expect 2 'unknown option --bogus' 'an unknown option is named' --bogus
 expect 2 'unknown option -x' 'an unknown letter is named' -x
 expect 2 'unknown argument serve' 'a stray argument is named' serve
