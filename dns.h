@@ -414,6 +414,7 @@ struct records_left {
 /*
  * False if the octets are no message with one question, or break off before
  * their end without saying so (TC).  Of very many records the first are read.
+ * FORMERR and NOTIMP may come without the question; its name.len is then 0.
  */
 bool response_parse(struct response *, const uint8_t *, size_t len);
 struct records_left response_section(const struct response *, enum section);

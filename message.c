@@ -525,14 +525,25 @@ response_read_section(struct response *r, unsigned section, uint16_t told)
 	return told == 0 || n == RECORDS_MAX;
 }
 
+/* One question; or none, if the server says that it could not read ours. */
+static bool
+response_read_question(struct response *r)
+{
+	memset(&r->question, 0, sizeof(r->question));
+	if (r->header.questions == 0)
+		return r->header.rcode == RCODE_FORMERR ||
+		    r->header.rcode == RCODE_NOTIMP;
+	return r->header.questions == 1 &&
+	    read_question(&r->message, &r->question);
+}
+
 bool
 response_parse(struct response *r, const uint8_t *octets, size_t len)
 {
 	reader_init(&r->message, octets, len);
 	memset(&r->edns, 0, sizeof(r->edns));
 	memset(r->ends, 0, sizeof(r->ends));
-	if (!read_header(&r->message, &r->header) || r->header.questions != 1 ||
-	    !read_question(&r->message, &r->question))
+	if (!read_header(&r->message, &r->header) || !response_read_question(r))
 		return false;
 	return (response_read_section(r, SECTION_ANSWER, r->header.answers) &&
 		   response_read_section(

@@ -1604,7 +1604,19 @@ exchange_close(struct exchange *x)
 	x->fd = -1;
 }
 
-/* RFC 5452 9.1: the kernel matched addresses and ports, the rest we do. */
+static bool
+exchange_is_answered(const struct exchange *x)
+{
+	return response.question.type == x->asked.type &&
+	    response.question.class == x->asked.class &&
+	    name_equal(&response.question.name, &x->asked.name);
+}
+
+/*
+ * RFC 5452 9.1: the kernel matched addresses and ports, the rest we do.  An
+ * error that came without the question is all that some servers say to an OPT
+ * record (RFC 6891 7).
+ */
 static bool
 exchange_matches(const struct exchange *x, const uint8_t *octets, size_t len)
 {
@@ -1615,9 +1627,7 @@ exchange_matches(const struct exchange *x, const uint8_t *octets, size_t len)
 	return read_header(&r, &header) && header.id == x->id &&
 	    response_parse(&response, octets, len) &&
 	    response.header.response && response.header.opcode == 0 &&
-	    response.question.type == x->asked.type &&
-	    response.question.class == x->asked.class &&
-	    name_equal(&response.question.name, &x->asked.name);
+	    (response.header.questions == 0 || exchange_is_answered(x));
 }
 
 /* The server's host says that nobody listens there: its own answer. */

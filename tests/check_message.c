@@ -671,6 +671,18 @@ START_TEST(response_has_one_question)
 }
 END_TEST
 
+/* E09: a server that cannot read a query may not repeat its question. */
+START_TEST(response_without_question_is_an_error_of_reading)
+{
+	static struct response response;
+	uint8_t octets[HEADER_LEN] = {0, 0, 0x80, (uint8_t)_i};
+	bool good = response_parse(&response, octets, sizeof(octets));
+
+	ck_assert(good == (_i == RCODE_FORMERR || _i == RCODE_NOTIMP));
+	ck_assert_uint_eq(response.question.name.len, 0);
+}
+END_TEST
+
 /* Attack B18: of more records than any honest message has, the first. */
 START_TEST(records_beyond_2048_are_not_read)
 {
@@ -2244,6 +2256,8 @@ add_messages(TCase *c)
 	tcase_add_test(c, response_is_taken_apart);
 	tcase_add_loop_test(
 	    c, response_cut_short_is_refused_unless_it_says_so, 0, 2);
+	tcase_add_loop_test(
+	    c, response_without_question_is_an_error_of_reading, 0, 16);
 	tcase_add_loop_test(c, response_has_one_question, 0, 3);
 	tcase_add_test(c, records_beyond_2048_are_not_read);
 	tcase_add_loop_test(c, header_keeps_each_flag, 0, 16);
