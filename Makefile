@@ -28,9 +28,9 @@ OBJ     = $(PARTS:%=$(B)/%.o)
 TOBJ    = $(PARTS:%=$(B)/test/%.o)
 CHECKS  = $(patsubst tests/%.c,$(B)/%,$(wildcard tests/check_*.c))
 SIM     = tests/parser.c tests/scenario.c tests/authority.c tests/witness.c \
-	  tests/driver.c tests/kernel.c tests/simulator.c
-SIM_H   = tests/parser.h tests/scenario.h tests/driver.h tests/kernel.h \
-	  tests/simulator.h
+	  tests/buffer.c tests/driver.c tests/kernel.c tests/simulator.c
+SIM_H   = tests/parser.h tests/scenario.h tests/buffer.h tests/driver.h \
+	  tests/kernel.h tests/simulator.h
 CHECK_CFLAGS = `pkg-config --cflags check`
 CHECK_LIBS   = `pkg-config --libs check`
 # The system calls that the simulator stands in for.

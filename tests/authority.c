@@ -7,6 +7,8 @@
  */
 #include "scenario.h"
 
+#include <limits.h>
+
 enum {
 	LOOKUP_HOPS_MAX =
 	    16, /* CNAME and DNAME inside the zones of one server */
@@ -16,6 +18,8 @@ enum {
 
 /* A query taken apart. */
 struct query {
+	enum transport transport;
+	bool opens; /* none yet, but the connection it will come over */
 	struct header header;
 	struct question question;
 	struct edns edns;
@@ -124,7 +128,8 @@ is_ignored(struct authority *a, const struct query *q)
 		return true;
 	if (q->edns.present && rule_find(a, q, CONDUCT_NO_EDNS_SILENT, NULL))
 		return true;
-	return rule_find(a, q, CONDUCT_SILENT, NULL) != NULL;
+	return rule_find(a, q, CONDUCT_SILENT, NULL) != NULL ||
+	    rule_find(a, q, CONDUCT_MUTE, NULL) != NULL;
 }
 
 static void
@@ -227,25 +232,52 @@ forged_replies(struct authority *a, const struct query *q, struct datagram *out)
 	return n;
 }
 
+static void
+datagrams_begin(
+    struct authority *a, const struct query *q, struct datagram *out)
+{
+	const struct rule *delay = rule_find(a, q, CONDUCT_DELAY, NULL);
+	const struct rule *dribble = rule_find(a, q, CONDUCT_DRIBBLE, NULL);
+	unsigned i;
+
+	for (i = 0; i < DATAGRAMS_MAX; i++) {
+		out[i].from = *q->at;
+		out[i].delay_ms = delay == NULL ? 0 : delay->number;
+		out[i].dribble_ms = dribble == NULL ? 0 : dribble->number;
+		out[i].unreachable = out[i].fin = out[i].reset = false;
+	}
+}
+
+/* Over TCP: its length goes before it, and maybe it breaks off. */
+static void
+datagram_frame(struct authority *a, const struct query *q, struct datagram *d)
+{
+	memmove(d->octets + PREFIX_LEN, d->octets, d->len);
+	d->octets[0] = (uint8_t)(d->len >> 8);
+	d->octets[1] = (uint8_t)d->len;
+	d->len += PREFIX_LEN;
+	d->reset = rule_find(a, q, CONDUCT_RESET, NULL) != NULL;
+	if (d->reset || rule_find(a, q, CONDUCT_CLOSE, NULL) != NULL)
+		d->len = 0;
+	else if (rule_find(a, q, CONDUCT_HALF, NULL) != NULL)
+		d->len /= 2;
+	else
+		return;
+	d->fin = !d->reset;
+}
+
 unsigned
 authority_answer(struct authority *a, const struct address *at,
-    const uint8_t *query, size_t len, struct datagram out[DATAGRAMS_MAX])
+    enum transport transport, const uint8_t *query, size_t len,
+    struct datagram out[DATAGRAMS_MAX])
 {
-	const struct rule *spoil, *delay;
-	struct query q;
+	const struct rule *spoil;
+	struct query q = {.at = at, .transport = transport};
 	unsigned i, n;
 
-	if (!query_read(&q, query, len))
+	if (!query_read(&q, query, len) || is_ignored(a, &q))
 		return 0;
-	q.at = at;
-	if (is_ignored(a, &q))
-		return 0;
-	for (i = 0; i < DATAGRAMS_MAX; i++) {
-		out[i].from = *at;
-		delay = rule_find(a, &q, CONDUCT_DELAY, NULL);
-		out[i].delay_ms = delay == NULL ? 0 : delay->number;
-		out[i].unreachable = false;
-	}
+	datagrams_begin(a, &q, out);
 	if (rule_find(a, &q, CONDUCT_UNREACHABLE, NULL)) {
 		out[0].unreachable = true;
 		return 1;
@@ -260,7 +292,30 @@ authority_answer(struct authority *a, const struct address *at,
 		out[n] = out[n - 1];
 		n++;
 	}
+	for (i = 0; i < n && transport == TRANSPORT_TCP; i++)
+		datagram_frame(a, &q, &out[i]);
 	return n;
+}
+
+enum welcome
+authority_welcome(struct authority *a, const struct address *at)
+{
+	struct query q = {.at = at, .transport = TRANSPORT_TCP, .opens = true};
+
+	if (rule_find(a, &q, CONDUCT_SILENT, NULL) != NULL)
+		return WELCOME_NOTHING;
+	return rule_find(a, &q, CONDUCT_UNREACHABLE, NULL) != NULL
+	    ? WELCOME_REFUSED
+	    : WELCOME_OPEN;
+}
+
+unsigned
+authority_idle_ms(struct authority *a, const struct address *at)
+{
+	struct query q = {.at = at, .transport = TRANSPORT_TCP, .opens = true};
+	const struct rule *idle = rule_find(a, &q, CONDUCT_IDLE, NULL);
+
+	return idle == NULL ? UINT_MAX : idle->number;
 }
 
 static bool
@@ -270,7 +325,6 @@ query_read(struct query *q, const uint8_t *octets, size_t len)
 	struct record record;
 	unsigned i;
 
-	memset(&q->edns, 0, sizeof(q->edns));
 	reader_init(&r, octets, len);
 	if (!read_header(&r, &q->header) || q->header.questions != 1 ||
 	    !read_question(&r, &q->question))
@@ -286,10 +340,12 @@ query_read(struct query *q, const uint8_t *octets, size_t len)
 static bool
 rule_covers(const struct rule *rule, const struct query *q)
 {
-	if (!rule_serves(rule, q->at))
+	if (!rule_serves(rule, q->at) ||
+	    (rule->transport != TRANSPORT_ANY &&
+		rule->transport != q->transport))
 		return false;
-	if (!rule->narrowed)
-		return true;
+	if (!rule->narrowed || q->opens)
+		return !rule->narrowed;
 	if (rule->type != 0 && rule->type != q->question.type)
 		return false;
 	return rule->below ? name_within(&q->question.name, &rule->name)
@@ -709,13 +765,23 @@ sections_write(struct writer *w, struct reply *r)
 	return true;
 }
 
+static size_t
+reply_room(const struct query *q)
+{
+	if (q->transport == TRANSPORT_TCP)
+		return MESSAGE_MAX;
+	return q->edns.present && q->edns.udp_max > UDP_PLAIN_MAX
+	    ? q->edns.udp_max
+	    : UDP_PLAIN_MAX;
+}
+
 /* The reply as it fits into the datagram, else TC (RFC 2181 9). */
 static size_t
 reply_write(const struct query *q, struct reply *r, uint8_t *octets)
 {
 	static struct compressor names;
 	struct edns edns = {.present = true, .udp_max = UDP_EDNS_MAX};
-	size_t room = q->edns.present ? q->edns.udp_max : UDP_PLAIN_MAX;
+	size_t room = reply_room(q);
 	struct writer w;
 	size_t mark;
 
@@ -812,6 +878,8 @@ datagram_spoil(struct datagram *d, enum spoil spoil)
 		d->from.port ^= 1;
 		return true;
 	case SPOIL_TRAILER:
+		if (d->len + 8 > MESSAGE_MAX)
+			return false;
 		memset(d->octets + d->len, 0, 8);
 		d->len += 8;
 		return true;

@@ -165,6 +165,30 @@ static const char *const slips[] = {
     "# no part\nask . NS\nexpect any\n    flags tc\n",
     "# no part\nask . NS\nexpect nothing\n    answer none\n",
     "# late\nreply 192.0.2.1\n    delay 5ms\n",
+    "# no such transport\nserver 192.0.2.1 sctp silent\n",
+    "# not over TCP\nserver 192.0.2.1 tcp drop first 1\n",
+    "# not over TCP\nserver 192.0.2.1 tcp forge wrong-id\n",
+    "# not over TCP\nserver 192.0.2.1 tcp wrong-port\n",
+    "# not over UDP\nserver 192.0.2.1 udp half\n",
+    "# no name yet\nserver 192.0.2.1 for a. idle 5s\n",
+    "# no time\nserver 192.0.2.1 dribble\n",
+    "# no connection\nask . NS on c\nexpect any\n",
+    "# no connection\nconnect c\nclosed d\n",
+    "# no connection\nconnect c times 3\nclosed c4\n",
+    "# no connection\nconnect c\nclosed c1\n",
+    "# twice\nconnect c\nconnect c\n",
+    "# twice\nconnect c1\nconnect c times 2\n",
+    "# nothing\nconnect c times 0\n",
+    "# two ways\nconnect c\nask . NS on c tcp\nexpect any\n",
+    "# two ways\nconnect c\nask . NS on c from 192.0.2.9\nexpect any\n",
+    "# no octets\nconnect c\nsend c\n",
+    "# no hex\nconnect c\nsend c 0g\n",
+    "# no unit\nconnect c\nclosed c >= 9\n",
+    "# no of\nconnect c\nopen 1 c\n",
+    "# no sign\nconnect c\nwrites c 1\n",
+    "# no sign\nask . NS tcp\nexpect any\n    place 1\n",
+    "# no tenth\nask . NS tcp\nexpect any\n    keepalive 150ms\n",
+    "# no name\nconnections all for a. = 1\n",
 };
 
 START_TEST(slip_of_the_pen_is_refused)
@@ -390,7 +414,8 @@ encounter_begin(struct encounter *e, const char *text)
 	e->scenario = scenario_read(file_of_text(text, e->path), &e->fault);
 	ck_assert_msg(e->scenario != NULL, "%s", e->fault.text);
 	e->witness.scenario = e->scenario;
-	e->client = witness_client(&e->witness, e->scenario->steps, 1, 0x1234);
+	e->client =
+	    witness_client(&e->witness, e->scenario->steps, 1, 0x1234, NULL);
 }
 
 static void
@@ -506,8 +531,8 @@ START_TEST(opt_of_a_query_is_judged)
 
 	encounter_begin(&e, "# opt\nask www.example. A\nexpect any\n");
 	len = message_with(e.client->query, 0, query_opts[_i].opt, octets);
-	ck_assert_msg(witness_query(&e.witness, &root, octets, len, &e.fault) ==
-		query_opts[_i].is_good,
+	ck_assert_msg(witness_query(&e.witness, &root, TRANSPORT_UDP, octets,
+			  len, &e.fault) == query_opts[_i].is_good,
 	    "%s %s", query_opts[_i].opt, e.fault.text);
 	encounter_end(&e);
 }

@@ -270,7 +270,8 @@ driver_serve(struct driver *d, const struct address *from,
 
 	if (!authority_listens(&d->authority, to))
 		return false;
-	n = authority_answer(&d->authority, to, octets, len, out);
+	n = authority_answer(
+	    &d->authority, to, TRANSPORT_UDP, octets, len, out);
 	if (dice(d, 100) < d->network.loss_percent)
 		driver_trace(d, "the network loses it");
 	else

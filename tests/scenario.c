@@ -162,13 +162,24 @@ static const struct choice rcodes[] = {{"NOERROR", 0}, {"FORMERR", 1},
     {"YXDOMAIN", 6}, {"YXRRSET", 7}, {"NXRRSET", 8}, {"NOTAUTH", 9},
     {"NOTZONE", 10}, {"BADVERS", 16}, {"BADCOOKIE", 23}, {NULL, 0}};
 
+/* [udp|tcp] */
+static enum transport
+transport_read(struct parser *p)
+{
+	if (word_given(p, "udp"))
+		return TRANSPORT_UDP;
+	return word_given(p, "tcp") ? TRANSPORT_TCP : TRANSPORT_ANY;
+}
+
 static const struct choice conducts[] = {{"well", CONDUCT_WELL},
     {"silent", CONDUCT_SILENT}, {"drop", CONDUCT_DROP},
     {"unreachable", CONDUCT_UNREACHABLE}, {"delay", CONDUCT_DELAY},
     {"noedns", CONDUCT_NO_EDNS}, {"edns-silent", CONDUCT_NO_EDNS_SILENT},
     {"rcode", CONDUCT_RCODE}, {"refused", CONDUCT_RCODE},
     {"lame", CONDUCT_LAME}, {"noaa", CONDUCT_NO_AA}, {"tc", CONDUCT_TRUNCATED},
-    {"forge", CONDUCT_FORGE}, {"twice", CONDUCT_TWICE},
+    {"forge", CONDUCT_FORGE}, {"twice", CONDUCT_TWICE}, {"mute", CONDUCT_MUTE},
+    {"close", CONDUCT_CLOSE}, {"reset", CONDUCT_RESET}, {"half", CONDUCT_HALF},
+    {"dribble", CONDUCT_DRIBBLE}, {"idle", CONDUCT_IDLE},
     {"wrong-id", CONDUCT_SPOIL}, {"wrong-question", CONDUCT_SPOIL},
     {"wrong-case", CONDUCT_SPOIL}, {"no-response-bit", CONDUCT_SPOIL},
     {"garbage", CONDUCT_SPOIL}, {"short", CONDUCT_SPOIL},
@@ -198,6 +209,8 @@ conduct_read(struct parser *p, struct rule *rule)
 		    ? parse_number(p, 65535, &rule->number)
 		    : complain(p, "say: drop first N");
 	case CONDUCT_DELAY:
+	case CONDUCT_DRIBBLE:
+	case CONDUCT_IDLE:
 		if (!parse_duration(p, false, &ms))
 			return false;
 		rule->number = (unsigned)ms;
@@ -218,14 +231,56 @@ conduct_read(struct parser *p, struct rule *rule)
 	}
 }
 
-/* server SERVER... [for NAME [TYPE]] CONDUCT */
+/* The one transport over which a server can behave like this, if not both. */
+static enum transport
+conduct_transport(const struct rule *rule)
+{
+	switch (rule->conduct) {
+	case CONDUCT_DROP: /* over TCP it would come again */
+	case CONDUCT_FORGE:
+	case CONDUCT_WRITTEN_FORGE:
+		return TRANSPORT_UDP;
+	case CONDUCT_CLOSE:
+	case CONDUCT_RESET:
+	case CONDUCT_HALF:
+	case CONDUCT_DRIBBLE:
+	case CONDUCT_IDLE:
+		return TRANSPORT_TCP;
+	case CONDUCT_SPOIL:
+		return rule->spoil == SPOIL_SOURCE || rule->spoil == SPOIL_PORT
+		    ? TRANSPORT_UDP
+		    : TRANSPORT_ANY;
+	default:
+		return TRANSPORT_ANY;
+	}
+}
+
+static bool
+conduct_check(struct parser *p, struct rule *rule)
+{
+	enum transport only = conduct_transport(rule);
+
+	if (rule->conduct == CONDUCT_IDLE && rule->narrowed)
+		return complain(p, "no name is told on an idle connection");
+	if (rule->transport == TRANSPORT_ANY)
+		rule->transport =
+		    rule->conduct == CONDUCT_TRUNCATED ? TRANSPORT_UDP : only;
+	return only == TRANSPORT_ANY || rule->transport == only ||
+	    complain(p, "this is not done over %s",
+		only == TRANSPORT_UDP ? "TCP" : "UDP");
+}
+
+/* server SERVER... [for NAME [TYPE]] [udp|tcp] CONDUCT */
 static bool
 server_parse(struct parser *p)
 {
 	struct rule *rule = &step_add(p, STEP_RULE)->rule;
 
-	return parse_servers(p, rule->servers, &rule->server_count) &&
-	    narrow_read(p, rule) && conduct_read(p, rule);
+	if (!parse_servers(p, rule->servers, &rule->server_count) ||
+	    !narrow_read(p, rule))
+		return false;
+	rule->transport = transport_read(p);
+	return conduct_read(p, rule) && conduct_check(p, rule);
 }
 
 static bool
@@ -303,7 +358,7 @@ reply_line(struct parser *p)
 	return parse_record(p, &root, &script->sections[section]);
 }
 
-/* reply SERVER... [for NAME [TYPE]], and the reply in lines below */
+/* reply SERVER... [for NAME [TYPE]] [udp|tcp], and the reply in lines below */
 static bool
 reply_parse(struct parser *p)
 {
@@ -312,8 +367,11 @@ reply_parse(struct parser *p)
 	rule->conduct = CONDUCT_SCRIPT;
 	rule->script.authoritative = true;
 	p->block_line = reply_line;
-	return parse_servers(p, rule->servers, &rule->server_count) &&
-	    narrow_read(p, rule);
+	if (!parse_servers(p, rule->servers, &rule->server_count) ||
+	    !narrow_read(p, rule))
+		return false;
+	rule->transport = transport_read(p);
+	return true;
 }
 
 static bool
@@ -344,7 +402,159 @@ forge_parse(struct parser *p)
 	rule->conduct = CONDUCT_WRITTEN_FORGE;
 	rule->spoil = (enum spoil)value;
 	p->block_line = forge_line;
+	return conduct_check(p, rule);
+}
+
+/* ---------------------------------------------------------------------------
+ * Clients over TCP: connect, send, shut, close, reset, stall, read.
+ */
+
+/* What the name stands for: a connect, or one of those it opens by number. */
+static bool
+connections_find(
+    const struct scenario *s, const char *name, struct connections *found)
+{
+	const struct step *step;
+	size_t len;
+	unsigned n;
+	int used;
+
+	for (step = s->steps; step != NULL; step = step->next) {
+		if (step->kind != STEP_CONNECT || step->connect.name == NULL)
+			continue;
+		*found = (struct connections){step, 1, step->connect.times};
+		if (strcmp(step->connect.name, name) == 0)
+			return true;
+		len = strlen(step->connect.name);
+		if (step->connect.times == 1 ||
+		    strncmp(name, step->connect.name, len) != 0 ||
+		    sscanf(name + len, "%5u%n", &n, &used) != 1 ||
+		    name[len + (size_t)used] != '\0' || n < 1 ||
+		    n > step->connect.times)
+			continue;
+		found->first = found->last = n;
+		return true;
+	}
+	return false;
+}
+
+static bool
+connections_read(struct parser *p, struct connections *found)
+{
+	const char *name = word_take(p);
+
+	return connections_find(p->scenario, name, found) ||
+	    complain(p, "`%s' is no connection", name);
+}
+
+/* A name of its own for each of them, that nothing else stands for. */
+static bool
+connect_name(struct parser *p, const struct connect *c)
+{
+	struct connections other;
+	char name[64];
+	unsigned n;
+
+	if (strlen(c->name) > 32 || *c->name < 'a' || *c->name > 'z')
+		return complain(p, "`%s' is no name", c->name);
+	if (connections_find(p->scenario, c->name, &other))
+		return complain(p, "`%s' is a connection already", c->name);
+	for (n = 1; n <= c->times && c->times > 1; n++) {
+		snprintf(name, sizeof(name), "%s%u", c->name, n);
+		if (connections_find(p->scenario, name, &other))
+			return complain(p, "`%s' is one already", name);
+	}
 	return true;
+}
+
+static bool
+connect_flag(struct parser *p, struct connect *c)
+{
+	int64_t ms;
+
+	if (word_given(p, "from"))
+		return parse_address(p, &c->from);
+	if (word_given(p, "to"))
+		return parse_address(p, &c->to);
+	if (word_given(p, "times"))
+		return parse_number(p, 20000, &c->times);
+	if (word_given(p, "segments"))
+		return parse_number(p, 65535, &c->segment_len);
+	if (word_given(p, "window"))
+		return parse_number(p, 1 << 24, &c->window);
+	if (!word_given(p, "every"))
+		return complain(p, "`%s' is not known here", word_take(p));
+	if (!parse_duration(p, false, &ms))
+		return false;
+	c->segment_ms = (unsigned)ms;
+	return true;
+}
+
+/* connect NAME [from A] [to A] [times N] [segments N] [every TIME] [window N]
+ */
+static bool
+connect_parse(struct parser *p)
+{
+	struct connect c = {.times = 1,
+	    .segment_ms = 1,
+	    .window = WINDOW_DEFAULT,
+	    .name = word_take(p)};
+
+	while (words_left(p))
+		if (!connect_flag(p, &c))
+			return false;
+	if (c.times == 0 || c.window == 0)
+		return complain(p, "this is nothing");
+	if (!connect_name(p, &c))
+		return false;
+	step_add(p, STEP_CONNECT)->connect = c;
+	return true;
+}
+
+/* send NAME HEX... [times N] */
+static bool
+send_parse(struct parser *p)
+{
+	struct step *step = step_add(p, STEP_SEND);
+
+	step->send.times = 1;
+	if (!connections_read(p, &step->send.on))
+		return false;
+	step->send.octets = parse_octets(p, &step->send.len);
+	if (step->send.octets == NULL)
+		return false;
+	return !word_given(p, "times") ||
+	    parse_number(p, 65535, &step->send.times);
+}
+
+static bool
+shut_parse(struct parser *p)
+{
+	return connections_read(p, &step_add(p, STEP_SHUT)->connections);
+}
+
+static bool
+close_parse(struct parser *p)
+{
+	return connections_read(p, &step_add(p, STEP_CLOSE)->connections);
+}
+
+static bool
+reset_parse(struct parser *p)
+{
+	return connections_read(p, &step_add(p, STEP_RESET)->connections);
+}
+
+static bool
+stall_parse(struct parser *p)
+{
+	return connections_read(p, &step_add(p, STEP_STALL)->connections);
+}
+
+static bool
+read_parse(struct parser *p)
+{
+	return connections_read(p, &step_add(p, STEP_READ)->connections);
 }
 
 /* ---------------------------------------------------------------------------
@@ -452,6 +662,10 @@ ask_flag(struct parser *p, struct ask *ask)
 		return parse_address(p, &ask->from);
 	if (word_given(p, "to"))
 		return parse_address(p, &ask->to);
+	if (word_given(p, "tcp"))
+		return ask->tcp = true;
+	if (word_given(p, "on"))
+		return connections_read(p, &ask->on);
 	if (word_given(p, "times"))
 		return parse_number(p, 65535, &ask->times);
 	if (word_given(p, "repeat")) {
@@ -495,6 +709,9 @@ ask_parse(struct parser *p)
 			return false;
 	if (ask->in_turn && !ask->waits)
 		return complain(p, "repeat waits for each reply: no &");
+	if (ask->on.connect != NULL &&
+	    (ask->tcp || ask->from.family != 0 || ask->to.family != 0))
+		return complain(p, "the connection has this already");
 	if ((ask->options_len > 0 || ask->edns_flags != 0) &&
 	    (!ask->edns.present || ask->raw != NULL))
 		return complain(p, "there is no OPT for this option or flag");
@@ -552,6 +769,31 @@ comparison_read(struct parser *p, enum comparison *comparison)
 	return true;
 }
 
+/* place = N, also <= and >=: as which reply on its connection it came */
+static bool
+expect_place(struct parser *p, struct expect *expect)
+{
+	expect->placed = true;
+	return comparison_read(p, &expect->place_comparison) &&
+	    parse_number(p, 65535, &expect->place);
+}
+
+/* keepalive TIME, or keepalive none */
+static bool
+expect_keepalive(struct parser *p, struct expect *expect)
+{
+	int64_t ms;
+
+	if (word_given(p, "none"))
+		return expect->no_keepalive = true;
+	if (!parse_duration(p, false, &ms))
+		return false;
+	if (ms < 100 || ms % 100 != 0)
+		return complain(p, "it is told in tenths of a second");
+	expect->keepalive = (unsigned)(ms / 100);
+	return true;
+}
+
 /* size = N, size <= N, size >= N */
 static bool
 expect_size(struct parser *p, struct expect *expect)
@@ -569,18 +811,18 @@ expect_size(struct parser *p, struct expect *expect)
 	return true;
 }
 
-/* time >= 5s, time <= 300ms */
+/* >= 5s, <= 300ms */
 static bool
-expect_time(struct parser *p, struct expect *expect)
+bound_read(struct parser *p, uint64_t *least_ms, uint64_t *most_ms)
 {
 	bool least = word_given(p, ">=");
 	int64_t ms;
 
 	if (!least && !word_given(p, "<="))
-		return complain(p, "say: time <= 300ms, or >=");
+		return complain(p, "say: <= 300ms, or >=");
 	if (!parse_duration(p, false, &ms))
 		return false;
-	*(least ? &expect->least_ms : &expect->most_ms) = (uint64_t)ms;
+	*(least ? least_ms : most_ms) = (uint64_t)ms;
 	return true;
 }
 
@@ -598,7 +840,11 @@ expect_line(struct parser *p)
 	if (strcmp(word, "ede") == 0)
 		return expect_ede(p, expect);
 	if (strcmp(word, "time") == 0)
-		return expect_time(p, expect);
+		return bound_read(p, &expect->least_ms, &expect->most_ms);
+	if (strcmp(word, "place") == 0)
+		return expect_place(p, expect);
+	if (strcmp(word, "keepalive") == 0)
+		return expect_keepalive(p, expect);
 	if (strcmp(word, "size") == 0)
 		return expect_size(p, expect);
 	if (strcmp(word, "ordered") == 0)
@@ -636,21 +882,93 @@ expect_parse(struct parser *p)
 }
 
 /* ---------------------------------------------------------------------------
- * Observers: packets, gaps, log.
+ * Observers: closed, open, writes, connections, packets, gaps, log.
  */
 
-/* ADDRESS|all|self [for NAME [TYPE]], and how to compare */
+/* [N of] NAME */
+static bool
+ending_read(struct parser *p, struct ending *ending)
+{
+	ending->most_ms = UINT64_MAX;
+	ending->some = *word_peek(p) >= '0' && *word_peek(p) <= '9';
+	if (ending->some &&
+	    (!parse_number(p, 65535, &ending->count) || !word_given(p, "of")))
+		return complain(p, "say: N of NAME");
+	return connections_read(p, &ending->on);
+}
+
+/* closed [N of] NAME [fin|reset] [>= TIME] [<= TIME] */
+static bool
+closed_parse(struct parser *p)
+{
+	struct ending *ending = &step_add(p, STEP_CLOSED)->ending;
+
+	if (!ending_read(p, ending))
+		return false;
+	ending->fin = word_given(p, "fin");
+	ending->reset = !ending->fin && word_given(p, "reset");
+	while (words_left(p))
+		if (!bound_read(p, &ending->least_ms, &ending->most_ms))
+			return false;
+	return true;
+}
+
+static bool
+open_parse(struct parser *p)
+{
+	return ending_read(p, &step_add(p, STEP_OPEN)->ending);
+}
+
+/* writes NAME = N */
+static bool
+writes_parse(struct parser *p)
+{
+	struct step *step = step_add(p, STEP_WRITES);
+
+	return connections_read(p, &step->writes.on) &&
+	    comparison_read(p, &step->writes.comparison) &&
+	    parse_number(p, 1000000, &step->writes.count);
+}
+
+/* ADDRESS|all|self */
+static bool
+destination_read(struct parser *p, struct packets *packets)
+{
+	packets->self = word_given(p, "self");
+	return packets->self || word_given(p, "all") ||
+	    parse_address(p, &packets->to);
+}
+
+/* = N [total] */
+static bool
+count_read(struct parser *p, struct packets *packets)
+{
+	if (!parse_number(p, 1000000, &packets->count))
+		return false;
+	packets->total = word_given(p, "total");
+	return true;
+}
+
+/* connections ADDRESS|all|self = N [total] */
+static bool
+connections_parse(struct parser *p)
+{
+	struct packets *packets = &step_add(p, STEP_CONNECTIONS)->packets;
+
+	return destination_read(p, packets) &&
+	    comparison_read(p, &packets->comparison) && count_read(p, packets);
+}
+
+/* ADDRESS|all|self [for NAME [TYPE]] [udp|tcp], and how to compare */
 static bool
 packets_read(struct parser *p, struct packets *packets)
 {
 	struct rule narrow = {.narrowed = false};
 
-	packets->self = word_given(p, "self");
-	if (!packets->self && !word_given(p, "all") &&
-	    !parse_address(p, &packets->to))
+	if (!destination_read(p, packets) || !narrow_read(p, &narrow))
 		return false;
-	if (!narrow_read(p, &narrow) ||
-	    !comparison_read(p, &packets->comparison))
+	packets->transport = transport_read(p);
+	if (!comparison_read(p, &packets->comparison))
 		return false;
 	packets->narrowed = narrow.narrowed;
 	packets->below = narrow.below;
@@ -659,20 +977,16 @@ packets_read(struct parser *p, struct packets *packets)
 	return true;
 }
 
-/* packets ADDRESS|all|self [for NAME [TYPE]] = N [total] */
+/* packets ADDRESS|all|self [for NAME [TYPE]] [udp|tcp] = N [total] */
 static bool
 packets_parse(struct parser *p)
 {
 	struct packets *packets = &step_add(p, STEP_PACKETS)->packets;
 
-	if (!packets_read(p, packets) ||
-	    !parse_number(p, 1000000, &packets->count))
-		return false;
-	packets->total = word_given(p, "total");
-	return true;
+	return packets_read(p, packets) && count_read(p, packets);
 }
 
-/* gaps ADDRESS|all|self [for NAME [TYPE]] = TIME... [total] */
+/* gaps ADDRESS|all|self [for NAME [TYPE]] [udp|tcp] = TIME... [total] */
 static bool
 gaps_parse(struct parser *p)
 {
@@ -837,10 +1151,13 @@ static const struct choice calls[] = {{"socket", CALL_SOCKET},
     {"bind", CALL_BIND}, {"connect", CALL_CONNECT},
     {"setsockopt", CALL_SETSOCKOPT}, {"sendto", CALL_SENDTO},
     {"recv", CALL_RECV}, {"recvmmsg", CALL_RECVMMSG},
-    {"sendmmsg", CALL_SENDMMSG}, {"epoll_create1", CALL_EPOLL_CREATE1},
-    {"epoll_ctl", CALL_EPOLL_CTL}, {"epoll_wait", CALL_EPOLL_WAIT},
-    {"signalfd", CALL_SIGNALFD}, {"read", CALL_READ}, {"write", CALL_WRITE},
-    {"open", CALL_OPEN}, {"poll", CALL_POLL}, {"getrandom", CALL_GETRANDOM},
+    {"sendmmsg", CALL_SENDMMSG}, {"listen", CALL_LISTEN},
+    {"accept4", CALL_ACCEPT4}, {"send", CALL_SEND}, {"sendmsg", CALL_SENDMSG},
+    {"getsockopt", CALL_GETSOCKOPT}, {"shutdown", CALL_SHUTDOWN},
+    {"epoll_create1", CALL_EPOLL_CREATE1}, {"epoll_ctl", CALL_EPOLL_CTL},
+    {"epoll_wait", CALL_EPOLL_WAIT}, {"signalfd", CALL_SIGNALFD},
+    {"read", CALL_READ}, {"write", CALL_WRITE}, {"open", CALL_OPEN},
+    {"poll", CALL_POLL}, {"getrandom", CALL_GETRANDOM},
     {"getifaddrs", CALL_GETIFADDRS}, {"getrlimit", CALL_GETRLIMIT},
     {"setrlimit", CALL_SETRLIMIT}, {"malloc", CALL_MALLOC},
     {"calloc", CALL_CALLOC}, {"realloc", CALL_REALLOC}, {NULL, 0}};
@@ -861,6 +1178,7 @@ static const struct choice errors[] = {{"EPERM", EPERM}, {"ENOENT", ENOENT},
     {"EADDRNOTAVAIL", EADDRNOTAVAIL}, {"ENETDOWN", ENETDOWN},
     {"ENETUNREACH", ENETUNREACH}, {"ENOBUFS", ENOBUFS},
     {"ETIMEDOUT", ETIMEDOUT}, {"ECONNREFUSED", ECONNREFUSED},
+    {"ECONNRESET", ECONNRESET}, {"ECONNABORTED", ECONNABORTED},
     {"EHOSTUNREACH", EHOSTUNREACH}, {NULL, 0}};
 
 /* fail CALL ERROR [after N] [times N] [to ADDRESS] */
@@ -1043,15 +1361,19 @@ command_parse(struct parser *p)
 static const struct {
 	const char *word;
 	bool (*parse)(struct parser *);
-} lines[] = {{"ask", ask_parse}, {"command", command_parse},
+} lines[] = {{"ask", ask_parse}, {"close", close_parse},
+    {"closed", closed_parse}, {"command", command_parse},
+    {"connect", connect_parse}, {"connections", connections_parse},
     {"exit", exit_parse}, {"expect", expect_parse}, {"fail", fail_parse},
     {"files", files_parse}, {"forge", forge_parse}, {"gaps", gaps_parse},
     {"hints", hints_parse_block}, {"interface", interface_parse},
-    {"log", log_parse}, {"network", network_parse}, {"options", options_parse},
-    {"packets", packets_parse}, {"proves", proves_parse},
-    {"refused", refused_parse}, {"reply", reply_parse},
-    {"server", server_parse}, {"signal", signal_parse}, {"stop", stop_parse},
-    {"wait", wait_parse}, {"wall", wall_parse}, {"zone", zone_parse}};
+    {"log", log_parse}, {"network", network_parse}, {"open", open_parse},
+    {"options", options_parse}, {"packets", packets_parse},
+    {"proves", proves_parse}, {"read", read_parse}, {"refused", refused_parse},
+    {"reply", reply_parse}, {"reset", reset_parse}, {"send", send_parse},
+    {"server", server_parse}, {"shut", shut_parse}, {"signal", signal_parse},
+    {"stall", stall_parse}, {"stop", stop_parse}, {"wait", wait_parse},
+    {"wall", wall_parse}, {"writes", writes_parse}, {"zone", zone_parse}};
 
 /* A zone is complete when the next thing begins. */
 static void

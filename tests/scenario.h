@@ -12,6 +12,7 @@
 #ifndef SCENARIO_H
 #define SCENARIO_H
 
+#include "buffer.h"
 #include "dns.h"
 
 enum {
@@ -23,7 +24,8 @@ enum {
 	ZONES_MAX = 1024,  /* published */
 	DATAGRAMS_MAX = 4, /* sent back for one query */
 	FAULT_TEXT_MAX = 8192,
-	WAIT_MAX_MS = 20000, /* an ask waits so long for its replies */
+	WAIT_MAX_MS = 20000,    /* an ask waits so long for its replies */
+	WINDOW_DEFAULT = 65536, /* octets that wait for a client to read */
 	TTL_DEFAULT_S = 3600
 };
 
@@ -37,6 +39,12 @@ enum call {
 	CALL_RECV,
 	CALL_RECVMMSG,
 	CALL_SENDMMSG,
+	CALL_LISTEN,
+	CALL_ACCEPT4,
+	CALL_SEND,
+	CALL_SENDMSG,
+	CALL_GETSOCKOPT,
+	CALL_SHUTDOWN,
 	CALL_EPOLL_CREATE1,
 	CALL_EPOLL_CTL,
 	CALL_EPOLL_WAIT,
@@ -56,6 +64,18 @@ enum call {
 };
 
 const char *call_name(enum call);
+
+enum transport {
+	TRANSPORT_ANY,
+	TRANSPORT_UDP,
+	TRANSPORT_TCP
+};
+
+enum comparison {
+	COMPARE_EQUAL,
+	COMPARE_AT_MOST,
+	COMPARE_AT_LEAST
+};
 
 /* A record of a zone, a written message or an expectation. */
 struct rr {
@@ -125,7 +145,13 @@ enum conduct {
 	CONDUCT_SPOIL,
 	CONDUCT_FORGE,         /* a spoiled reply, then the true one */
 	CONDUCT_WRITTEN_FORGE, /* the same, its reply is the script's */
-	CONDUCT_TWICE
+	CONDUCT_TWICE,
+	CONDUCT_MUTE,    /* takes connections and queries, and is silent */
+	CONDUCT_CLOSE,   /* closes the connection instead of a reply */
+	CONDUCT_RESET,   /* the same, with RST */
+	CONDUCT_HALF,    /* half the reply, then it closes */
+	CONDUCT_DRIBBLE, /* an octet of the reply each `number` ms */
+	CONDUCT_IDLE     /* closes what was idle for `number` ms */
 };
 
 /* How servers treat queries, all or some of them. */
@@ -135,10 +161,36 @@ struct rule {
 	bool narrowed, below; /* to a name, and what is below it */
 	struct name name;
 	uint16_t type; /* 0: any */
+	enum transport transport;
 	enum conduct conduct;
 	unsigned number;
 	enum spoil spoil;
 	struct script script;
+};
+
+/* A client opens connections. */
+struct connect {
+	const char *name;
+	struct address from, to; /* family 0: as the driver likes */
+	unsigned times;
+	unsigned segment_len; /* most octets that arrive at once; 0: all */
+	unsigned segment_ms;  /* from one segment to the next */
+	unsigned window;      /* octets sent to it that it need not have read */
+};
+
+/* The connections that a step speaks of: these of one connect. */
+struct connections {
+	const struct step *connect; /* NULL: none */
+	unsigned first, last;       /* they count from 1 */
+};
+
+/* How and when connections came to an end by the server's doing. */
+struct ending {
+	struct connections on;
+	bool some; /* just `count` of them, else all */
+	unsigned count;
+	bool fin, reset; /* must be this way; neither: any */
+	uint64_t least_ms, most_ms;
 };
 
 struct ask {
@@ -147,6 +199,8 @@ struct ask {
 	struct address from, to; /* family 0: as the driver likes */
 	unsigned times;
 	bool in_turn, waits; /* else all at once, and go on */
+	struct connections on;
+	bool tcp; /* over a connection of its own */
 	bool recursion_desired, checking_disabled, authentic;
 	uint8_t opcode;
 	struct edns edns;
@@ -182,17 +236,20 @@ struct expect {
 	unsigned ede_count;
 	size_t size_min, size_max;
 	uint64_t least_ms, most_ms;
+	bool placed; /* which reply on its connection it is */
+	enum comparison place_comparison;
+	unsigned place;
+	bool no_keepalive;
+	unsigned keepalive; /* in 100 ms (RFC 7828); 0: any or none */
 };
 
-enum comparison {
-	COMPARE_EQUAL,
-	COMPARE_AT_MOST,
-	COMPARE_AT_LEAST
-};
-
-/* How many queries went out, or with which gaps of time between them. */
+/*
+ * How many queries went out, or connections were tried, or with which gaps of
+ * time between them.
+ */
 struct packets {
 	struct address to; /* family 0: to anyone */
+	enum transport transport;
 	bool self, total, narrowed, below;
 	struct name name;
 	uint16_t type;
@@ -239,6 +296,17 @@ enum step_kind {
 	/* These need the server. */
 	STEP_ASK,
 	STEP_EXPECT,
+	STEP_CONNECT,
+	STEP_SEND,
+	STEP_SHUT,  /* FIN: the client has said all, and reads on */
+	STEP_CLOSE, /* FIN, and the client does not read any more */
+	STEP_RESET,
+	STEP_STALL, /* the client stops reading, and goes on */
+	STEP_READ,
+	STEP_CLOSED,
+	STEP_OPEN,
+	STEP_WRITES,
+	STEP_CONNECTIONS,
 	STEP_PACKETS,
 	STEP_GAPS,
 	STEP_LOG,
@@ -267,7 +335,21 @@ struct step {
 		struct prefix refused;
 		struct ask ask;
 		struct expect expect;
-		struct packets packets;
+		struct connect connect;
+		struct connections connections; /* of SHUT to READ */
+		struct {
+			struct connections on;
+			unsigned times;
+			const uint8_t *octets;
+			size_t len;
+		} send;
+		struct ending ending; /* of CLOSED and OPEN */
+		struct {
+			struct connections on;
+			enum comparison comparison;
+			unsigned count;
+		} writes;
+		struct packets packets; /* of CONNECTIONS, PACKETS, GAPS */
 		struct log log;
 		int64_t ms; /* of WAIT and WALL */
 		struct {
@@ -322,12 +404,22 @@ struct authority {
 	unsigned rule_count;
 };
 
+/* What a name server sends at once: a datagram, or octets over TCP. */
 struct datagram {
 	struct address from;
-	unsigned delay_ms; /* of the server; the network has its own */
-	bool unreachable;  /* an ICMP error instead of octets */
+	unsigned delay_ms;   /* of the server; the network has its own */
+	bool unreachable;    /* an ICMP error instead of octets */
+	unsigned dribble_ms; /* TCP: from one octet to the next */
+	bool fin, reset;     /* TCP: it ends the connection after that */
 	size_t len;
-	uint8_t octets[MESSAGE_MAX];
+	uint8_t octets[PREFIX_LEN + MESSAGE_MAX]; /* TCP: length before it */
+};
+
+/* What a server does when somebody would open a connection. */
+enum welcome {
+	WELCOME_OPEN,
+	WELCOME_REFUSED, /* RST */
+	WELCOME_NOTHING
 };
 
 /* Serve this zone; one of the same name on the same server goes away. */
@@ -337,36 +429,65 @@ bool authority_listens(const struct authority *, const struct address *);
 
 /* What the server at this address sends back; so many datagrams, or none. */
 unsigned authority_answer(struct authority *, const struct address *at,
-    const uint8_t *query, size_t len, struct datagram out[DATAGRAMS_MAX]);
+    enum transport, const uint8_t *query, size_t len,
+    struct datagram out[DATAGRAMS_MAX]);
+
+enum welcome authority_welcome(struct authority *, const struct address *at);
+
+/* After how long it closes an idle connection; UINT_MAX: never. */
+unsigned authority_idle_ms(struct authority *, const struct address *at);
 
 /* ---------------------------------------------------------------------------
  * witness.c
  */
 
+/* A connection of a client's, and what came over it. */
+struct connection {
+	const struct step *opened; /* a connect, or an ask over TCP */
+	unsigned number;           /* of all that the step opens, from 1 */
+	struct address from, to;
+	struct buffer received; /* no whole message yet */
+	unsigned replies;
+
+	/* The driver tells these. */
+	void *driver;
+	uint64_t said_ms; /* the last step that was about it */
+	unsigned writes;  /* of the server's, as far as one can see */
+	bool left;        /* the client closed it, or reset it */
+
+	bool ended, reset; /* by the server */
+	uint64_t ended_ms;
+};
+
 /* One question of one client and what came back. */
 struct client {
 	const struct step *ask;
+	struct connection *on; /* NULL: over UDP */
 	struct address from, to;
 	uint64_t asked_ms, replied_ms;
-	unsigned replies;
+	unsigned replies, place; /* its place among those of the connection */
 	struct address replied_from;
 	uint8_t *query, *reply; /* the first reply */
 	size_t query_len, reply_len;
 	bool judged;
 };
 
-/* One query to a name server. */
+/* One query to a name server, or one connection to it that was tried. */
 struct sighting {
 	struct address to;
-	struct question question;
-	uint64_t at_ms; /* the driver tells these two */
-	bool self;      /* to an address and port that we listen on */
+	enum transport transport;
+	bool opens;               /* it is a connection, and no query */
+	struct question question; /* of a query */
+	uint64_t at_ms;           /* the driver tells these two */
+	bool self;                /* to an address and port that we listen on */
 };
 
 struct witness {
 	const struct scenario *scenario;
 	struct client *clients;
 	unsigned client_count, client_room;
+	struct connection **connections;
+	unsigned connection_count, connection_room;
 	struct sighting *sightings;
 	unsigned sighting_count, sighting_room;
 	unsigned sightings_before; /* the first ask not judged yet */
@@ -374,22 +495,42 @@ struct witness {
 	size_t log_len, log_room;
 };
 
-/* A new client for the nth time of an ask; its query is written. */
-struct client *witness_client(
-    struct witness *, const struct step *ask, unsigned nth, uint16_t id);
+/*
+ * A new client for the nth time of an ask, over UDP or on a connection; its
+ * query is written.  It is good until the next one.
+ */
+struct client *witness_client(struct witness *, const struct step *ask,
+    unsigned nth, uint16_t id, struct connection *);
 void witness_reply(struct client *, const struct address *from, const uint8_t *,
     size_t len, uint64_t now_ms);
 bool witness_waits(const struct witness *); /* is a reply still to come? */
+
+/* The nth connection of a connect, or of an ask over TCP; it is new. */
+struct connection *witness_connect(
+    struct witness *, const struct step *, unsigned nth);
+/* The nth of those that a step speaks of, from 1; NULL: no more. */
+struct connection *witness_connection(
+    const struct witness *, const struct connections *, unsigned nth);
+
+/* The client has read these; false if they are no replies: the fault says. */
+bool witness_read(struct witness *, struct connection *, const uint8_t *,
+    size_t len, uint64_t now_ms, struct fault *);
+/* The client has read to the end, or the connection was reset. */
+bool witness_ended(struct witness *, struct connection *, bool reset,
+    uint64_t now_ms, struct fault *);
+/* Should the client close it, as there is nothing to come for its ask? */
+bool witness_is_done(const struct witness *, const struct connection *);
 
 /* Whatever came of all that was asked so far is well. */
 void witness_excuse(struct witness *);
 
 /* False if what goes to a name server is no proper query; the fault says. */
-bool witness_query(struct witness *, const struct address *to, const uint8_t *,
-    size_t len, struct fault *);
+bool witness_query(struct witness *, const struct address *to, enum transport,
+    const uint8_t *, size_t len, struct fault *);
+void witness_dialled(struct witness *, const struct address *to); /* TCP */
 void witness_log(struct witness *, const char *, size_t len);
 
-/* EXPECT, PACKETS, GAPS, LOG: did it happen so?  If not, the fault. */
+/* EXPECT, CLOSED to LOG: did it happen so?  If not, the fault. */
 bool witness_judge(struct witness *, const struct step *, struct fault *);
 void witness_free(struct witness *);
 

@@ -173,7 +173,7 @@ world_query(const struct address *from, const struct address *to,
 
 	driver_check_destination(&s.d, to, "sendto");
 	driver_trace_message(&s.d, "query", from, to, octets, len);
-	witness_query(w, to, octets, len, s.d.fault);
+	witness_query(w, to, TRANSPORT_UDP, octets, len, s.d.fault);
 	w->sightings[w->sighting_count - 1].at_ms = s.d.now_ms;
 	if (kernel_is_own(to) && kernel_listens(to, from)) {
 		w->sightings[w->sighting_count - 1].self = true;
@@ -208,7 +208,7 @@ static void
 client_ask(const struct step *step, unsigned nth)
 {
 	struct client *c = witness_client(
-	    &s.d.witness, step, nth, (uint16_t)random_next(&s.d.random));
+	    &s.d.witness, step, nth, (uint16_t)random_next(&s.d.random), NULL);
 
 	if (c->to.family == 0)
 		c->to = loopback_address(c->from.family);
@@ -294,6 +294,9 @@ step_make(const struct step *step)
 static void
 step_take(const struct step *step)
 {
+	if ((step->kind >= STEP_CONNECT && step->kind <= STEP_WRITES) ||
+	    (step->kind == STEP_ASK && step->ask.tcp))
+		world_give_up("the simulator has no TCP yet");
 	switch (step->kind) {
 	case STEP_ASK:
 		step_ask(step);

@@ -13,10 +13,11 @@
 #include <stdlib.h>
 
 enum {
-	OPTION_EDE = 15, /* RFC 8914 2 */
-	HEADER_Z = 0x40, /* of the fourth octet (RFC 1035 4.1.1) */
-	OPT_LEN = 11,    /* without options */
-	OPT_DO = 0x8000, /* of the TTL of OPT (RFC 6891 6.1.3) */
+	OPTION_KEEPALIVE = 11, /* RFC 7828 3.1 */
+	OPTION_EDE = 15,       /* RFC 8914 2 */
+	HEADER_Z = 0x40,       /* of the fourth octet (RFC 1035 4.1.1) */
+	OPT_LEN = 11,          /* without options */
+	OPT_DO = 0x8000,       /* of the TTL of OPT (RFC 6891 6.1.3) */
 	OPT_Z = 0x7fff,
 	OPT_VERSION = 0xff0000,
 	SEEN_MAX = 24,   /* lines shown when something was not expected */
@@ -32,7 +33,9 @@ struct answer {
 	struct edns edns;
 	const struct record *opt;
 	unsigned opt_count;
-	bool has_other_options; /* than extended errors */
+	bool has_other_options; /* than these */
+	bool has_keepalive;
+	unsigned keepalive; /* in 100 ms; 0: without a value */
 	struct {
 		unsigned code;
 		char text[256];
@@ -54,6 +57,16 @@ text_add(char *text, size_t max, const char *format, ...)
 	va_start(args, format);
 	vsnprintf(text + len, max - len, format, args);
 	va_end(args);
+}
+
+static bool
+compare(unsigned seen, enum comparison comparison, unsigned count)
+{
+	if (comparison == COMPARE_AT_MOST)
+		return seen <= count;
+	if (comparison == COMPARE_AT_LEAST)
+		return seen >= count;
+	return seen == count;
 }
 
 /* Room for one more element of an array that doubles when it is full. */
@@ -97,6 +110,12 @@ records_count(const struct rr_list *records)
 	for (rr = records->first; rr != NULL; rr = rr->next)
 		n++;
 	return n;
+}
+
+static bool
+client_has_id(const struct client *c, uint16_t id)
+{
+	return c->query_len >= 2 && (c->query[0] << 8 | c->query[1]) == id;
 }
 
 /* The name with the number of the client for each `$'. */
@@ -168,13 +187,30 @@ ask_write(const struct ask *ask, unsigned nth, uint16_t id, uint8_t *octets)
 	return w.len;
 }
 
+/* Does a client wait for a reply with this ID on the connection? */
+static bool
+id_is_used(const struct witness *w, const struct connection *on, uint16_t id)
+{
+	unsigned i;
+
+	for (i = 0; on != NULL && i < w->client_count; i++) {
+		const struct client *c = &w->clients[i];
+
+		if (c->on == on && c->replies == 0 && client_has_id(c, id))
+			return true;
+	}
+	return false;
+}
+
 struct client *
-witness_client(
-    struct witness *w, const struct step *step, unsigned nth, uint16_t id)
+witness_client(struct witness *w, const struct step *step, unsigned nth,
+    uint16_t id, struct connection *on)
 {
 	static uint8_t octets[MESSAGE_MAX];
 	struct client *client;
 
+	while (step->ask.id < 0 && id_is_used(w, on, id))
+		id++;
 	if (nth == 1 &&
 	    (w->client_count == 0 || w->clients[w->client_count - 1].judged))
 		w->sightings_before = w->sighting_count;
@@ -183,8 +219,9 @@ witness_client(
 	client = &w->clients[w->client_count++];
 	memset(client, 0, sizeof(*client));
 	client->ask = step;
-	client->from = step->ask.from;
-	client->to = step->ask.to;
+	client->on = on;
+	client->from = on != NULL ? on->from : step->ask.from;
+	client->to = on != NULL ? on->to : step->ask.to;
 	if (step->ask.id >= 0)
 		id = (uint16_t)step->ask.id;
 	client->query_len = ask_write(&step->ask, nth, id, octets);
@@ -216,9 +253,12 @@ witness_waits(const struct witness *w)
 	unsigned i;
 
 	for (i = w->client_count; i-- > 0;) {
-		if (w->clients[i].judged)
+		const struct client *c = &w->clients[i];
+
+		if (c->judged)
 			return false;
-		if (w->clients[i].replies == 0)
+		if (c->replies == 0 &&
+		    (c->on == NULL || (!c->on->ended && !c->on->left)))
 			return true;
 	}
 	return false;
@@ -243,9 +283,128 @@ witness_free(struct witness *w)
 		free(w->clients[i].reply);
 	}
 	free(w->clients);
+	for (i = 0; i < w->connection_count; i++) {
+		buffer_free(&w->connections[i]->received);
+		free(w->connections[i]);
+	}
+	free(w->connections);
 	free(w->sightings);
 	free(w->log);
 	memset(w, 0, sizeof(*w));
+}
+
+/* ---------------------------------------------------------------------------
+ * Connections of clients.
+ */
+struct connection *
+witness_connect(struct witness *w, const struct step *step, unsigned nth)
+{
+	bool own = step->kind == STEP_ASK;
+	struct connection *c = calloc(1, sizeof(*c));
+
+	if (c == NULL)
+		abort();
+	c->opened = step;
+	c->number = nth;
+	c->from = own ? step->ask.from : step->connect.from;
+	c->to = own ? step->ask.to : step->connect.to;
+	w->connections = grow(w->connections, w->connection_count,
+	    &w->connection_room, sizeof(*w->connections));
+	w->connections[w->connection_count++] = c;
+	return c;
+}
+
+struct connection *
+witness_connection(
+    const struct witness *w, const struct connections *on, unsigned nth)
+{
+	unsigned number = on->first + nth - 1, i;
+
+	if (number > on->last)
+		return NULL;
+	for (i = 0; i < w->connection_count; i++)
+		if (w->connections[i]->opened == on->connect &&
+		    w->connections[i]->number == number)
+			return w->connections[i];
+	return NULL;
+}
+
+/* Who waits for this reply: the oldest with its ID, else one that had it. */
+static struct client *
+client_of_reply(
+    struct witness *w, const struct connection *on, const uint8_t *octets)
+{
+	uint16_t id = (uint16_t)(octets[0] << 8 | octets[1]);
+	struct client *found = NULL;
+	unsigned i;
+
+	for (i = 0; i < w->client_count; i++) {
+		struct client *c = &w->clients[i];
+
+		if (c->on != on || !client_has_id(c, id))
+			continue;
+		if (c->replies == 0)
+			return c;
+		found = c;
+	}
+	return found;
+}
+
+bool
+witness_read(struct witness *w, struct connection *on, const uint8_t *octets,
+    size_t len, uint64_t now_ms, struct fault *fault)
+{
+	const uint8_t *message;
+	size_t message_len;
+	struct client *c;
+
+	buffer_put(&on->received, octets, len);
+	while (
+	    (message = buffer_message(&on->received, &message_len)) != NULL) {
+		c = message_len < HEADER_LEN ? NULL
+					     : client_of_reply(w, on, message);
+		if (c == NULL) {
+			fault_at(fault, w->scenario, on->opened,
+			    "%zu octets came over this connection "
+			    "that answer nothing\n",
+			    message_len);
+			return false;
+		}
+		if (c->replies == 0)
+			c->place = ++on->replies;
+		witness_reply(c, &on->to, message, message_len, now_ms);
+		buffer_drop_message(&on->received);
+	}
+	return true;
+}
+
+bool
+witness_ended(struct witness *w, struct connection *on, bool reset,
+    uint64_t now_ms, struct fault *fault)
+{
+	if (on->ended)
+		return true;
+	on->ended = true;
+	on->reset = reset;
+	on->ended_ms = now_ms;
+	if (reset || on->left || on->received.len == 0)
+		return true;
+	fault_at(fault, w->scenario, on->opened,
+	    "this connection ended in the middle of a message\n");
+	return false;
+}
+
+bool
+witness_is_done(const struct witness *w, const struct connection *on)
+{
+	unsigned i;
+
+	if (on->opened->kind != STEP_ASK)
+		return false;
+	for (i = 0; i < w->client_count; i++)
+		if (w->clients[i].on == on && w->clients[i].replies == 0)
+			return false;
+	return true;
 }
 
 /* ---------------------------------------------------------------------------
@@ -254,12 +413,14 @@ witness_free(struct witness *w)
 
 /* What every query to a name server must be; NULL if it is. */
 static const char *
-query_flaw(const uint8_t *octets, size_t len, struct question *question)
+query_flaw(const uint8_t *octets, size_t len, enum transport transport,
+    struct question *question)
 {
 	struct reader r;
 	struct header h;
 	struct record record;
 	struct edns edns = {.present = false};
+	static const uint8_t keepalive[] = {0, OPTION_KEEPALIVE, 0, 0};
 	unsigned i;
 
 	reader_init(&r, octets, len);
@@ -280,27 +441,46 @@ query_flaw(const uint8_t *octets, size_t len, struct question *question)
 		return "has not the size we take (RFC 9715 3.1)";
 	if (edns.present && record.ttl_s != OPT_DO)
 		return "has OPT with not just version 0 and DO (E06, V01)";
-	if (edns.present && record.rdata_len != 0)
+	if (edns.present && record.rdata_len != 0 &&
+	    (transport != TRANSPORT_TCP || record.rdata_len != 4 ||
+		memcmp(octets + record.rdata_at, keepalive, 4) != 0))
 		return "has OPT with an option (E07)";
 	if (question->class != CLASS_IN)
 		return "is not of class IN";
 	return r.at == len ? NULL : "has something after its end";
 }
 
-bool
-witness_query(struct witness *w, const struct address *to,
-    const uint8_t *octets, size_t len, struct fault *fault)
+static struct sighting *
+sighting_add(
+    struct witness *w, const struct address *to, enum transport transport)
 {
 	struct sighting *s;
-	char text[2048], at[ADDRESS_TEXT_MAX];
-	const char *flaw;
 
 	w->sightings = grow(w->sightings, w->sighting_count, &w->sighting_room,
 	    sizeof(*w->sightings));
 	s = &w->sightings[w->sighting_count++];
 	memset(s, 0, sizeof(*s));
 	s->to = *to;
-	flaw = query_flaw(octets, len, &s->question);
+	s->transport = transport;
+	return s;
+}
+
+void
+witness_dialled(struct witness *w, const struct address *to)
+{
+	sighting_add(w, to, TRANSPORT_TCP)->opens = true;
+}
+
+bool
+witness_query(struct witness *w, const struct address *to,
+    enum transport transport, const uint8_t *octets, size_t len,
+    struct fault *fault)
+{
+	struct sighting *s = sighting_add(w, to, transport);
+	char text[2048], at[ADDRESS_TEXT_MAX];
+	const char *flaw;
+
+	flaw = query_flaw(octets, len, transport, &s->question);
 	if (flaw == NULL)
 		return true;
 	message_text(octets, len, text, sizeof(text));
@@ -339,6 +519,12 @@ extended_read(struct answer *a, const struct record *opt)
 		uint16_t code = read_u16(&r), len = read_u16(&r);
 		const uint8_t *value = read_bytes(&r, len);
 
+		if (code == OPTION_KEEPALIVE && value != NULL) {
+			a->has_keepalive = true;
+			a->keepalive =
+			    len == 2 ? (unsigned)(value[0] << 8 | value[1]) : 0;
+			continue;
+		}
 		a->has_other_options |= code != OPTION_EDE || len < 2;
 		if (value == NULL || code != OPTION_EDE || len < 2 ||
 		    len - 2u > 255 || a->extended_count == EXTENDED_MAX)
@@ -361,7 +547,7 @@ answer_read(struct answer *a, const uint8_t *octets, size_t len)
 	memset(&a->edns, 0, sizeof(a->edns));
 	a->opt = NULL;
 	a->opt_count = a->extended_count = 0;
-	a->has_other_options = false;
+	a->has_other_options = a->has_keepalive = false;
 	reader_init(&a->reader, octets, len);
 	if (!read_header(&a->reader, &a->header))
 		return false;
@@ -410,11 +596,15 @@ opt_flaw(const struct client *c, const struct answer *a)
 	if (a->opt != NULL && a->opt->class != UDP_EDNS_MAX)
 		return "has not the size we take in OPT (E08)";
 	if (a->has_other_options)
-		return "has another option than extended errors (E06)";
+		return "has another option than these we know (E06)";
+	if (a->has_keepalive && (c->on == NULL || a->keepalive == 0))
+		return "has no place or value for the keepalive (C14)";
 	if (!answer_read(&query, c->query, c->query_len) || query.opt_count > 1)
 		return NULL;
 	if (a->opt_count > query.opt_count)
 		return "has OPT and the query not (E01)";
+	if (a->has_keepalive && !query.has_keepalive)
+		return "tells of keepalive unasked (C14)";
 	if (a->opt_count < query.opt_count &&
 	    a->header.rcode != RCODE_FORMERR && a->header.rcode != RCODE_NOTIMP)
 		return "has no OPT and the query has (E01)";
@@ -423,20 +613,31 @@ opt_flaw(const struct client *c, const struct answer *a)
 	return NULL;
 }
 
+/* How large a reply may be. */
+static size_t
+reply_room(const struct client *c)
+{
+	const struct ask *ask = &c->ask->ask;
+	size_t room = ask->edns.present ? ask->edns.udp_max : UDP_PLAIN_MAX;
+
+	if (c->on != NULL)
+		return MESSAGE_MAX;
+	if (room < UDP_PLAIN_MAX)
+		room = UDP_PLAIN_MAX;
+	return room < UDP_EDNS_MAX ? room : UDP_EDNS_MAX;
+}
+
 /* What must hold of every reply to a well-formed question; NULL if it does. */
 static const char *
 reply_flaw(const struct client *c, const struct answer *a)
 {
 	const struct ask *ask = &c->ask->ask;
-	size_t room = ask->edns.present ? ask->edns.udp_max : UDP_PLAIN_MAX;
 	size_t question_len = c->query_len - HEADER_LEN;
 
-	if (room < UDP_PLAIN_MAX)
-		room = UDP_PLAIN_MAX;
-	if (room > UDP_EDNS_MAX)
-		room = UDP_EDNS_MAX;
-	if (c->reply_len > room)
+	if (c->reply_len > reply_room(c))
 		return "is larger than the client may get (RFC 9715 3.1)";
+	if (c->on != NULL && a->header.truncated)
+		return "is truncated, and came over TCP";
 	if (ask->edns.present && a->opt == NULL)
 		return "has no OPT and the query has (E01)";
 	if (ask->edns.present)
@@ -602,6 +803,14 @@ reply_surprise(
 		return "has the answer in another order";
 	if (expect->no_question && a->header.questions > 0)
 		return "has a question";
+	if (expect->placed &&
+	    (c->on == NULL ||
+		!compare(c->place, expect->place_comparison, expect->place)))
+		return "has not the expected place on its connection";
+	if (expect->no_keepalive ? a->has_keepalive
+				 : expect->keepalive > 0 &&
+		    (!a->has_keepalive || a->keepalive != expect->keepalive))
+		return "has not the expected keepalive";
 	if (!extended_is(a, expect))
 		return "has not the expected extended error";
 	if (c->reply_len < expect->size_min || c->reply_len > expect->size_max)
@@ -662,25 +871,87 @@ expect_judge(struct witness *w, const struct step *step, struct fault *fault)
 }
 
 /* ---------------------------------------------------------------------------
- * Packets and log lines.
+ * Connections of clients: what became of them.
  */
 static bool
-compare(unsigned seen, enum comparison comparison, unsigned count)
+ending_counts(const struct connection *c, const struct ending *ending)
 {
-	if (comparison == COMPARE_AT_MOST)
-		return seen <= count;
-	if (comparison == COMPARE_AT_LEAST)
-		return seen >= count;
-	return seen == count;
+	uint64_t after_ms = c->ended_ms - c->said_ms;
+
+	return c->ended && !(ending->fin && c->reset) &&
+	    !(ending->reset && !c->reset) && after_ms >= ending->least_ms &&
+	    after_ms <= ending->most_ms;
 }
+
+static void
+connections_text(const struct witness *w, const struct connections *on,
+    char *text, size_t max)
+{
+	const struct connection *c;
+	unsigned n;
+
+	for (n = 1; n <= SEEN_MAX && (c = witness_connection(w, on, n)) != NULL;
+	     n++)
+		if (c->ended)
+			text_add(text, max, "    %s%u %s after %llu ms\n",
+			    on->connect->connect.name, c->number,
+			    c->reset ? "reset" : "closed",
+			    (unsigned long long)(c->ended_ms - c->said_ms));
+		else
+			text_add(text, max, "    %s%u is open\n",
+			    on->connect->connect.name, c->number);
+	if (n > SEEN_MAX)
+		text_add(text, max, "    and maybe more\n");
+}
+
+static bool
+ending_judge(struct witness *w, const struct step *step, struct fault *fault)
+{
+	const struct ending *ending = &step->ending;
+	const struct connection *c;
+	char text[FAULT_TEXT_MAX] = "";
+	unsigned seen = 0, n;
+
+	for (n = 1; (c = witness_connection(w, &ending->on, n)) != NULL; n++)
+		seen += step->kind == STEP_OPEN ? !c->ended
+						: ending_counts(c, ending);
+	if (seen == (ending->some ? ending->count : n - 1))
+		return true;
+	connections_text(w, &ending->on, text, sizeof(text) - 256);
+	fault_at(fault, w->scenario, step, "%u are, of these:\n%s", seen, text);
+	return false;
+}
+
+static bool
+writes_judge(struct witness *w, const struct step *step, struct fault *fault)
+{
+	const struct connection *c;
+	unsigned seen = 0, n;
+
+	for (n = 1; (c = witness_connection(w, &step->writes.on, n)) != NULL;
+	     n++)
+		seen += c->writes;
+	if (compare(seen, step->writes.comparison, step->writes.count))
+		return true;
+	fault_at(fault, w->scenario, step, "%u writes\n", seen);
+	return false;
+}
+
+/* ---------------------------------------------------------------------------
+ * Packets and log lines.
+ */
 
 /* Priming (RFC 9609) has its own time: it counts only if it is named. */
 static bool
-sighting_counts(const struct sighting *s, const struct packets *packets)
+sighting_counts(
+    const struct sighting *s, const struct packets *packets, bool opens)
 {
-	if (packets->self && !s->self)
+	if (s->opens != opens || (packets->self && !s->self))
 		return false;
-	if (!packets->narrowed && s->question.name.len == 1 &&
+	if (packets->transport != TRANSPORT_ANY &&
+	    packets->transport != s->transport)
+		return false;
+	if (!packets->narrowed && !opens && s->question.name.len == 1 &&
 	    s->question.type == TYPE_NS)
 		return false;
 	if (packets->to.family != 0 && !address_equal(&s->to, &packets->to))
@@ -702,12 +973,17 @@ sightings_text(const struct witness *w, unsigned first, char *text, size_t max)
 	for (i = first; i < w->sighting_count && i < first + SEEN_MAX; i++) {
 		const struct sighting *s = &w->sightings[i];
 
-		text_add(text, max, "    %llu.%03llu %s %s %s\n",
+		text_add(text, max, "    %llu.%03llu %s %s ",
 		    (unsigned long long)s->at_ms / 1000,
 		    (unsigned long long)s->at_ms % 1000,
 		    address_port_text(&s->to, at),
-		    name_text(&s->question.name, name),
-		    type_text(s->question.type, type));
+		    s->transport == TRANSPORT_TCP ? "tcp" : "udp");
+		if (s->opens)
+			text_add(text, max, "connection\n");
+		else
+			text_add(text, max, "%s %s\n",
+			    name_text(&s->question.name, name),
+			    type_text(s->question.type, type));
 	}
 	if (i < w->sighting_count)
 		text_add(text, max, "    and %u more\n", w->sighting_count - i);
@@ -722,12 +998,12 @@ packets_judge(struct witness *w, const struct step *step, struct fault *fault)
 	char text[FAULT_TEXT_MAX] = "";
 
 	for (i = first; i < w->sighting_count; i++)
-		seen += sighting_counts(&w->sightings[i], packets);
+		seen += sighting_counts(
+		    &w->sightings[i], packets, step->kind == STEP_CONNECTIONS);
 	if (compare(seen, packets->comparison, packets->count))
 		return true;
 	sightings_text(w, first, text, sizeof(text) - 256);
-	fault_at(
-	    fault, w->scenario, step, "%u packets, of these:\n%s", seen, text);
+	fault_at(fault, w->scenario, step, "%u are, of these:\n%s", seen, text);
 	return false;
 }
 
@@ -745,7 +1021,7 @@ gaps_judge(struct witness *w, const struct step *step, struct fault *fault)
 	for (i = first; i < w->sighting_count; i++) {
 		const struct sighting *s = &w->sightings[i];
 
-		if (!sighting_counts(s, gaps))
+		if (!sighting_counts(s, gaps, false))
 			continue;
 		if (before != NULL && seen < gaps->count)
 			good &= compare((unsigned)(s->at_ms - before->at_ms),
@@ -858,6 +1134,12 @@ witness_judge(struct witness *w, const struct step *step, struct fault *fault)
 	switch (step->kind) {
 	case STEP_EXPECT:
 		return expect_judge(w, step, fault);
+	case STEP_CLOSED:
+	case STEP_OPEN:
+		return ending_judge(w, step, fault);
+	case STEP_WRITES:
+		return writes_judge(w, step, fault);
+	case STEP_CONNECTIONS:
 	case STEP_PACKETS:
 		return packets_judge(w, step, fault);
 	case STEP_GAPS:
