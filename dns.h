@@ -358,8 +358,10 @@ struct edns {
 	bool present;
 	bool dnssec_ok;
 	uint8_t version;
-	uint8_t rcode_high; /* the upper eight bits of the rcode */
-	uint16_t udp_max;   /* at least UDP_PLAIN_MAX */
+	uint8_t rcode_high;  /* the upper eight bits of the rcode */
+	uint16_t udp_max;    /* at least UDP_PLAIN_MAX */
+	bool keepalive;      /* has edns-tcp-keepalive (RFC 7828) */
+	uint16_t idle_100ms; /* its time, when it is written */
 };
 
 void reader_init(struct reader *, const uint8_t *, size_t len);

@@ -21,7 +21,8 @@ enum {
 	POINTER_TARGET_MAX = 0x3fff,
 	SLOT_PROBES_MAX = 8, /* so that colliding names cost no more */
 
-	OPTION_EDE = 15, /* RFC 8914 2 */
+	OPTION_KEEPALIVE = 11, /* RFC 7828 3.1 */
+	OPTION_EDE = 15,       /* RFC 8914 2 */
 	EDNS_DO = 0x8000,
 
 	FLAG_QR = 0x8000,
@@ -479,6 +480,7 @@ read_edns(
     const struct reader *message, const struct record *opt, struct edns *edns)
 {
 	struct reader in;
+	bool keepalive = false;
 	unsigned i;
 
 	assert(opt->type == TYPE_OPT);
@@ -487,12 +489,13 @@ read_edns(
 	assert(in.len <= message->len);
 	in.at = opt->rdata_at;
 	for (i = 0; i < EDNS_OPTIONS_MAX && in.at < in.len && !in.failed; i++) {
-		read_u16(&in); /* no option means anything to us yet */
+		keepalive |= read_u16(&in) == OPTION_KEEPALIVE;
 		read_bytes(&in, read_u16(&in));
 	}
 	if (in.failed || opt->owner.len != root.len)
 		return false;
 	edns->present = true;
+	edns->keepalive = keepalive;
 	edns->rcode_high = (uint8_t)(opt->ttl_s >> 24);
 	edns->version = (uint8_t)(opt->ttl_s >> 16);
 	edns->dnssec_ok = opt->ttl_s & EDNS_DO;
@@ -731,6 +734,11 @@ write_opt(struct writer *w, const struct edns *edns, const struct reason *why,
 	write_u16(w, edns->dnssec_ok ? EDNS_DO : 0);
 	rdata = w->len;
 	write_u16(w, 0);
+	if (edns->keepalive) {
+		write_u16(w, OPTION_KEEPALIVE);
+		write_u16(w, 2);
+		write_u16(w, edns->idle_100ms);
+	}
 	for (i = 0; i < why_count; i++)
 		if (why[i].ede != EDE_NONE)
 			write_reason(w, &why[i]);

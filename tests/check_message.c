@@ -1549,6 +1549,35 @@ START_TEST(opt_is_written_as_it_is_read)
 }
 END_TEST
 
+/* RFC 7828 3.1 (C14): empty in a query, with a time in the reply to it. */
+START_TEST(keepalive_is_read_and_written)
+{
+	struct edns edns = {.present = true,
+	    .udp_max = 1232,
+	    .keepalive = true,
+	    .idle_100ms = 100};
+	struct edns again;
+	uint8_t octets[64], expected[64];
+	struct writer w;
+	size_t len =
+	    from_hex("00 0029 04d0 00000000 0006 000b 0002 0064", expected);
+
+	writer_init(&w, octets, sizeof(octets));
+	write_opt(&w, &edns, NULL, 0);
+	ck_assert_uint_eq(w.len, len);
+	ck_assert_mem_eq(octets, expected, len);
+	ck_assert(
+	    read_opt("00 0029 04d0 00000000 0006 000b 0002 0064", &again));
+	ck_assert(again.keepalive);
+	ck_assert(read_opt("00 0029 04d0 00000000 0004 000b 0000", &again));
+	ck_assert(again.keepalive);
+	ck_assert(read_opt("00 0029 04d0 00000000 0004 000c 0000", &again));
+	ck_assert(!again.keepalive);
+	ck_assert(!read_opt("00 0029 04d0 00000000 0005 000b 0000 00", &again));
+	ck_assert(!again.keepalive);
+}
+END_TEST
+
 /* RFC 8914 2: an option for each reason there is. */
 START_TEST(reasons_are_written_as_extended_errors)
 {
@@ -2309,6 +2338,7 @@ add_edns(TCase *c)
 	tcase_add_loop_test(c, opt_that_is_malformed_is_refused, 0,
 	    sizeof(bad_opts) / sizeof(bad_opts[0]));
 	tcase_add_test(c, options_beyond_64_are_not_looked_at);
+	tcase_add_test(c, keepalive_is_read_and_written);
 	tcase_add_loop_test(c, opt_is_written_as_it_is_read, 0, 4);
 	tcase_add_test(c, reasons_are_written_as_extended_errors);
 }
