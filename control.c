@@ -14,6 +14,7 @@ enum {
 	EXIT_USAGE = 2,
 	OPTION_LOG_LEVEL = 256, /* long options without a letter */
 	OPTION_LOG_FORMAT,
+	OPTION_QUERY_LOG,
 	OPTION_PRINT_HINTS,
 	OPTION_EVENTS,
 	EVENTS_WIDTH = 79, /* of --events, whatever the terminal */
@@ -34,6 +35,7 @@ static const char usage[] =
     "  -e, --event-log FILE         default standard error\n"
     "      --log-level LEVEL        error, warning, info (default) or debug\n"
     "      --log-format FORMAT      logfmt (default) or json\n"
+    "      --query-log              log each question when it is answered\n"
     "  -c, --cache-size SIZE        a hard bound; default 64M, least 1M\n"
     "  -a, --allow PREFIX           clients that may ask, besides loopback;\n"
     "                               repeatable\n"
@@ -180,6 +182,9 @@ option_take(struct options *o, int option, const char *value)
 	case OPTION_LOG_FORMAT:
 		o->log.format = format_parse(value);
 		break;
+	case OPTION_QUERY_LOG:
+		o->log.queries = true;
+		break;
 	default:
 		abort();
 	}
@@ -319,6 +324,7 @@ options_take(struct options *o, int argc, char **argv)
 	    {"event-log", required_argument, NULL, 'e'},
 	    {"log-level", required_argument, NULL, OPTION_LOG_LEVEL},
 	    {"log-format", required_argument, NULL, OPTION_LOG_FORMAT},
+	    {"query-log", no_argument, NULL, OPTION_QUERY_LOG},
 	    {"cache-size", required_argument, NULL, 'c'},
 	    {"allow", required_argument, NULL, 'a'},
 	    {"allow-server", required_argument, NULL, 's'},

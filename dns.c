@@ -40,6 +40,8 @@ struct query {
 	struct query *next_free;
 	struct waiter *waiter;
 	unsigned listener;
+	uint64_t number; /* of all that were asked: the log's q= */
+	uint64_t asked_ms;
 	struct address from, to; /* the answer leaves from where it was asked */
 	unsigned interface;      /* by which; 0 if `from` tells enough */
 	struct header header;
@@ -73,6 +75,7 @@ static struct {
 	uint8_t in_octets[BATCH][QUERY_OCTETS];
 	uint8_t out_octets[BATCH][UDP_EDNS_MAX];
 	struct statistics counts;
+	uint64_t questions; /* the number of the last one */
 	uint64_t start_ms;
 	bool stopping;
 	const char *stop_cause;
@@ -348,6 +351,7 @@ udp_received(unsigned i, unsigned listener, uint64_t now_ms)
 		self.counts.dropped++;
 		return;
 	}
+	q.asked_ms = now_ms;
 	if (query_parse(&q, self.in_octets[i], self.in.messages[i].msg_len))
 		answer(&q, now_ms);
 }
@@ -526,6 +530,32 @@ query_is_askable(struct query *q)
 	return false;
 }
 
+/* The question as the event log tells it. */
+static struct client_question
+query_told(const struct query *q)
+{
+	bool known = q->question.name.len > 0;
+
+	return (struct client_question){.q = q->number,
+	    .asked_ms = q->asked_ms,
+	    .client = &q->from,
+	    .transport = "udp",
+	    .qname = &q->question.name,
+	    .qtype = known ? q->question.type : 0};
+}
+
+/* At level debug a question has a line when it comes, before any answer. */
+static void
+query_trace(const struct query *q)
+{
+	struct client_question told;
+
+	if (!eventlog_is_tracing())
+		return;
+	told = query_told(q);
+	eventlog_question(&told);
+}
+
 /*
  * Take a message apart.  True: it is a question to answer.  Else it has been
  * answered, or dropped because it is no question (RFC 1035 4.1.1).
@@ -543,6 +573,7 @@ query_parse(struct query *q, const uint8_t *octets, size_t len)
 		self.counts.dropped++;
 		return false;
 	}
+	q->number = ++self.questions;
 	if (q->header.opcode != 0) {
 		query_reject(q, RCODE_NOTIMP, EDE_NONE);
 		return false;
@@ -552,6 +583,7 @@ query_parse(struct query *q, const uint8_t *octets, size_t len)
 		query_reject(q, RCODE_FORMERR, EDE_NONE);
 		return false;
 	}
+	query_trace(q);
 	if (!query_read_additional(q, &r)) {
 		memset(&q->edns, 0, sizeof(q->edns));
 		query_reject(q, RCODE_FORMERR, EDE_NONE);
@@ -587,6 +619,7 @@ static void
 query_park(struct query *asked, uint64_t now_ms)
 {
 	struct query *q = query_take(now_ms);
+	struct client_question told;
 
 	if (q == NULL) {
 		answer_failure(asked, &busy);
@@ -594,8 +627,8 @@ query_park(struct query *asked, uint64_t now_ms)
 	}
 	memset(&asked->deadline, 0, sizeof(asked->deadline));
 	*q = *asked;
-	q->waiter =
-	    referral_ask(q, &q->question.name, q->question.type, now_ms);
+	told = query_told(q);
+	q->waiter = referral_ask(q, &told, now_ms);
 	if (q->waiter == NULL) {
 		answer_failure(q, &busy);
 		query_release(q);
@@ -630,6 +663,7 @@ struct reply {
 	struct header header;
 	struct view proofs[ALIASES_MAX + 1]; /* of what is in the answer */
 	unsigned proof_count;
+	bool from_cache; /* it was looked up; else it is a refusal */
 	size_t max;      /* what the client takes */
 	size_t question; /* where the sections begin */
 };
@@ -659,6 +693,7 @@ reply_begin(struct reply *a, const struct query *q)
 	}
 	a->question = a->message.len;
 	a->proof_count = 0;
+	a->from_cache = false;
 }
 
 /* Forget every section: what is said now is an error, or "truncated". */
@@ -668,6 +703,18 @@ reply_empty(struct reply *a)
 	write_back_to(&a->message, a->question);
 	a->header.answers = a->header.authorities = 0;
 	a->proof_count = 0;
+}
+
+/* Who waited was told after a walk; who did not, from the cache or not. */
+static void
+reply_log(const struct reply *a, enum rcode rcode)
+{
+	const struct client_question told = query_told(a->query);
+	const char *hit = a->from_cache ? "yes" : NULL;
+
+	if (a->query->waiter != NULL)
+		hit = "no";
+	eventlog_query(&told, rcode, hit, a->message.len);
 }
 
 /*
@@ -701,6 +748,8 @@ reply_end(struct reply *a, enum rcode rcode, const struct reason *why,
 	writer_init(&head, a->message.base, HEADER_LEN);
 	write_header(&head, &a->header);
 	udp_send(a->query, &a->message);
+	if (eventlog_logs_queries())
+		reply_log(a, rcode);
 }
 
 static void
@@ -880,6 +929,7 @@ answer_from_cache(struct query *q, uint32_t mark, uint64_t now_ms)
 	struct reply a;
 
 	reply_begin(&a, q);
+	a.from_cache = true;
 	return reply_compose(&a, &sname, mark, now_ms);
 }
 

@@ -664,14 +664,27 @@ struct log_options {
 	const char *path; /* NULL is standard error */
 	enum level least; /* that is let in */
 	enum log_format format;
+	bool queries; /* 10015 is let in at any level */
 };
 
 /* What an event about a name server tells; what is NULL or 0 is left out. */
 struct incident {
+	uint64_t q; /* the client's question on whose account it happened */
 	const struct name *zone, *ns, *qname;
 	uint16_t qtype;
 	const struct address *addr; /* of the name server */
 	const struct address *peer; /* who told us of it */
+	const char *transport;      /* "udp" or "tcp" */
+};
+
+/* What an event about a client's question tells, in the same way. */
+struct client_question {
+	uint64_t q; /* its number: each has the next */
+	uint64_t asked_ms;
+	const struct address *client;
+	const char *transport;
+	const struct name *qname;
+	uint16_t qtype;
 };
 
 /* A line of the hints file and what is wrong in it. */
@@ -763,6 +776,31 @@ void eventlog_table_full(const char *table, unsigned limit); /* 10005 */
 void eventlog_receive_failed(
     const struct address *listener, int err);        /* 7051 */
 void eventlog_statistics(const struct statistics *); /* 10001 */
+
+/*
+ * One line a question when it is answered, if the operator wants that or if
+ * the level is debug.  hit: "yes" from the cache at once, "no" after a walk,
+ * NULL if it was not looked up.
+ */
+bool eventlog_logs_queries(void);
+void eventlog_query(const struct client_question *, enum rcode, const char *hit,
+    size_t size); /* 10015 */
+
+/*
+ * What is done for a question, step by step, each as often as it happens.
+ * Only at level debug: ask first, where something is to be got ready.
+ */
+bool eventlog_is_tracing(void);
+void eventlog_question(const struct client_question *); /* 10100 */
+void eventlog_joined(
+    const struct client_question *, uint64_t joined);                /* 10101 */
+void eventlog_query_sent(const struct incident *, uint64_t wait_ms); /* 10102 */
+void eventlog_reply(const struct incident *, const char *rcode,
+    const char *kind, uint64_t ms, size_t size);               /* 10103 */
+void eventlog_timed_out(const struct incident *, uint64_t ms); /* 10104 */
+void eventlog_undelivered(const struct incident *, int err);   /* 10105 */
+void eventlog_address_refused(
+    const struct incident *, const char *class); /* 10106 */
 
 /* ---------------------------------------------------------------------------
  * server.c: what is known of name servers: hints, addresses, times.  Sends
@@ -914,7 +952,7 @@ void referral_hints(const struct root_servers *);
  * handle to forget it.  NULL: no room, nothing was begun.
  */
 struct waiter *referral_ask(
-    struct query *, const struct name *qname, uint16_t qtype, uint64_t now_ms);
+    struct query *, const struct client_question *, uint64_t now_ms);
 void referral_forget(struct waiter *, uint64_t now_ms); /* client is gone */
 void referral_readable(uint64_t tag, uint64_t now_ms);
 void referral_expire(uint64_t now_ms); /* timers that are due */

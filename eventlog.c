@@ -89,11 +89,20 @@ enum row {
 	EVENT_TABLE_FULL,
 	EVENT_LAME_SERVER,
 	EVENT_ANSWER_FAILED,
+	EVENT_QUERY,
+	EVENT_QUESTION,
+	EVENT_JOINED,
+	EVENT_QUERY_SENT,
+	EVENT_REPLY,
+	EVENT_TIMED_OUT,
+	EVENT_UNDELIVERED,
+	EVENT_ADDRESS_REFUSED,
 	EVENTS
 };
 
 #define HINT_PLACE "file line column token"
-#define INCIDENT "peer zone ns addr qname qtype"
+#define INCIDENT "q peer zone ns addr qname qtype"
+#define EXCHANGE "q zone ns addr transport qname qtype"
 
 /* By id.  Ids, old ids and names are Microsoft's, but for those above 10000. */
 static const struct event catalogue[EVENTS] = {
@@ -182,7 +191,8 @@ static const struct event catalogue[EVENTS] = {
 	"The system could not hand over a client's datagram.",
 	"See errno; the server goes on."},
     [EVENT_SEND_FAILED] = {7053, 453, LEVEL_ERROR, LIMITED,
-	"DNS_EVENT_SENDTO_CALL_FAILED", "sendto failed", INCIDENT " errno",
+	"DNS_EVENT_SENDTO_CALL_FAILED", "sendto failed",
+	"q peer zone ns addr transport qname qtype errno",
 	"The system would not send a query to this name server.",
 	"See errno: a route, a firewall, or an address family is missing."},
     [EVENT_SELF_SEND] = {7062, 0, LEVEL_WARNING, LIMITED, "DNS_EVENT_SELF_SEND",
@@ -205,7 +215,7 @@ static const struct event catalogue[EVENTS] = {
     [EVENT_SERVER_REFUSED] = {10002, 0, LEVEL_WARNING, LIMITED,
 	"INVALID_SERVER_ADDRESS",
 	"name server address cannot be queried; skipped",
-	"peer zone ns addr class qname qtype prevents",
+	"q peer zone ns addr class qname qtype prevents",
 	"The peer gave an address that no name server can have.",
 	"Tell the owner of the zone; -s opens a private address."},
     [EVENT_ROOTS_UNREACHABLE] = {10003, 0, LEVEL_WARNING, LIMITED,
@@ -224,9 +234,38 @@ static const struct event catalogue[EVENTS] = {
 	"A name server does not serve a zone delegated to it.",
 	"Tell the owner of the zone; another server is asked."},
     [EVENT_ANSWER_FAILED] = {10009, 0, LEVEL_WARNING, LIMITED, "ANSWER_FAILED",
-	"question could not be answered", "zone qname qtype ede text",
+	"question could not be answered", "q zone qname qtype ede text",
 	"A client got SERVFAIL, for the reason in ede and text.",
 	"See the lines of the same zone before this one."},
+    [EVENT_QUERY] = {10015, 0, LEVEL_INFO, ALWAYS, "QUERY", "question answered",
+	"q client transport qname qtype rcode hit ms size",
+	"What a client asked and got; hit=yes came from the cache at once.",
+	"Nothing; --query-log writes it, and so does level debug."},
+    [EVENT_QUESTION] = {10100, 0, LEVEL_DEBUG, ALWAYS, "QUESTION",
+	"question received", "q client transport qname qtype",
+	"A client asks; all lines with the same q are on its account.",
+	"Nothing."},
+    [EVENT_JOINED] = {10101, 0, LEVEL_DEBUG, ALWAYS, "QUESTION_JOINED",
+	"question waits with another", "q qname qtype joined",
+	"The same is being looked up already, on the account of q=joined.",
+	"Follow that q."},
+    [EVENT_QUERY_SENT] = {10102, 0, LEVEL_DEBUG, ALWAYS, "QUERY_SENT",
+	"query sent to a name server", EXCHANGE " wait_ms",
+	"A name server is asked, and given so long to reply.", "Nothing."},
+    [EVENT_REPLY] = {10103, 0, LEVEL_DEBUG, ALWAYS, "REPLY",
+	"reply of a name server", EXCHANGE " rcode kind ms size",
+	"It replied; kind says what that means to the question.", "Nothing."},
+    [EVENT_TIMED_OUT] = {10104, 0, LEVEL_DEBUG, ALWAYS, "QUERY_TIMED_OUT",
+	"no reply in time", EXCHANGE " ms",
+	"It did not reply; another one is asked, or the same again.",
+	"Nothing."},
+    [EVENT_UNDELIVERED] = {10105, 0, LEVEL_DEBUG, ALWAYS, "QUERY_UNDELIVERED",
+	"query could not be delivered", EXCHANGE " errno",
+	"This system could not send it, or the other has no name server.",
+	"See errno."},
+    [EVENT_ADDRESS_REFUSED] = {10106, 0, LEVEL_DEBUG, ALWAYS, "ADDRESS_REFUSED",
+	"name server address refused", "q peer zone ns addr class qname qtype",
+	"As 10002 or 7062 tell, but each time.", "As for 10002 and 7062."},
 };
 
 /*
@@ -313,6 +352,7 @@ static_assert(offsetof(struct fold, window) == 0, "a timer is its fold");
 static_assert(offsetof(struct gate, window) == 0, "a timer is its gate");
 
 static enum level least;
+static bool queries; /* 10015 is let in */
 static const struct format *format;
 static uint8_t fold_key[16];
 static struct {
@@ -345,6 +385,7 @@ static int log_open(const char *path);
 static int stderr_open(void);
 
 static bool line_begin(struct line *, enum row, const struct subject *);
+static bool event_is_wanted(enum row);
 static void line_end(struct line *);
 static bool event_count(enum row, uint64_t key);
 static void counts_check(void);
@@ -370,6 +411,9 @@ static void line_path(struct line *, const char *key, const char *);
 static void line_name(struct line *, const char *key, const struct name *);
 static void line_addr(struct line *, const struct address *);
 static void line_peer(struct line *, const struct address *);
+static void line_socket(struct line *, const char *key, const struct address *);
+static void line_q(struct line *, uint64_t q);
+static void line_client_question(struct line *, const struct client_question *);
 static void line_incident(
     struct line *, const struct incident *, const char *class);
 static void line_question(
@@ -423,6 +467,7 @@ eventlog_open(const struct log_options *o, const uint8_t key[16])
 	out.err = 0;
 	out.retry_ms = out.untold = 0;
 	least = o->least;
+	queries = o->queries || o->least == LEVEL_DEBUG;
 	format = &formats[o->format];
 	memcpy(fold_key, key, sizeof fold_key);
 	seq = 0;
@@ -784,6 +829,7 @@ eventlog_answer_failed(const struct incident *i, const struct reason *why)
 
 	if (!line_begin(&l, EVENT_ANSWER_FAILED, &s))
 		return;
+	line_q(&l, i->q);
 	line_name(&l, "zone", i->zone);
 	line_question(&l, i->qname, i->qtype);
 	if (why->ede != EDE_NONE)
@@ -831,6 +877,121 @@ eventlog_statistics(const struct statistics *s)
 	line_end(&l);
 }
 
+bool
+eventlog_logs_queries(void)
+{
+	return queries;
+}
+
+void
+eventlog_query(const struct client_question *c, enum rcode rcode,
+    const char *hit, size_t size)
+{
+	struct line l;
+
+	if (!line_begin(&l, EVENT_QUERY, NULL))
+		return;
+	line_client_question(&l, c);
+	line_word(&l, "rcode", rcode_text((uint8_t)rcode));
+	line_word(&l, "hit", hit);
+	line_number(&l, "ms", hour.now_ms - c->asked_ms);
+	line_number(&l, "size", size);
+	line_end(&l);
+}
+
+bool
+eventlog_is_tracing(void)
+{
+	return least == LEVEL_DEBUG;
+}
+
+void
+eventlog_question(const struct client_question *c)
+{
+	struct line l;
+
+	if (!line_begin(&l, EVENT_QUESTION, NULL))
+		return;
+	line_client_question(&l, c);
+	line_end(&l);
+}
+
+void
+eventlog_joined(const struct client_question *c, uint64_t joined)
+{
+	struct line l;
+
+	if (!line_begin(&l, EVENT_JOINED, NULL))
+		return;
+	line_q(&l, c->q);
+	line_question(&l, c->qname, c->qtype);
+	line_number(&l, "joined", joined);
+	line_end(&l);
+}
+
+void
+eventlog_query_sent(const struct incident *i, uint64_t wait_ms)
+{
+	struct line l;
+
+	if (!line_begin(&l, EVENT_QUERY_SENT, NULL))
+		return;
+	line_incident(&l, i, NULL);
+	line_number(&l, "wait_ms", wait_ms);
+	line_end(&l);
+}
+
+void
+eventlog_reply(const struct incident *i, const char *rcode, const char *kind,
+    uint64_t ms, size_t size)
+{
+	struct line l;
+
+	if (!line_begin(&l, EVENT_REPLY, NULL))
+		return;
+	line_incident(&l, i, NULL);
+	line_word(&l, "rcode", rcode);
+	line_word(&l, "kind", kind);
+	line_number(&l, "ms", ms);
+	line_number(&l, "size", size);
+	line_end(&l);
+}
+
+void
+eventlog_timed_out(const struct incident *i, uint64_t ms)
+{
+	struct line l;
+
+	if (!line_begin(&l, EVENT_TIMED_OUT, NULL))
+		return;
+	line_incident(&l, i, NULL);
+	line_number(&l, "ms", ms);
+	line_end(&l);
+}
+
+void
+eventlog_undelivered(const struct incident *i, int err)
+{
+	struct line l;
+
+	if (!line_begin(&l, EVENT_UNDELIVERED, NULL))
+		return;
+	line_incident(&l, i, NULL);
+	line_errno(&l, err);
+	line_end(&l);
+}
+
+void
+eventlog_address_refused(const struct incident *i, const char *class)
+{
+	struct line l;
+
+	if (!line_begin(&l, EVENT_ADDRESS_REFUSED, NULL))
+		return;
+	line_incident(&l, i, class);
+	line_end(&l);
+}
+
 /* --------------------------------------------------------------------------
  * What becomes of an event: written, folded or gated.
  */
@@ -846,7 +1007,7 @@ line_begin(struct line *l, enum row row, const struct subject *s)
 
 	assert((e->flood == LIMITED) == (s != NULL));
 	assert(e->flood == ALWAYS || e->id >= ID_LIMITED_FIRST);
-	if (out.fd == -1 || e->level > least)
+	if (!event_is_wanted(row))
 		return false;
 	out_tell_loss();
 	windows_end();
@@ -857,6 +1018,14 @@ line_begin(struct line *l, enum row row, const struct subject *s)
 		fold_make_room();
 	line_head(l, row);
 	return true;
+}
+
+static bool
+event_is_wanted(enum row row)
+{
+	if (out.fd == -1)
+		return false;
+	return row == EVENT_QUERY ? queries : catalogue[row].level <= least;
 }
 
 /* Count an event and find out whether it is to be written. */
@@ -1180,21 +1349,46 @@ line_addr(struct line *l, const struct address *a)
 static void
 line_peer(struct line *l, const struct address *a)
 {
+	line_socket(l, "peer", a);
+}
+
+static void
+line_socket(struct line *l, const char *key, const struct address *a)
+{
 	char text[ADDRESS_TEXT_MAX];
 
 	if (a != NULL && a->family != 0)
-		line_value(l, "peer", address_port_text(a, text), FIELDS_MAX);
+		line_value(l, key, address_port_text(a, text), FIELDS_MAX);
 }
 
 static void
 line_incident(struct line *l, const struct incident *i, const char *class)
 {
+	line_q(l, i->q);
 	line_peer(l, i->peer);
 	line_name(l, "zone", i->zone);
 	line_name(l, "ns", i->ns);
 	line_addr(l, i->addr);
 	line_word(l, "class", class);
+	line_word(l, "transport", i->transport);
 	line_question(l, i->qname, i->qtype);
+}
+
+/* What nobody asked for, as the priming of the roots, has none. */
+static void
+line_q(struct line *l, uint64_t q)
+{
+	if (q != 0)
+		line_number(l, "q", q);
+}
+
+static void
+line_client_question(struct line *l, const struct client_question *c)
+{
+	line_q(l, c->q);
+	line_socket(l, "client", c->client);
+	line_word(l, "transport", c->transport);
+	line_question(l, c->qname, c->qtype);
 }
 
 static void

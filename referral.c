@@ -131,6 +131,7 @@ struct walk {
 
 	struct name qname; /* what was asked of us */
 	uint16_t qtype;
+	uint64_t q; /* the first client's question, for the log; 0: none */
 	struct name sname; /* what is looked for now: an alias moves it on */
 	uint32_t mark;     /* of the cache when the walk began */
 
@@ -417,6 +418,17 @@ waiter_unlink(struct waiter *waiter)
 	self.free_waiter = waiter;
 }
 
+/* The walk on whose account w is. */
+static struct walk *
+walk_payer(const struct walk *w)
+{
+	struct walk *payer = w->sponsor;
+
+	while (payer->sponsor != payer)
+		payer = payer->sponsor;
+	return payer;
+}
+
 /* The oldest walk that a client waits for; what the roots need stays. */
 static struct walk *
 walk_oldest(void)
@@ -450,25 +462,28 @@ walk_displace(uint64_t now_ms)
 }
 
 struct waiter *
-referral_ask(struct query *query, const struct name *qname, uint16_t qtype,
-    uint64_t now_ms)
+referral_ask(
+    struct query *query, const struct client_question *c, uint64_t now_ms)
 {
-	struct walk *w = walk_find_open(qname, qtype);
+	struct walk *w = walk_find_open(c->qname, c->qtype);
 	struct waiter *waiter = NULL;
 
 	if (w != NULL) {
 		walk_raise(w, 0); /* now it is a client's question too */
 		self.counts.joined++;
+		eventlog_joined(c, walk_payer(w)->q);
 	} else {
 		walk_displace(now_ms);
-		w = walk_begin(qname, qtype, now_ms);
+		w = walk_begin(c->qname, c->qtype, now_ms);
 		if (w != NULL)
 			walk_list(w);
 		else
 			eventlog_table_full("walks", self.options.walks_max);
 	}
-	if (w != NULL)
+	if (w != NULL) {
+		w->q = w->q == 0 ? c->q : w->q;
 		waiter = waiter_add(w, query, NULL);
+	}
 	ready_run(now_ms);
 	return waiter;
 }
@@ -481,14 +496,6 @@ walk_abandon(struct walk *w)
 		return;
 	w->state = WALK_DONE;
 	walk_wake(w);
-}
-
-static struct walk *
-walk_payer(struct walk *w)
-{
-	while (w->sponsor != w)
-		w = w->sponsor;
-	return w;
 }
 
 static bool
@@ -961,6 +968,7 @@ static void
 walk_incident(const struct walk *w, struct incident *i)
 {
 	memset(i, 0, sizeof(*i));
+	i->q = walk_payer(w)->q;
 	i->zone = w->slist.zone.len > 0 ? &w->slist.zone : NULL;
 	i->qname = &w->sname;
 	i->qtype = w->qtype;
@@ -994,6 +1002,7 @@ walk_refused(const struct walk *w, const struct name *ns,
 	i.addr = at;
 	if (w->told_by.family != 0)
 		i.peer = &w->told_by;
+	eventlog_address_refused(&i, class);
 	if (strcmp(class, CLASS_OWN) == 0) {
 		self.counts.self_sends++;
 		eventlog_self_send(&i);
@@ -1322,6 +1331,15 @@ walk_child_done(struct waiter *edge, uint64_t now_ms)
  */
 
 static void
+candidate_incident(
+    const struct walk *w, const struct candidate *c, struct incident *i)
+{
+	walk_incident(w, i);
+	i->ns = &w->slist.ns[c->ns].name;
+	i->addr = &c->at;
+}
+
+static void
 candidate_mark_lame(
     struct walk *w, struct candidate *c, const char *why, uint64_t now_ms)
 {
@@ -1331,9 +1349,7 @@ candidate_mark_lame(
 	c->aside = true;
 	w->slist.lame++;
 	self.counts.lame++;
-	walk_incident(w, &i);
-	i.ns = &w->slist.ns[c->ns].name;
-	i.addr = &c->at;
+	candidate_incident(w, c, &i);
 	eventlog_lame_server(&i, why);
 }
 
@@ -1526,6 +1542,45 @@ exchange_register(struct exchange *x)
 	return epoll_ctl(self.options.epoll, EPOLL_CTL_ADD, x->fd, &event) == 0;
 }
 
+/*
+ * At level debug, the query that is out, or was until now, as the event log
+ * tells it; else false.
+ */
+static bool
+exchange_traced(const struct exchange *x, struct incident *i)
+{
+	if (!eventlog_is_tracing())
+		return false;
+	candidate_incident(x->walk, &x->walk->slist.addresses[x->to], i);
+	i->qname = &x->asked.name;
+	i->qtype = x->asked.type;
+	i->transport = "udp";
+	return true;
+}
+
+static void
+exchange_trace_reply(
+    const struct exchange *x, enum response_class class, uint64_t now_ms)
+{
+	static const char *const kinds[] = {
+	    [RESPONSE_ANSWER] = "answer",
+	    [RESPONSE_NAME_ERROR] = "name error",
+	    [RESPONSE_NO_DATA] = "no data",
+	    [RESPONSE_DELEGATION] = "delegation",
+	    [RESPONSE_ALIAS] = "alias",
+	    [RESPONSE_TRUNCATED] = "truncated",
+	    [RESPONSE_NO_EDNS] = "no EDNS",
+	    [RESPONSE_LAME] = "lame",
+	    [RESPONSE_FAILURE] = "failure",
+	    [RESPONSE_BIZARRE] = "bizarre",
+	};
+	struct incident i;
+
+	if (exchange_traced(x, &i))
+		eventlog_reply(&i, rcode_text(response.header.rcode),
+		    kinds[class], now_ms - x->sent_ms, response.message.len);
+}
+
 /* The system would not: told, and held against nobody (decision 7). */
 static enum send_result
 exchange_fail(struct exchange *x, struct candidate *to, int err)
@@ -1537,10 +1592,10 @@ exchange_fail(struct exchange *x, struct candidate *to, int err)
 	to->aside = true;
 	w->slist.unsent++;
 	self.counts.sends_failed++;
-	walk_incident(w, &i);
-	i.ns = &w->slist.ns[to->ns].name;
-	i.addr = &to->at;
+	candidate_incident(w, to, &i);
+	i.transport = "udp";
 	eventlog_send_failed(&i, err);
+	eventlog_undelivered(&i, err);
 	return SEND_FAILED;
 }
 
@@ -1568,6 +1623,7 @@ exchange_open(struct walk *w, struct candidate *to, uint64_t now_ms)
 {
 	struct exchange *x = &w->exchange[CHANNEL_UDP];
 	uint8_t octets[UDP_PLAIN_MAX];
+	struct incident i;
 	struct writer query;
 	enum send_result result;
 
@@ -1592,6 +1648,8 @@ exchange_open(struct walk *w, struct candidate *to, uint64_t now_ms)
 	w->slist.asked = (uint8_t)(w->slist.asked + (to->sends++ == 0));
 	server_asked(&to->at, now_ms);
 	exchange_arm(x, now_ms);
+	if (exchange_traced(x, &i))
+		eventlog_query_sent(&i, x->timer.due_ms - now_ms);
 	return result;
 }
 
@@ -1632,10 +1690,13 @@ exchange_matches(const struct exchange *x, const uint8_t *octets, size_t len)
 
 /* The server's host says that nobody listens there: its own answer. */
 static void
-exchange_unreachable(struct exchange *x, uint64_t now_ms)
+exchange_unreachable(struct exchange *x, int err, uint64_t now_ms)
 {
 	struct walk *w = x->walk;
+	struct incident i;
 
+	if (exchange_traced(x, &i))
+		eventlog_undelivered(&i, err);
 	w->slist.addresses[x->to].aside = true;
 	w->slist.failed++;
 	exchange_close(x);
@@ -1658,7 +1719,7 @@ referral_readable(uint64_t tag, uint64_t now_ms)
 	n = recv(x->fd, octets, sizeof(octets), 0);
 	if (n < 0) {
 		if (errno != EAGAIN && errno != EINTR)
-			exchange_unreachable(x, now_ms);
+			exchange_unreachable(x, errno, now_ms);
 		return;
 	}
 	if (!exchange_matches(x, octets, (size_t)n)) {
@@ -1682,7 +1743,10 @@ exchange_expire(struct exchange *x, uint64_t now_ms)
 {
 	struct walk *w = x->walk;
 	const struct address *at = &w->slist.addresses[x->to].at;
+	struct incident i;
 
+	if (exchange_traced(x, &i))
+		eventlog_timed_out(&i, now_ms - x->sent_ms);
 	self.counts.timeouts++;
 	w->slist.timeouts++;
 	if (now_ms - x->sent_ms >= server_rto_ms(at))
@@ -2415,9 +2479,11 @@ walk_analyze(struct walk *w, uint64_t now_ms)
 {
 	struct candidate *from =
 	    &w->slist.addresses[w->exchange[CHANNEL_UDP].to];
+	enum response_class class =
+	    response_class(&response, &w->sname, w->qtype, &w->slist.zone);
 
-	switch (
-	    response_class(&response, &w->sname, w->qtype, &w->slist.zone)) {
+	exchange_trace_reply(&w->exchange[CHANNEL_UDP], class, now_ms);
+	switch (class) {
 	case RESPONSE_ANSWER:
 	case RESPONSE_ALIAS:
 		if (w->priming)

@@ -25,13 +25,14 @@ enum {
 	WINDOW_MS = LOG_WINDOW_S * 1000,
 	FIELDS = 64, /* of one line; the statistics have the most */
 	ROWS = 100,  /* of the catalogue, and room */
-	STORM = 200000
+	STORM = 1000000
 };
 
 static const uint64_t wall_0 = UINT64_C(1795410782117); /* TS */
 static const uint8_t key[16] = {1, 2, 3};
 static const struct name root = {.len = 1};
 
+static bool queries;           /* of the log that is opened */
 static enum log_format format; /* of the log that is opened and read */
 static char directory[] = "/tmp/check_eventlog.XXXXXX";
 static char path[64];
@@ -107,7 +108,7 @@ static void
 log_open(enum level level)
 {
 	const struct log_options o = {
-	    .path = path, .least = level, .format = format};
+	    .path = path, .least = level, .format = format, .queries = queries};
 
 	now_ms = 0;
 	time_pass(0);
@@ -133,7 +134,8 @@ setup(void)
 	qname = name_of("www.lame.example.");
 	addr = address_of("0.0.0.0", DNS_PORT);
 	peer = address_of("192.0.2.53", DNS_PORT);
-	incident = (struct incident){.zone = &zone,
+	incident = (struct incident){.q = 7,
+	    .zone = &zone,
 	    .ns = &ns,
 	    .qname = &qname,
 	    .qtype = TYPE_A,
@@ -159,10 +161,12 @@ require(bool holds, const char *what, const char *line)
 		ck_abort_msg("%s: %s", what, line);
 }
 
+/* No line has more than LOG_LINE_MAX. */
 static void
 value_add(struct field *f, char octet)
 {
-	f->value[f->len++] = octet; /* no line has more than LOG_LINE_MAX */
+	f->value[f->len++] = octet;
+	f->value[f->len] = '\0';
 }
 
 static int
@@ -214,6 +218,7 @@ logfmt_value_read(const char *at, struct field *f, const char *line)
 	require(len > 0, "an empty value", line);
 	require(at[len] == ' ' || at[len] == '\0', "not bare", line);
 	memcpy(f->value, at, len);
+	f->value[len] = '\0';
 	f->len = len;
 	return at + len;
 }
@@ -249,6 +254,7 @@ json_value_read(const char *at, struct field *f, const char *line)
 		require(f->len == 1 || (f->len > 1 && *at != '0'), "no number",
 		    line);
 		memcpy(f->value, at, f->len);
+		f->value[f->len] = '\0';
 		return at + f->len;
 	}
 	f->kind = VALUE_LIST;
@@ -354,11 +360,12 @@ catalogue_check(const char *line)
 	unsigned count, row;
 	const struct event *e = eventlog_catalogue(&count);
 	const struct field *f = fields;
+	unsigned long id = strtoul(fields[2].value, NULL, 10);
 	uint64_t noted = 0;
 	char number[24];
 
 	require(count <= ROWS, "too many rows", line);
-	for (row = 0; row < count && e->id != number_of(line, "id"); row++)
+	for (row = 0; row < count && e->id != id; row++)
 		e++;
 	require(row < count, "not in the catalogue", line);
 	f = head_check(f, "ts", NULL, line);
@@ -388,6 +395,7 @@ line_read(const char *line)
 		require(line[i] >= ' ' && line[i] <= '~', "octet", line);
 	for (n = 0; n < FIELDS; n++) {
 		fields[n].len = 0;
+		fields[n].value[0] = '\0';
 		fields[n].kind = VALUE_TEXT;
 	}
 	field_count = 0;
@@ -423,14 +431,22 @@ lines_cut(size_t len)
 
 		ck_assert_msg(end != NULL, "the last line is torn");
 		*end = '\0';
-		line_read(at);
 		lines[line_count] = at;
 		at = end + 1;
 	}
 }
 
 static void
-log_read(void)
+lines_read(void)
+{
+	size_t i;
+
+	for (i = 0; i < line_count; i++)
+		line_read(lines[i]);
+}
+
+static void
+log_fetch(void)
 {
 	int fd = open(path, O_RDONLY);
 	struct stat st;
@@ -443,6 +459,13 @@ log_read(void)
 	ck_assert_int_eq(read(fd, text, (size_t)st.st_size), st.st_size);
 	close(fd);
 	lines_cut((size_t)st.st_size);
+}
+
+static void
+log_read(void)
+{
+	log_fetch();
+	lines_read();
 }
 
 static void
@@ -706,8 +729,11 @@ log_self_send(void)
 static void
 log_send_failed(void)
 {
+	struct incident i = incident;
+
 	addr = address_of("2001:db8::53", DNS_PORT);
-	eventlog_send_failed(&incident, ENETUNREACH);
+	i.transport = "udp";
+	eventlog_send_failed(&i, ENETUNREACH);
 }
 
 /* An error without a name here is told by its number. */
@@ -728,7 +754,8 @@ log_lame_server(void)
 static void
 log_answer_failed(void)
 {
-	struct incident i = {.zone = &zone, .qname = &qname, .qtype = TYPE_MX};
+	struct incident i = {
+	    .q = 7, .zone = &zone, .qname = &qname, .qtype = TYPE_MX};
 	struct reason why = {
 	    EDE_NO_REACHABLE_AUTHORITY, "lame.example.: 2 addresses refused"};
 
@@ -790,10 +817,112 @@ log_statistics(void)
 	eventlog_statistics(&s);
 }
 
+static struct client_question
+client_asks(void)
+{
+	static struct address client;
+
+	client = address_of("198.51.100.7", 4711);
+	return (struct client_question){.q = 9,
+	    .asked_ms = now_ms,
+	    .client = &client,
+	    .transport = "udp",
+	    .qname = &qname,
+	    .qtype = TYPE_A};
+}
+
+static void
+log_query(void)
+{
+	struct client_question c = client_asks();
+
+	eventlog_time(now_ms + 12, wall_0 + now_ms);
+	eventlog_query(&c, RCODE_NXDOMAIN, "no", 104);
+	time_pass(0);
+}
+
+/* No question could be read of it, so nothing was looked up. */
+static void
+log_query_malformed(void)
+{
+	struct client_question c = client_asks();
+	struct name none = {.len = 0};
+
+	c.qname = &none;
+	c.qtype = 0;
+	eventlog_query(&c, RCODE_FORMERR, NULL, 12);
+}
+
+static void
+log_question(void)
+{
+	struct client_question c = client_asks();
+
+	eventlog_question(&c);
+}
+
+static void
+log_joined(void)
+{
+	struct client_question c = client_asks();
+
+	eventlog_joined(&c, 7);
+}
+
+/* A query to a name server; nobody told us of it. */
+static struct incident
+server_is_asked(void)
+{
+	struct incident i = incident;
+
+	addr = address_of("192.0.2.1", DNS_PORT);
+	i.peer = NULL;
+	i.transport = "udp";
+	return i;
+}
+
+static void
+log_query_sent(void)
+{
+	struct incident i = server_is_asked();
+
+	eventlog_query_sent(&i, 400);
+}
+
+static void
+log_reply(void)
+{
+	struct incident i = server_is_asked();
+
+	eventlog_reply(&i, "NOERROR", "no data", 15, 96);
+}
+
+static void
+log_timed_out(void)
+{
+	struct incident i = server_is_asked();
+
+	eventlog_timed_out(&i, 400);
+}
+
+static void
+log_undelivered(void)
+{
+	struct incident i = server_is_asked();
+
+	eventlog_undelivered(&i, ECONNREFUSED);
+}
+
+static void
+log_address_refused(void)
+{
+	eventlog_address_refused(&incident, "unspecified");
+}
+
 /* All of the contract; the second line of a kind shows what may be absent. */
 static const struct {
 	void (*log)(void);
-	enum level level;
+	enum level level; /* that lets it in */
 	bool limited;
 	const char *line;
 } events[] = {
@@ -884,31 +1013,31 @@ static const struct {
     {log_server_refused, LEVEL_WARNING, true,
 	"level=warning id=10002 event=INVALID_SERVER_ADDRESS "
 	"msg=\"name server address cannot be queried; skipped\" seq=1 "
-	"peer=192.0.2.53:53 zone=lame.example. ns=ns1.lame.example. "
+	"q=7 peer=192.0.2.53:53 zone=lame.example. ns=ns1.lame.example. "
 	"addr=0.0.0.0 class=unspecified qname=www.lame.example. qtype=A "
 	"prevents=7053 count=1"},
     {log_self_send, LEVEL_WARNING, true,
 	"level=warning id=7062 event=DNS_EVENT_SELF_SEND "
 	"msg=\"name server address is our own; skipped\" seq=1 "
-	"peer=192.0.2.53:53 zone=lame.example. ns=ns1.lame.example. "
+	"q=7 peer=192.0.2.53:53 zone=lame.example. ns=ns1.lame.example. "
 	"addr=[::1]:5300 qname=www.lame.example. qtype=HTTPS count=1"},
     {log_send_failed, LEVEL_ERROR, true,
 	"level=error id=7053 oldid=453 event=DNS_EVENT_SENDTO_CALL_FAILED "
-	"msg=\"sendto failed\" seq=1 peer=192.0.2.53:53 zone=lame.example. "
-	"ns=ns1.lame.example. addr=2001:db8::53 qname=www.lame.example. "
-	"qtype=A errno=ENETUNREACH count=1"},
+	"msg=\"sendto failed\" seq=1 q=7 peer=192.0.2.53:53 zone=lame.example. "
+	"ns=ns1.lame.example. addr=2001:db8::53 transport=udp "
+	"qname=www.lame.example. qtype=A errno=ENETUNREACH count=1"},
     {log_send_failed_oddly, LEVEL_ERROR, true,
 	"level=error id=7053 oldid=453 event=DNS_EVENT_SENDTO_CALL_FAILED "
 	"msg=\"sendto failed\" seq=1 addr=192.0.2.53 errno=4095 count=1"},
     {log_lame_server, LEVEL_INFO, true,
 	"level=info id=10006 event=LAME_SERVER "
 	"msg=\"server is not authoritative for the zone\" seq=1 "
-	"peer=192.0.2.53:53 zone=lame.example. ns=ns1.lame.example. "
+	"q=7 peer=192.0.2.53:53 zone=lame.example. ns=ns1.lame.example. "
 	"addr=0.0.0.0 qname=www.lame.example. qtype=A "
 	"why=\"not authoritative\" count=1"},
     {log_answer_failed, LEVEL_WARNING, true,
 	"level=warning id=10009 event=ANSWER_FAILED "
-	"msg=\"question could not be answered\" seq=1 zone=lame.example. "
+	"msg=\"question could not be answered\" seq=1 q=7 zone=lame.example. "
 	"qname=www.lame.example. qtype=MX ede=22 "
 	"text=\"lame.example.: 2 addresses refused\" count=1"},
     {log_answer_failed_mute, LEVEL_WARNING, true,
@@ -931,6 +1060,45 @@ static const struct {
 	"cache_rescued=21 cache_failures=22 cache_entries=23 "
 	"cache_octets=18446744073709551615 log_counted=1 log_written=1 "
 	"log_folded=0 log_gated=0 log_lost=0"},
+    {log_query, LEVEL_DEBUG, false,
+	"level=info id=10015 event=QUERY msg=\"question answered\" seq=1 q=9 "
+	"client=198.51.100.7:4711 transport=udp qname=www.lame.example. "
+	"qtype=A rcode=NXDOMAIN hit=no ms=12 size=104"},
+    {log_query_malformed, LEVEL_DEBUG, false,
+	"level=info id=10015 event=QUERY msg=\"question answered\" seq=1 q=9 "
+	"client=198.51.100.7:4711 transport=udp rcode=FORMERR ms=0 size=12"},
+    {log_question, LEVEL_DEBUG, false,
+	"level=debug id=10100 event=QUESTION msg=\"question received\" seq=1 "
+	"q=9 client=198.51.100.7:4711 transport=udp qname=www.lame.example. "
+	"qtype=A"},
+    {log_joined, LEVEL_DEBUG, false,
+	"level=debug id=10101 event=QUESTION_JOINED "
+	"msg=\"question waits with another\" seq=1 q=9 "
+	"qname=www.lame.example. qtype=A joined=7"},
+    {log_query_sent, LEVEL_DEBUG, false,
+	"level=debug id=10102 event=QUERY_SENT "
+	"msg=\"query sent to a name server\" seq=1 q=7 zone=lame.example. "
+	"ns=ns1.lame.example. addr=192.0.2.1 transport=udp "
+	"qname=www.lame.example. qtype=A wait_ms=400"},
+    {log_reply, LEVEL_DEBUG, false,
+	"level=debug id=10103 event=REPLY msg=\"reply of a name server\" seq=1 "
+	"q=7 zone=lame.example. ns=ns1.lame.example. addr=192.0.2.1 "
+	"transport=udp qname=www.lame.example. qtype=A rcode=NOERROR "
+	"kind=\"no data\" ms=15 size=96"},
+    {log_timed_out, LEVEL_DEBUG, false,
+	"level=debug id=10104 event=QUERY_TIMED_OUT msg=\"no reply in time\" "
+	"seq=1 q=7 zone=lame.example. ns=ns1.lame.example. addr=192.0.2.1 "
+	"transport=udp qname=www.lame.example. qtype=A ms=400"},
+    {log_undelivered, LEVEL_DEBUG, false,
+	"level=debug id=10105 event=QUERY_UNDELIVERED "
+	"msg=\"query could not be delivered\" seq=1 q=7 zone=lame.example. "
+	"ns=ns1.lame.example. addr=192.0.2.1 transport=udp "
+	"qname=www.lame.example. qtype=A errno=ECONNREFUSED"},
+    {log_address_refused, LEVEL_DEBUG, false,
+	"level=debug id=10106 event=ADDRESS_REFUSED "
+	"msg=\"name server address refused\" seq=1 q=7 peer=192.0.2.53:53 "
+	"zone=lame.example. ns=ns1.lame.example. addr=0.0.0.0 "
+	"class=unspecified qname=www.lame.example. qtype=A"},
 };
 
 enum {
@@ -941,7 +1109,7 @@ START_TEST(each_event_has_its_line)
 {
 	char line[LOG_LINE_MAX];
 
-	log_open(LEVEL_INFO);
+	log_open(LEVEL_DEBUG);
 	events[_i].log();
 	log_flush_and_read();
 	(void)snprintf(line, sizeof line, TS "%s", events[_i].line);
@@ -968,7 +1136,7 @@ START_TEST(json_tells_what_logfmt_tells)
 	char *told_text; /* has the keys */
 	size_t count, i;
 
-	log_open(LEVEL_INFO);
+	log_open(LEVEL_DEBUG);
 	events[_i].log();
 	eventlog_close();
 	log_read();
@@ -978,7 +1146,7 @@ START_TEST(json_tells_what_logfmt_tells)
 	text = NULL;
 	format = FORMAT_JSON;
 	(void)unlink(path);
-	log_open(LEVEL_INFO);
+	log_open(LEVEL_DEBUG);
 	events[_i].log();
 	log_flush_and_read();
 	ck_assert_uint_eq(line_count, 1);
@@ -1011,7 +1179,7 @@ START_TEST(a_json_line_is_an_object)
 	    "{\"ts\":\"2026-11-23T05:13:02.117Z\",\"level\":\"warning\","
 	    "\"id\":10002,\"event\":\"INVALID_SERVER_ADDRESS\",\"msg\":"
 	    "\"name server address cannot be queried; skipped\",\"seq\":1,"
-	    "\"peer\":\"192.0.2.53:53\",\"zone\":\"lame.example.\","
+	    "\"q\":7,\"peer\":\"192.0.2.53:53\",\"zone\":\"lame.example.\","
 	    "\"ns\":\"ns1.lame.example.\",\"addr\":\"0.0.0.0\","
 	    "\"class\":\"unspecified\",\"qname\":\"www.lame.example.\","
 	    "\"qtype\":\"A\",\"prevents\":7053,\"count\":1}");
@@ -1046,6 +1214,25 @@ START_TEST(events_below_the_level_are_not_counted)
 	ck_assert_uint_eq(
 	    lines_with(" level=warning ") > 0, level >= LEVEL_WARNING);
 	ck_assert_uint_eq(lines_with(" level=info ") > 0, level >= LEVEL_INFO);
+	ck_assert_uint_eq(
+	    lines_with(" level=debug ") > 0, level >= LEVEL_DEBUG);
+	file_agrees_with_counts();
+}
+END_TEST
+
+/* The operator asked for them; nobody else's wish hides or shows them. */
+START_TEST(answers_are_told_at_any_level_to_who_wants_them)
+{
+	queries = _i % 2 > 0;
+	log_open((enum level)(_i / 2));
+	log_query();
+	log_question();
+	ck_assert(
+	    eventlog_logs_queries() == (queries || _i / 2 == LEVEL_DEBUG));
+	ck_assert(eventlog_is_tracing() == (_i / 2 == LEVEL_DEBUG));
+	log_flush_and_read();
+	ck_assert_uint_eq(lines_with(" id=10015 "), eventlog_logs_queries());
+	ck_assert_uint_eq(lines_with(" id=10100 "), eventlog_is_tracing());
 	file_agrees_with_counts();
 }
 END_TEST
@@ -1056,7 +1243,7 @@ START_TEST(only_limited_events_fold)
 	struct log_counts c;
 	unsigned i;
 
-	log_open(LEVEL_INFO);
+	log_open(LEVEL_DEBUG);
 	for (i = 0; i < 3 * LOG_GATE_LINES; i++) {
 		addr = address_of("0.0.0.0", DNS_PORT);
 		events[_i].log();
@@ -1243,16 +1430,25 @@ START_TEST(a_path_too_long_is_left_out)
 }
 END_TEST
 
+/* Of the line that was read last. */
+static const struct field *
+field_of(const char *name)
+{
+	const struct field *f = fields;
+
+	while (!key_is(f, name, strlen(name)))
+		require(++f < fields + field_count, "no such field", name);
+	return f;
+}
+
 /* Of the line that was read last: "a b +62" are 64. */
 static void
 list_is_accounted_for(const char *name, uint64_t count)
 {
-	const struct field *f = fields;
+	const struct field *f = field_of(name);
 	const char *more;
 	size_t i;
 
-	while (!key_is(f, name, strlen(name)))
-		require(++f < fields + field_count, "no such list", name);
 	more = memchr(f->value, '+', f->len);
 	ck_assert_ptr_nonnull(more);
 	for (i = 0; i < f->len; i++)
@@ -1290,6 +1486,101 @@ START_TEST(long_lists_say_how_much_is_missing)
 }
 END_TEST
 
+static uint32_t
+random_up_to(uint32_t *state, uint32_t bound)
+{
+	*state = *state * 1664525 + 1013904223;
+	return (uint32_t)((uint64_t)*state * bound >> 32);
+}
+
+/* Any octets, and more often those that mean something to somebody. */
+static size_t
+random_octets(uint32_t *state, uint8_t *octets, uint32_t max)
+{
+	static const char nasty[] = "\n\r\033\"'=\\ \t\0\x7f\x9b\xff{}[],:u.";
+	size_t len = random_up_to(state, max + 1), i;
+
+	for (i = 0; i < len; i++)
+		octets[i] = random_up_to(state, 2) > 0
+		    ? (uint8_t)nasty[random_up_to(state, sizeof nasty - 1)]
+		    : (uint8_t)random_up_to(state, 256);
+	return len;
+}
+
+static void
+random_name(uint32_t *state, struct name *n)
+{
+	unsigned labels = random_up_to(state, 4);
+
+	for (n->len = 0; labels > 0; labels--) {
+		size_t len = random_octets(state, n->wire + n->len + 1, 16);
+
+		if (len == 0)
+			continue;
+		n->wire[n->len] = (uint8_t)len;
+		n->len = (uint8_t)(n->len + 1 + len);
+	}
+	n->wire[n->len++] = 0;
+}
+
+/* The line at this place has the field, and these octets are its value. */
+static void
+value_is(size_t line, const char *name, const void *octets, size_t len)
+{
+	const struct field *f;
+
+	line_read(lines[line]);
+	f = field_of(name);
+	require(f->len == len && memcmp(f->value, octets, len) == 0, name,
+	    lines[line]);
+}
+
+/*
+ * D13, Z10: a million lines, whose names come from anybody and whose tokens
+ * from any file.  Each is one line, sound for a strict reader, and tells the
+ * very octets.
+ */
+START_TEST(no_octets_leave_their_value)
+{
+	enum {
+		ROUNDS = 250,
+		LINES = 100
+	};
+	static uint8_t tokens[LINES][64];
+	static struct name names[LINES];
+	size_t lens[LINES], i;
+	uint32_t state = (uint32_t)_i;
+	unsigned round;
+	char name[NAME_TEXT_MAX];
+
+	format = (enum log_format)(_i % 2);
+	queries = true;
+	log_open(LEVEL_ERROR);
+	for (round = 0; round < ROUNDS; round++) {
+		ck_assert_int_eq(truncate(path, 0), 0);
+		for (i = 0; i < LINES; i++) {
+			struct hint_fault f = {.file = "x", .line = 1};
+			struct client_question c = {.q = 1, .qname = &names[i]};
+
+			lens[i] = random_octets(&state, tokens[i], 63) + 1;
+			f.token = (const char *)tokens[i];
+			f.token_len = lens[i];
+			eventlog_hint_fault(HINT_NAME, &f);
+			random_name(&state, &names[i]);
+			eventlog_query(&c, RCODE_NOERROR, NULL, 0);
+		}
+		eventlog_flush();
+		log_fetch(); /* the lines are read one by one below */
+		require(line_count == 2 * LINES, "lines", path);
+		for (i = 0; i < LINES; i++) {
+			value_is(2 * i, "token", tokens[i], lens[i]);
+			(void)name_text(&names[i], name);
+			value_is(2 * i + 1, "qname", name, strlen(name));
+		}
+	}
+}
+END_TEST
+
 /* ------------------------------------------------------------------------
  * Folds.
  */
@@ -1318,7 +1609,7 @@ START_TEST(repeats_fold_until_the_window_ends)
 	    "ts=2026-11-23T05:28:02.117Z level=warning id=10002 "
 	    "event=INVALID_SERVER_ADDRESS "
 	    "msg=\"name server address cannot be queried; skipped\" seq=2 "
-	    "peer=192.0.2.53:53 zone=lame.example. ns=ns1.lame.example. "
+	    "q=7 peer=192.0.2.53:53 zone=lame.example. ns=ns1.lame.example. "
 	    "addr=0.0.0.0 class=unspecified qname=www.lame.example. qtype=A "
 	    "prevents=7053 count=2 first=2026-11-23T05:13:03.000Z");
 	ck_assert_str_eq(lines[1], line);
@@ -1651,22 +1942,18 @@ START_TEST(a_storm_of_errors_is_marked_at_level_error)
 }
 END_TEST
 
-static uint32_t
-random_up_to(uint32_t *state, uint32_t bound)
-{
-	*state = *state * 1664525 + 1013904223;
-	return (uint32_t)((uint64_t)*state * bound >> 32);
-}
-
 /* DESIGN 15: written + folded + gated = counted, in the file as well. */
 START_TEST(nothing_is_lost_in_a_random_storm)
 {
 	uint32_t state = (uint32_t)_i + 1, i;
 	struct log_counts c;
 
+	format = (enum log_format)_i;
 	log_open(LEVEL_INFO);
 	for (i = 0; i < STORM; i++) {
 		uint32_t subjects = random_up_to(&state, 2) ? 40 : 5000;
+
+		require(counts_now().counted == i, "not counted", "");
 
 		if (random_up_to(&state, 1000) == 0)
 			log_statistics();
@@ -1687,7 +1974,7 @@ START_TEST(nothing_is_lost_in_a_random_storm)
 	ck_assert_uint_gt(c.written, 1000);
 	ck_assert_uint_gt(c.folded, 1000);
 	ck_assert_uint_gt(c.gated, 1000);
-	ck_assert_uint_gt(lines_with(" state=end "), 0);
+	ck_assert_uint_gt(lines_having("state"), 0);
 	file_agrees_with_counts();
 }
 END_TEST
@@ -1868,6 +2155,7 @@ START_TEST(a_stopped_reader_costs_lines_and_no_time)
 	eventlog_flush();
 	(void)pipe_drain(fd, &len);
 	lines_cut(len);
+	lines_read();
 	eventlog_count(&c);
 	ck_assert_uint_eq(c.lost, 100);
 	ck_assert_uint_eq(line_count, c.written + 1 - c.lost);
@@ -1936,6 +2224,7 @@ START_TEST(an_error_that_passed_is_forgotten)
 		eventlog_flush();
 	while (pipe_drain(fd, &len));
 	lines_cut(len);
+	lines_read();
 	loss_is_told(5, NULL);
 }
 END_TEST
@@ -2107,6 +2396,8 @@ add_lines(TCase *c)
 	    LEVEL_ERROR, LEVEL_DEBUG + 1);
 	tcase_add_loop_test(c, json_tells_what_logfmt_tells, 0, EVENTS);
 	tcase_add_test(c, a_json_line_is_an_object);
+	tcase_add_loop_test(c, answers_are_told_at_any_level_to_who_wants_them,
+	    2 * LEVEL_ERROR, 2 * (LEVEL_DEBUG + 1));
 	tcase_add_loop_test(c, only_limited_events_fold, 0, EVENTS);
 }
 
@@ -2115,6 +2406,7 @@ add_values(TCase *c)
 {
 	tcase_add_test(c, remote_names_cannot_leave_their_value);
 	tcase_add_test(c, a_token_cannot_leave_its_value);
+	tcase_add_loop_test(c, no_octets_leave_their_value, 0, 20);
 	tcase_add_loop_test(c, only_plain_values_are_bare, 0, 9);
 	tcase_add_loop_test(c, worst_names_keep_the_short_fields, 0, 12);
 	tcase_add_loop_test(c, a_long_token_is_cut, 0, 4);
@@ -2147,7 +2439,7 @@ add_gates(TCase *c)
 	tcase_add_test(c, within_the_limit_there_is_no_mark);
 	tcase_add_test(c, a_storm_silences_no_other_id);
 	tcase_add_test(c, a_storm_of_errors_is_marked_at_level_error);
-	tcase_add_loop_test(c, nothing_is_lost_in_a_random_storm, 0, 3);
+	tcase_add_loop_test(c, nothing_is_lost_in_a_random_storm, 0, 2);
 }
 
 static void

@@ -75,7 +75,7 @@ expect 0 '^10002 INVALID_SERVER_ADDRESS, warning$' \
     [ "$(grep -oE '^    (says|means|do|keys|again) ' "$dir/out" |
 	sort -u | wc -l)" = 5 ]
 verdict $? 'of 79 columns at the most'
-expect 0 '^{"id":10002,.*"limited":true,.*"fields":\["peer",.*"\]}$' \
+expect 0 '^{"id":10002,.*"limited":true,.*"fields":\["q","peer",.*"\]}$' \
     'and with --log-format json a line' --events --log-format json
 expect 0 '^{"id":7053,"oldid":453,.*}$' 'whichever comes first' \
     --log-format json --events
@@ -140,6 +140,10 @@ verdict $? '--log-format json writes an object a line'
 start -l "127.0.0.1@$port" -e "$dir/log" --log-format logfmt && stop &&
     ! grep -qv '^ts=.* seq=' "$dir/log"
 verdict $? '--log-format logfmt writes pairs, as without it'
+
+start -l "127.0.0.1@$port" -e "$dir/log" --query-log && stop &&
+    ! grep -q ' id=10015 ' "$dir/log"
+verdict $? '--query-log is taken, and without a question writes none'
 
 # in_place NAME EXPRESSION: started where ./cache.dns is as it was made.
 in_place() {

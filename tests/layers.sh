@@ -163,6 +163,14 @@ stdio="fopen fdopen fclose fread fgets getc fgetc fwrite fputs fputc putc puts
 } | rule "only control.c speaks to the terminal"
 
 {
+	for symbol in name_text type_text rcode_text address_text \
+	    address_port_text snprintf; do
+		callers dns.c "$symbol" | grep -v '^listener_refuse$' |
+		    sed "s/\$/ calls $symbol/"
+	done
+} | rule "dns.c turns nothing into text once it serves"
+
+{
 	for symbol in sprintf vsprintf strcpy strcat gets sscanf scanf atoi \
 	    atol strtok alloca system popen fork execve setjmp longjmp; do
 		users $symbol
