@@ -1,13 +1,17 @@
 /*
  * driver.c -- what every driver of scenarios does in the same way.
  *
- * Packets that are on their way, the places where no query may go, the words
- * of the command line, and the story that is told when something went wrong.
+ * Packets that are on their way, name servers over TCP, the places where no
+ * query may go, the words of the command line, and the story that is told when
+ * something went wrong.
  */
 #include "driver.h"
 
+#include <limits.h>
 #include <stdarg.h>
 #include <stdlib.h>
+
+static bool session_says(struct driver *, struct packet *);
 
 const char driver_hints[] = ". 3600000 NS a.root-servers.net.\n"
 			    "a.root-servers.net. 3600000 A 198.41.0.4\n";
@@ -29,19 +33,33 @@ driver_init(struct driver *d, const struct scenario *scenario,
 	d->random = seed;
 }
 
+static void
+packets_free(struct packet *p)
+{
+	struct packet *next;
+
+	for (; p != NULL; p = next) {
+		next = p->next;
+		free(p);
+	}
+}
+
 void
 driver_end(struct driver *d)
 {
 	size_t max = sizeof(d->fault->story) - 1;
 	const char *from = d->story;
-	struct packet *p;
+	struct session *session;
 
 	if (d->story_len > max) /* from the beginning of a line */
 		from = strchr(d->story + d->story_len - max, '\n') + 1;
 	memcpy(d->fault->story, from, strlen(from) + 1);
-	while ((p = d->flight) != NULL) {
-		d->flight = p->next;
-		free(p);
+	packets_free(d->flight);
+	packets_free(d->timers);
+	while ((session = d->sessions) != NULL) {
+		d->sessions = session->next;
+		buffer_free(&session->received);
+		free(session);
 	}
 	witness_free(&d->witness);
 }
@@ -189,15 +207,12 @@ struct packet *
 packet_make(const struct address *from, const struct address *to,
     const uint8_t *octets, size_t len)
 {
-	struct packet *p = malloc(sizeof(*p) + len);
+	struct packet *p = calloc(1, sizeof(*p) + len);
 
 	if (p == NULL)
 		abort();
-	p->next = NULL;
-	p->due_ms = 0;
 	p->from = *from;
 	p->to = *to;
-	p->unreachable = false;
 	p->len = len;
 	if (len > 0)
 		memcpy(p->octets, octets, len);
@@ -208,7 +223,7 @@ packet_make(const struct address *from, const struct address *to,
 void
 packet_post(struct driver *d, struct packet *p, unsigned delay_ms)
 {
-	struct packet **at = &d->flight;
+	struct packet **at = p->kind < PACKET_IDLE ? &d->flight : &d->timers;
 
 	p->due_ms = d->now_ms + delay_ms;
 	while (*at != NULL && (*at)->due_ms <= p->due_ms)
@@ -217,18 +232,44 @@ packet_post(struct driver *d, struct packet *p, unsigned delay_ms)
 	*at = p;
 }
 
-struct packet *
-packet_due(struct driver *d)
+/* The first of a list, if it is due. */
+static struct packet *
+packet_take(struct driver *d, struct packet **list)
 {
-	struct packet *p = d->flight;
+	struct packet *p = *list;
 
 	if (p == NULL || p->due_ms > d->now_ms)
 		return NULL;
-	d->flight = p->next;
+	*list = p->next;
 	return p;
 }
 
-static unsigned
+struct packet *
+packet_due(struct driver *d)
+{
+	struct packet *p;
+
+	do {
+		p = packet_take(d, &d->timers);
+		if (p == NULL)
+			p = packet_take(d, &d->flight);
+	} while (p != NULL && p->session != NULL && !session_says(d, p));
+	return p;
+}
+
+uint64_t
+packet_next_due(const struct driver *d)
+{
+	uint64_t next_ms = UINT64_MAX;
+
+	if (d->flight != NULL)
+		next_ms = d->flight->due_ms;
+	if (d->timers != NULL && d->timers->due_ms < next_ms)
+		next_ms = d->timers->due_ms;
+	return next_ms;
+}
+
+unsigned
 network_delay(struct driver *d)
 {
 	const struct network *n = &d->network;
@@ -276,6 +317,155 @@ driver_serve(struct driver *d, const struct address *from,
 		driver_trace(d, "the network loses it");
 	else
 		datagrams_post(d, from, out, n);
+	return true;
+}
+
+/* ---------------------------------------------------------------------------
+ * Name servers over TCP.
+ */
+static struct packet *
+session_packet(const struct session *from, const uint8_t *octets, size_t len)
+{
+	struct packet *p =
+	    packet_make(&from->server, &from->client, octets, len);
+
+	p->kind = PACKET_STREAM;
+	p->over = from->over;
+	return p;
+}
+
+/* From now on it is idle, if it has nothing to send. */
+static void
+session_rests(struct driver *d, struct session *s)
+{
+	unsigned idle_ms = authority_idle_ms(&d->authority, &s->server);
+	struct packet *p;
+
+	s->active_ms = d->now_ms;
+	if (idle_ms == UINT_MAX || s->pending > 0)
+		return;
+	p = session_packet(s, NULL, 0);
+	p->kind = PACKET_IDLE;
+	p->session = s;
+	packet_post(d, p, idle_ms);
+}
+
+struct session *
+session_open(struct driver *d, const struct address *client,
+    const struct address *server, void *over)
+{
+	struct session *s = calloc(1, sizeof(*s));
+
+	if (s == NULL)
+		abort();
+	s->client = *client;
+	s->server = *server;
+	s->over = over;
+	s->next = d->sessions;
+	d->sessions = s;
+	session_rests(d, s);
+	return s;
+}
+
+void
+session_close(struct session *s)
+{
+	s->closed = true;
+}
+
+static void
+session_answer(
+    struct driver *d, struct session *s, const uint8_t *query, size_t len)
+{
+	static struct datagram out[DATAGRAMS_MAX];
+	unsigned i, n;
+
+	n = authority_answer(
+	    &d->authority, &s->server, TRANSPORT_TCP, query, len, out);
+	for (i = 0; i < n; i++) {
+		struct packet *p = session_packet(s, out[i].octets, out[i].len);
+
+		p->session = s;
+		p->dribble_ms = out[i].dribble_ms;
+		p->fin = out[i].fin;
+		p->reset = out[i].reset;
+		s->pending++;
+		packet_post(d, p, network_delay(d) + out[i].delay_ms);
+	}
+}
+
+void
+session_read(
+    struct driver *d, struct session *s, const uint8_t *octets, size_t len)
+{
+	struct witness *w = &d->witness;
+	const uint8_t *query;
+	size_t query_len;
+
+	buffer_put(&s->received, octets, len);
+	while ((query = buffer_message(&s->received, &query_len)) != NULL) {
+		driver_trace_message(
+		    d, "tcp query", &s->client, &s->server, query, query_len);
+		witness_query(
+		    w, &s->server, TRANSPORT_TCP, query, query_len, d->fault);
+		w->sightings[w->sighting_count - 1].at_ms = d->now_ms;
+		session_answer(d, s, query, query_len);
+		buffer_drop_message(&s->received);
+	}
+	if (s->received.len > 0)
+		driver_fault(d, "a query came in pieces (C03)\n");
+	session_rests(d, s);
+}
+
+/* The first octet goes, the others follow. */
+static void
+session_dribbles(struct driver *d, struct packet *p)
+{
+	struct packet *rest =
+	    packet_make(&p->from, &p->to, p->octets + 1, p->len - 1);
+
+	rest->kind = p->kind;
+	rest->over = p->over;
+	rest->session = p->session;
+	rest->dribble_ms = p->dribble_ms;
+	rest->fin = p->fin;
+	rest->reset = p->reset;
+	p->session->rest = rest;
+	packet_post(d, rest, p->dribble_ms);
+	p->fin = p->reset = false;
+	p->len = 1;
+}
+
+/*
+ * Is this packet, which has come due, something that the server sends now?
+ * Not if its turn is later, or never.
+ */
+static bool
+session_says(struct driver *d, struct packet *p)
+{
+	struct session *s = p->session;
+	unsigned idle_ms = authority_idle_ms(&d->authority, &s->server);
+
+	if (s->closed ||
+	    (p->kind == PACKET_IDLE &&
+		(s->pending > 0 || d->now_ms < s->active_ms + idle_ms))) {
+		free(p);
+		return false;
+	}
+	if (p->kind == PACKET_IDLE) {
+		p->kind = PACKET_STREAM;
+		p->fin = true;
+	} else if (s->rest != NULL && s->rest != p) {
+		packet_post(d, p, p->dribble_ms + 1);
+		return false;
+	} else if (p->dribble_ms > 0 && p->len > 1) {
+		session_dribbles(d, p);
+	} else {
+		s->rest = NULL;
+		s->pending--;
+		session_rests(d, s);
+	}
+	s->closed = p->fin || p->reset;
 	return true;
 }
 

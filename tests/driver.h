@@ -21,12 +21,44 @@ enum {
 	STORY_MAX = 1 << 17
 };
 
-/* A datagram on its way. */
+enum packet_kind {
+	PACKET_DATAGRAM,
+	PACKET_STREAM,  /* what one end of a connection sends */
+	PACKET_OPENED,  /* SYN is answered */
+	PACKET_REFUSED, /* by RST */
+
+	/* Nothing is under way, but something will happen. */
+	PACKET_IDLE,    /* a name server looks whether it may close */
+	PACKET_GIVE_UP, /* SYN was never answered */
+	PACKET_KNOCK    /* SYN is sent again */
+};
+
+/* A name server's end of a connection. */
+struct session {
+	struct session *next;
+	struct address client, server;
+	void *over;  /* the driver's connection */
+	bool closed; /* nothing more comes from this end */
+	struct buffer received;
+	unsigned pending;          /* replies that are still to come */
+	const struct packet *rest; /* of a reply that dribbles */
+	uint64_t active_ms;        /* when it last had to do */
+};
+
+/* A datagram on its way, or what moves on a connection. */
 struct packet {
 	struct packet *next;
 	uint64_t due_ms;
+	enum packet_kind kind;
 	struct address from, to;
 	bool unreachable; /* an ICMP error for who sent from `to' */
+
+	/* On a connection. */
+	void *over;              /* the driver's */
+	struct session *session; /* of the sender, if it is a name server */
+	unsigned dribble_ms; /* from one octet to the next; 0: all at once */
+	bool fin, reset;     /* after the octets */
+
 	size_t len;
 	uint8_t octets[];
 };
@@ -43,6 +75,8 @@ struct driver {
 	struct witness witness;
 	struct network network;
 	struct packet *flight; /* by time of arrival */
+	struct packet *timers; /* what is not on its way but will happen */
+	struct session *sessions;
 	struct prefix refused[REFUSED_MAX];
 	unsigned refused_count;
 
@@ -88,7 +122,19 @@ bool driver_serve(struct driver *, const struct address *from,
 struct packet *packet_make(const struct address *from, const struct address *to,
     const uint8_t *, size_t len);
 void packet_post(struct driver *, struct packet *, unsigned delay_ms);
+unsigned network_delay(struct driver *);    /* there and back */
 struct packet *packet_due(struct driver *); /* one that has arrived, or NULL */
+uint64_t packet_next_due(const struct driver *); /* UINT64_MAX: none is */
+
+/*
+ * Name servers over TCP.  The driver opens connections and moves octets; a
+ * session takes queries out of them and posts packets of what the server sends,
+ * which are to be written, and ended with, as they come due.
+ */
+struct session *session_open(struct driver *, const struct address *client,
+    const struct address *server, void *over);
+void session_read(struct driver *, struct session *, const uint8_t *, size_t);
+void session_close(struct session *); /* the other end is gone */
 
 /*
  * The command line, NULL-ended as main's is; the words HINTS and LOG stand for

@@ -32,7 +32,8 @@ enum {
 	INTERFACES_MAX = 64,
 	SIGNALS_MAX = 16,
 	EPHEMERAL_FIRST = 32768,
-	EPHEMERAL_COUNT = 28232
+	EPHEMERAL_COUNT = 28232,
+	SOMAXCONN_NOW = 4096, /* net.core.somaxconn */
 };
 
 const char kernel_log_path[] = "/virtual/dns.log";
@@ -53,10 +54,13 @@ struct file {
 	struct epoll_event event;
 
 	/* A socket. */
-	bool bound, connected, pktinfo;
+	bool tcp, bound, connected, pktinfo, aborts;
 	struct address local, peer;
 	int error; /* an ICMP message came in */
 	struct packet *first, *last;
+	struct stream *stream;         /* TCP: since connect or accept4 */
+	struct stream *waiting, *rear; /* TCP: for accept4 */
+	unsigned waiting_count, backlog;
 
 	/* The hints. */
 	const char *text;
@@ -88,6 +92,7 @@ static struct {
 static void packet_put(struct file *, struct packet *);
 static struct file *socket_find(const struct address *, const struct address *);
 static uint32_t file_events(const struct file *);
+static struct file *listener_find(const struct address *);
 static struct address loopback(uint8_t family);
 static bool is_zero(const struct address *);
 static bool is_loopback(const struct address *);
@@ -183,6 +188,25 @@ kernel_deliver(struct packet *p)
 		f->error = ECONNREFUSED;
 	free(p);
 	return f != NULL;
+}
+
+/* The backlog and one more, as Linux has it. */
+enum welcome
+kernel_knock(struct stream *stream)
+{
+	struct file *f = listener_find(&stream->here);
+
+	if (f == NULL)
+		return WELCOME_REFUSED;
+	if (f->waiting_count > f->backlog)
+		return WELCOME_NOTHING;
+	if (f->waiting == NULL)
+		f->waiting = stream;
+	else
+		f->rear->queued = stream;
+	f->rear = stream;
+	f->waiting_count++;
+	return WELCOME_OPEN;
 }
 
 bool
@@ -331,13 +355,38 @@ packet_put(struct file *f, struct packet *p)
 	f->last = p;
 }
 
+/* The next connection that waits to be accepted, or NULL. */
+static struct stream *
+stream_take(struct file *f)
+{
+	struct stream *stream = f->waiting;
+
+	if (stream != NULL) {
+		f->waiting = stream->queued;
+		f->waiting_count--;
+	}
+	return stream;
+}
+
+static void
+stream_drop(struct stream *stream, bool abort)
+{
+	stream_close(stream, abort);
+	world_look(stream);
+}
+
 static void
 file_close(struct file *f)
 {
 	struct packet *p;
+	struct stream *stream;
 
 	while ((p = packet_take(f)) != NULL)
 		free(p);
+	while ((stream = stream_take(f)) != NULL)
+		stream_drop(stream, true);
+	if (f->stream != NULL)
+		stream_drop(f->stream, f->aborts);
 	f->kind = FILE_FREE;
 	k.files_open--;
 	while (k.files_used > 0 && k.files[k.files_used - 1].kind == FILE_FREE)
@@ -349,7 +398,14 @@ file_events(const struct file *f)
 {
 	uint32_t events = 0;
 
-	if (f->kind == FILE_SOCKET) {
+	if (f->stream != NULL) {
+		events = stream_events(f->stream);
+	} else if (f->tcp) {
+		if (f->backlog == 0)
+			events = EPOLLOUT | EPOLLHUP;
+		if (f->waiting != NULL)
+			events = EPOLLIN;
+	} else if (f->kind == FILE_SOCKET) {
 		events = EPOLLOUT;
 		if (f->first != NULL)
 			events |= EPOLLIN;
@@ -358,7 +414,7 @@ file_events(const struct file *f)
 	} else if (f->kind == FILE_SIGNAL && k.signal_count > 0) {
 		events = EPOLLIN;
 	}
-	return events & (f->event.events | EPOLLERR);
+	return events & (f->event.events | EPOLLERR | EPOLLHUP);
 }
 
 /* ---------------------------------------------------------------------------
@@ -423,8 +479,8 @@ socket_find(const struct address *to, const struct address *from)
 	for (i = 0; i < k.files_used; i++) {
 		struct file *f = &k.files[i];
 
-		if (f->kind != FILE_SOCKET || f->local.port != to->port ||
-		    f->local.family != to->family)
+		if (f->kind != FILE_SOCKET || f->tcp ||
+		    f->local.port != to->port || f->local.family != to->family)
 			continue;
 		if (f->connected) {
 			if (address_equal(&f->peer, from))
@@ -435,6 +491,23 @@ socket_find(const struct address *to, const struct address *from)
 		}
 	}
 	return best;
+}
+
+static struct file *
+listener_find(const struct address *to)
+{
+	unsigned i;
+
+	for (i = 0; i < k.files_used; i++) {
+		struct file *f = &k.files[i];
+
+		if (f->kind == FILE_SOCKET && f->backlog > 0 &&
+		    f->local.port == to->port &&
+		    f->local.family == to->family &&
+		    (address_equal(&f->local, to) || is_zero(&f->local)))
+			return f;
+	}
+	return NULL;
 }
 
 /* ---------------------------------------------------------------------------
@@ -499,9 +572,10 @@ __wrap_epoll_ctl(int epoll, int op, int fd, struct epoll_event *event)
 	}
 	f->watched = op != EPOLL_CTL_DEL;
 	if (f->watched) {
-		if ((event->events & ~(uint32_t)(EPOLLIN | EPOLLOUT)) != 0)
-			world_give_up(
-			    "the simulator has only EPOLLIN and EPOLLOUT");
+		if ((event->events &
+			~(uint32_t)(EPOLLIN | EPOLLOUT | EPOLLRDHUP)) != 0)
+			world_give_up("the simulator has only EPOLLIN, "
+				      "EPOLLOUT and EPOLLRDHUP");
 		f->event = *event;
 	}
 	return 0;
@@ -534,12 +608,15 @@ __wrap_socket(int domain, int type, int protocol)
 		return __real_socket(domain, type, protocol);
 	if (is_failing(CALL_SOCKET, NULL))
 		return -1;
-	if (type != (SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC))
+	if ((type & ~SOCK_STREAM & ~SOCK_DGRAM) !=
+	    (SOCK_NONBLOCK | SOCK_CLOEXEC))
 		world_give_up(
-		    "the simulator has only UDP, non-blocking, cloexec");
+		    "the simulator has only non-blocking, cloexec sockets");
 	fd = file_open(FILE_SOCKET);
-	if (fd != -1)
-		k.files[fd - FD_FIRST].local.family = domain == AF_INET ? 4 : 6;
+	if (fd == -1)
+		return -1;
+	k.files[fd - FD_FIRST].local.family = domain == AF_INET ? 4 : 6;
+	k.files[fd - FD_FIRST].tcp = (type & SOCK_STREAM) != 0;
 	return fd;
 }
 
@@ -558,19 +635,24 @@ __wrap_setsockopt(int fd, int level, int name, const void *value, socklen_t len)
 	if ((level == IPPROTO_IP && name == IP_PKTINFO) ||
 	    (level == IPPROTO_IPV6 && name == IPV6_RECVPKTINFO))
 		f->pktinfo = true;
+	if (level == SOL_SOCKET && name == SO_LINGER) {
+		const struct linger *linger = value;
+
+		f->aborts = linger->l_onoff != 0 && linger->l_linger == 0;
+	}
 	return 0;
 }
 
 /* Would two sockets on this port get in each other's way? */
 static bool
-port_is_taken(const struct address *a)
+port_is_taken(const struct address *a, bool tcp)
 {
 	unsigned i;
 
 	for (i = 0; i < k.files_used; i++) {
 		const struct file *f = &k.files[i];
 
-		if (f->kind == FILE_SOCKET && f->bound &&
+		if (f->kind == FILE_SOCKET && f->bound && f->tcp == tcp &&
 		    f->local.family == a->family && f->local.port == a->port &&
 		    (is_zero(a) || is_zero(&f->local) ||
 			memcmp(a->ip, f->local.ip, sizeof(a->ip)) == 0))
@@ -603,10 +685,10 @@ __wrap_bind(int fd, const struct sockaddr *sa, socklen_t len)
 		return -1;
 	}
 	while (a.port == 0 ||
-	    (a.port < 1024 && a.port != DNS_PORT && port_is_taken(&a)))
+	    (a.port < 1024 && a.port != DNS_PORT && port_is_taken(&a, f->tcp)))
 		a.port = (uint16_t)(EPHEMERAL_FIRST +
 		    random_next(&k.random) % EPHEMERAL_COUNT);
-	if (port_is_taken(&a)) {
+	if (port_is_taken(&a, f->tcp)) {
 		errno = EADDRINUSE;
 		return -1;
 	}
@@ -615,8 +697,81 @@ __wrap_bind(int fd, const struct sockaddr *sa, socklen_t len)
 	return 0;
 }
 
+int __real_listen(int, int);
+int __wrap_listen(int, int);
+
+int
+__wrap_listen(int fd, int backlog)
+{
+	struct file *f;
+
+	if (!is_virtual(fd))
+		return __real_listen(fd, backlog);
+	if ((f = file_of(fd)) == NULL || is_failing(CALL_LISTEN, &f->local))
+		return -1;
+	if (!f->tcp || !f->bound || f->stream != NULL) {
+		errno = EINVAL;
+		return -1;
+	}
+	f->backlog = backlog < 1      ? 1
+	    : backlog > SOMAXCONN_NOW ? SOMAXCONN_NOW
+				      : (unsigned)backlog;
+	return 0;
+}
+
+int __real_accept4(int, struct sockaddr *, socklen_t *, int);
+int __wrap_accept4(int, struct sockaddr *, socklen_t *, int);
+
+/* Without a free descriptor the connection waits on. */
+int
+__wrap_accept4(int fd, struct sockaddr *sa, socklen_t *len, int flags)
+{
+	struct sockaddr_storage storage;
+	struct file *f, *accepted;
+	socklen_t room;
+
+	if (!is_virtual(fd))
+		return __real_accept4(fd, sa, len, flags);
+	if ((f = file_of(fd)) == NULL || is_failing(CALL_ACCEPT4, NULL))
+		return -1;
+	if (flags != (SOCK_NONBLOCK | SOCK_CLOEXEC))
+		world_give_up(
+		    "the simulator has only non-blocking, cloexec sockets");
+	if (f->waiting == NULL) {
+		errno = EAGAIN;
+		return -1;
+	}
+	fd = file_open(FILE_SOCKET);
+	if (fd == -1)
+		return -1;
+	accepted = &k.files[fd - FD_FIRST];
+	accepted->tcp = accepted->connected = true;
+	accepted->stream = stream_take(f);
+	accepted->local = accepted->stream->here;
+	accepted->peer = accepted->stream->there;
+	if (sa != NULL) {
+		room = *len;
+		*len = address_to_sockaddr(&accepted->peer, &storage);
+		memcpy(sa, &storage, room < *len ? room : *len);
+	}
+	return fd;
+}
+
 int __real_connect(int, const struct sockaddr *, socklen_t);
 int __wrap_connect(int, const struct sockaddr *, socklen_t);
+
+static int
+stream_connect(struct file *f)
+{
+	if (f->stream != NULL)
+		world_give_up("connect is called twice for a socket");
+	k.inside = true;
+	f->stream = stream_new(&f->local, &f->peer, WINDOW_DEFAULT);
+	world_dial(f->stream);
+	k.inside = false;
+	errno = EINPROGRESS;
+	return -1;
+}
 
 /* What Linux does: 0.0.0.0 and :: are this host. */
 int
@@ -650,7 +805,7 @@ __wrap_connect(int fd, const struct sockaddr *sa, socklen_t len)
 		f->local.port = (uint16_t)(EPHEMERAL_FIRST +
 		    random_next(&k.random) % EPHEMERAL_COUNT);
 	f->bound = f->connected = true;
-	return 0;
+	return f->tcp ? stream_connect(f) : 0;
 }
 
 /* An ICMP error is told once, by whatever call comes next. */
@@ -662,6 +817,67 @@ has_error(struct file *f)
 	errno = f->error;
 	f->error = 0;
 	return true;
+}
+
+/* Octets of a connection go, as far as there is room. */
+static ssize_t
+stream_write(struct file *f, const void *octets, size_t len)
+{
+	ssize_t n;
+
+	if (f->stream == NULL) {
+		errno = EPIPE;
+		return -1;
+	}
+	k.inside = true;
+	n = stream_send(f->stream, octets, len);
+	if (n > 0)
+		world_written(f->stream);
+	k.inside = false;
+	return n;
+}
+
+ssize_t __real_send(int, const void *, size_t, int);
+ssize_t __wrap_send(int, const void *, size_t, int);
+
+ssize_t
+__wrap_send(int fd, const void *octets, size_t len, int flags)
+{
+	struct file *f;
+
+	if (!is_virtual(fd))
+		return __real_send(fd, octets, len, flags);
+	if ((f = file_of(fd)) == NULL || is_failing(CALL_SEND, &f->peer))
+		return -1;
+	if (!f->tcp)
+		world_give_up("the simulator has send only for TCP");
+	return stream_write(f, octets, len);
+}
+
+ssize_t __real_sendmsg(int, const struct msghdr *, int);
+ssize_t __wrap_sendmsg(int, const struct msghdr *, int);
+
+ssize_t
+__wrap_sendmsg(int fd, const struct msghdr *msg, int flags)
+{
+	struct buffer whole = {0};
+	struct file *f;
+	ssize_t n;
+	size_t i;
+
+	if (!is_virtual(fd))
+		return __real_sendmsg(fd, msg, flags);
+	if ((f = file_of(fd)) == NULL || is_failing(CALL_SENDMSG, &f->peer))
+		return -1;
+	if (!f->tcp)
+		world_give_up("the simulator has sendmsg only for TCP");
+	k.inside = true;
+	for (i = 0; i < msg->msg_iovlen; i++)
+		buffer_put(
+		    &whole, msg->msg_iov[i].iov_base, msg->msg_iov[i].iov_len);
+	n = stream_write(f, whole.octets, whole.len);
+	buffer_free(&whole);
+	return n;
 }
 
 ssize_t __real_sendto(
@@ -688,6 +904,8 @@ __wrap_sendto(int fd, const void *octets, size_t len, int flags,
 	}
 	if (has_error(f) || is_failing(CALL_SENDTO, &f->peer))
 		return -1;
+	if (f->tcp)
+		return stream_write(f, octets, len);
 	k.inside = true;
 	world_query(&f->local, &f->peer, octets, len);
 	k.inside = false;
@@ -709,6 +927,8 @@ __wrap_recv(int fd, void *octets, size_t room, int flags)
 	if ((f = file_of(fd)) == NULL || has_error(f) ||
 	    is_failing(CALL_RECV, &f->peer))
 		return -1;
+	if (f->stream != NULL)
+		return stream_receive(f->stream, octets, room);
 	p = packet_take(f);
 	if (p == NULL) {
 		errno = EAGAIN;
@@ -868,6 +1088,53 @@ __wrap_sendmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags)
 	return n > 0 || count == 0 ? (int)n : -1;
 }
 
+int __real_getsockopt(int, int, int, void *, socklen_t *);
+int __wrap_getsockopt(int, int, int, void *, socklen_t *);
+
+int
+__wrap_getsockopt(int fd, int level, int name, void *value, socklen_t *len)
+{
+	struct file *f;
+	int err;
+
+	if (!is_virtual(fd))
+		return __real_getsockopt(fd, level, name, value, len);
+	if ((f = file_of(fd)) == NULL || is_failing(CALL_GETSOCKOPT, &f->peer))
+		return -1;
+	if (level != SOL_SOCKET || name != SO_ERROR || *len != sizeof(int))
+		world_give_up("the simulator has getsockopt only for SO_ERROR");
+	err = f->stream != NULL ? stream_error(f->stream) : f->error;
+	f->error = 0;
+	memcpy(value, &err, sizeof(err));
+	return 0;
+}
+
+int __real_shutdown(int, int);
+int __wrap_shutdown(int, int);
+
+int
+__wrap_shutdown(int fd, int how)
+{
+	struct file *f;
+	int status;
+
+	if (!is_virtual(fd))
+		return __real_shutdown(fd, how);
+	if ((f = file_of(fd)) == NULL || is_failing(CALL_SHUTDOWN, &f->peer))
+		return -1;
+	if (how != SHUT_WR)
+		world_give_up("the simulator has shutdown only for SHUT_WR");
+	if (f->stream == NULL) {
+		errno = ENOTCONN;
+		return -1;
+	}
+	status = stream_shut(f->stream);
+	k.inside = true;
+	world_look(f->stream);
+	k.inside = false;
+	return status;
+}
+
 /* ---------------------------------------------------------------------------
  * Files, signals, clocks, chance, limits.
  */
@@ -884,7 +1151,9 @@ __wrap_close(int fd)
 	f = file_of(fd);
 	if (f == NULL)
 		return -1;
+	k.inside = true;
 	file_close(f);
+	k.inside = false;
 	return 0;
 }
 
@@ -963,7 +1232,9 @@ __wrap_read(int fd, void *octets, size_t room)
 		return hints_read(f, octets, room);
 	if (f->kind == FILE_SIGNAL)
 		return signals_read(octets, room);
-	world_give_up("the simulator reads only hints and signals");
+	if (f->stream != NULL)
+		return stream_receive(f->stream, octets, room);
+	world_give_up("the simulator reads hints, signals and TCP");
 }
 
 ssize_t __real_write(int, const void *, size_t);

@@ -2,12 +2,14 @@
  * kernel.h -- between the made-up system calls and the made-up world.
  *
  *	kernel.c	the calls: descriptors, sockets, files, failures
+ *	stream.c	what TCP calls give
  *	simulator.c	the world: packets on their way, steps, time
  */
 #ifndef KERNEL_H
 #define KERNEL_H
 
 #include "driver.h"
+#include "stream.h"
 
 #include <sys/epoll.h>
 
@@ -34,6 +36,9 @@ bool kernel_signal(int); /* false: the server does not take it */
 bool kernel_deliver(struct packet *);
 bool kernel_listens(const struct address *to, const struct address *from);
 int kernel_events(struct epoll_event *, int max);
+
+/* SYN: is there a listener, and has it room?  Then it can accept the stream. */
+enum welcome kernel_knock(struct stream *);
 unsigned kernel_files_open(void);
 
 /* ---------------------------------------------------------------------------
@@ -56,5 +61,11 @@ void world_query(const struct address *from, const struct address *to,
 void world_answer(const struct address *from, const struct address *to,
     const uint8_t *, size_t len);
 void world_log(const char *, size_t len);
+
+/* TCP: the server connects; it wrote, shut or closed: see what is to be done.
+ */
+void world_dial(struct stream *);
+void world_written(struct stream *);
+void world_look(struct stream *);
 
 #endif

@@ -9,6 +9,7 @@
 #include "simulator.h"
 #include "kernel.h"
 
+#include <errno.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -16,9 +17,11 @@
 #include <unistd.h>
 
 enum {
-	SETTLE_MAX_MS = 1000, /* waiting until no packet is under way */
-	END_MAX_MS = 1000,    /* from SIGTERM to the end: attacks.md I14 */
-	TURNS_MAX = 100000,   /* without time going on: the server spins */
+	SETTLE_MAX_MS = 1000,    /* waiting until no packet is under way */
+	END_MAX_MS = 1000,       /* from SIGTERM to the end: attacks.md I14 */
+	TURNS_MAX = 100000,      /* without time going on: the server spins */
+	SYN_AGAIN_MS = 1000,     /* RFC 6298 2.1 */
+	SYN_GIVE_UP_MS = 127000, /* net.ipv4.tcp_syn_retries = 6 */
 	CLIENT_PORT_FIRST = 20000,
 	CLIENT_PORT_LAST = 60000
 };
@@ -50,11 +53,13 @@ static struct {
 	uint64_t until_ms;
 	unsigned turn; /* of an ask that repeats */
 	uint16_t client_port;
+	struct stream *streams; /* all there ever were */
 
 	bool has_interfaces; /* of the scenario's own */
 } s;
 
 static bool step_advance(void);
+static void segment_arrive(struct packet *);
 
 /* ---------------------------------------------------------------------------
  * For the calls of kernel.c.
@@ -123,6 +128,10 @@ world_log(const char *text, size_t len)
 static void
 packet_arrive(struct packet *p)
 {
+	if (p->kind != PACKET_DATAGRAM) {
+		segment_arrive(p);
+		return;
+	}
 	if (p->unreachable)
 		world_trace("an ICMP error arrives");
 	else
@@ -202,23 +211,384 @@ world_answer(const struct address *from, const struct address *to,
 }
 
 /* ---------------------------------------------------------------------------
+ * Connections.  What the server sends is at the other end at once; what comes
+ * to it is under way.
+ */
+static void
+trace_stream(const struct stream *t, const char *what)
+{
+	char a[ADDRESS_TEXT_MAX], b[ADDRESS_TEXT_MAX];
+
+	world_trace("tcp %s %s %s", address_port_text(&t->here, a),
+	    address_port_text(&t->there, b), what);
+}
+
+static void
+stream_keep(struct stream *t)
+{
+	t->next = s.streams;
+	s.streams = t;
+}
+
+static struct packet *
+segment_make(
+    struct stream *t, enum packet_kind kind, const uint8_t *octets, size_t len)
+{
+	struct packet *p = packet_make(&t->there, &t->here, octets, len);
+
+	p->kind = kind;
+	p->over = t;
+	return p;
+}
+
+/* The server tries to connect. */
+void
+world_dial(struct stream *t)
+{
+	struct witness *w = &s.d.witness;
+	enum packet_kind kind = PACKET_GIVE_UP;
+	unsigned delay_ms = SYN_GIVE_UP_MS;
+	enum welcome welcome = WELCOME_NOTHING;
+
+	stream_keep(t);
+	trace_stream(t, "connect");
+	witness_dialled(w, &t->there);
+	w->sightings[w->sighting_count - 1].at_ms = s.d.now_ms;
+	w->sightings[w->sighting_count - 1].self =
+	    kernel_is_own(&t->there) && kernel_listens(&t->there, &t->here);
+	if (authority_listens(&s.d.authority, &t->there))
+		welcome = authority_welcome(&s.d.authority, &t->there);
+	else if (kernel_is_own(&t->there))
+		welcome = WELCOME_REFUSED;
+	if (welcome != WELCOME_NOTHING) {
+		kind = welcome == WELCOME_OPEN ? PACKET_OPENED : PACKET_REFUSED;
+		delay_ms = network_delay(&s.d);
+	}
+	packet_post(&s.d, segment_make(t, kind, NULL, 0), delay_ms);
+}
+
+/* The client sends so much, in order, in segments if it has to be. */
+static void
+client_send(struct stream *t, const uint8_t *octets, size_t len)
+{
+	const struct step *step = t->client->opened;
+	bool cut = step->kind == STEP_CONNECT && step->connect.segment_len > 0;
+	size_t n;
+
+	if (t->due_ms < s.d.now_ms)
+		t->due_ms = s.d.now_ms;
+	for (; len > 0; octets += n, len -= n) {
+		n = len;
+		if (cut && n > step->connect.segment_len)
+			n = step->connect.segment_len;
+		packet_post(&s.d, segment_make(t, PACKET_STREAM, octets, n),
+		    (unsigned)(t->due_ms - s.d.now_ms));
+		if (cut)
+			t->due_ms += step->connect.segment_ms;
+	}
+}
+
+/* FIN or RST, after all that it sent; a reset does not wait for it. */
+static void
+client_end(struct stream *t, bool reset)
+{
+	struct packet *p = segment_make(t, PACKET_STREAM, NULL, 0);
+
+	if (t->in_shut && !reset) {
+		free(p);
+		return;
+	}
+	t->in_shut = true;
+	p->fin = !reset;
+	p->reset = reset;
+	packet_post(&s.d, p,
+	    reset || t->due_ms < s.d.now_ms
+		? 0
+		: (unsigned)(t->due_ms - s.d.now_ms));
+}
+
+/* These replies have come over the connection. */
+static void
+replies_trace(const struct connection *on, unsigned before)
+{
+	unsigned i;
+
+	for (i = 0; i < s.d.witness.client_count; i++) {
+		const struct client *c = &s.d.witness.clients[i];
+
+		if (c->on == on && c->place > before)
+			driver_trace_message(&s.d, "tcp answer", &c->to,
+			    &c->from, c->reply, c->reply_len);
+	}
+}
+
+/* A client has octets before it; when it is gone, RST is its answer. */
+static void
+client_read(struct stream *t)
+{
+	struct connection *on = t->client;
+	unsigned before = on->replies;
+
+	if (on->left) {
+		client_end(t, true);
+	} else {
+		witness_read(&s.d.witness, on, t->out.octets, t->out.len,
+		    s.d.now_ms, s.d.fault);
+		replies_trace(on, before);
+		if (witness_is_done(&s.d.witness, on)) {
+			on->left = true;
+			client_end(t, false);
+		}
+	}
+	buffer_drop(&t->out, t->out.len);
+}
+
+static void
+client_look(struct stream *t)
+{
+	struct connection *on = t->client;
+
+	if (t->dead || on->ended)
+		return;
+	if (!t->aborted && t->stalled)
+		return;
+	if (t->out.len > 0)
+		client_read(t);
+	if (!t->aborted && !t->out_ended)
+		return;
+	trace_stream(t, t->aborted ? "reset" : "fin");
+	witness_ended(&s.d.witness, on, t->aborted, s.d.now_ms, s.d.fault);
+	if (!t->aborted)
+		client_end(t, false);
+}
+
+void
+world_look(struct stream *t)
+{
+	if (t->client != NULL) {
+		client_look(t);
+	} else if (t->session != NULL) {
+		if (t->out.len > 0)
+			session_read(
+			    &s.d, t->session, t->out.octets, t->out.len);
+		buffer_drop(&t->out, t->out.len);
+		if (t->out_ended) {
+			trace_stream(t, t->aborted ? "reset" : "fin");
+			session_close(t->session);
+		}
+	}
+}
+
+void
+world_written(struct stream *t)
+{
+	if (t->client != NULL)
+		t->client->writes++;
+	world_look(t);
+}
+
+static void
+client_knock(struct stream *t)
+{
+	switch (kernel_knock(t)) {
+	case WELCOME_OPEN:
+		stream_opened(t);
+		break;
+	case WELCOME_REFUSED:
+		trace_stream(t, "refused");
+		t->held = false;
+		witness_ended(
+		    &s.d.witness, t->client, true, s.d.now_ms, s.d.fault);
+		break;
+	default:
+		packet_post(
+		    &s.d, segment_make(t, PACKET_KNOCK, NULL, 0), SYN_AGAIN_MS);
+	}
+}
+
+/* What the other end sent is here. */
+static void
+octets_arrive(struct stream *t, struct packet *p)
+{
+	char text[64];
+
+	snprintf(text, sizeof(text), "gets %zu octets%s", p->len,
+	    p->fin         ? ", fin"
+		: p->reset ? ", reset"
+			   : "");
+	trace_stream(t, text);
+	if (p->len > 0)
+		stream_arrive(t, p->octets, p->len);
+	if (p->fin)
+		stream_end(t);
+	if (p->reset)
+		stream_reset(t);
+}
+
+static void
+segment_arrive(struct packet *p)
+{
+	struct stream *t = p->over;
+
+	if (p->kind == PACKET_STREAM && t->opening && t->held) {
+		packet_post(&s.d, p, SYN_AGAIN_MS);
+		return;
+	}
+	if (!t->held) {
+		trace_stream(t, "is not there any more");
+	} else if (p->kind == PACKET_STREAM) {
+		octets_arrive(t, p);
+	} else if (p->kind == PACKET_KNOCK) {
+		client_knock(t);
+	} else if (p->kind == PACKET_OPENED) {
+		trace_stream(t, "is open");
+		stream_opened(t);
+		t->session = session_open(&s.d, &t->here, &t->there, t);
+	} else {
+		trace_stream(t, "is not opened");
+		stream_failed(
+		    t, p->kind == PACKET_REFUSED ? ECONNREFUSED : ETIMEDOUT);
+	}
+	free(p);
+}
+
+/* What was asked at the same time leaves in one segment. */
+static void
+streams_flush(void)
+{
+	struct stream *t;
+
+	for (t = s.streams; t != NULL; t = t->next) {
+		if (t->asked.len > 0 && t->in_shut)
+			world_fault("the client has said all on this\n");
+		client_send(t, t->asked.octets, t->asked.len);
+		buffer_drop(&t->asked, t->asked.len);
+	}
+}
+
+static void
+streams_free(void)
+{
+	struct stream *t;
+
+	while ((t = s.streams) != NULL) {
+		s.streams = t->next;
+		stream_free(t);
+	}
+}
+
+/* ---------------------------------------------------------------------------
  * Steps.
  */
+
+/* Whoever asks nobody in particular, or from nowhere, does it here. */
+static void
+ends_fill(struct address *from, struct address *to)
+{
+	if (to->family == 0)
+		*to = loopback_address(from->family);
+	if (from->family == 0)
+		*from = loopback_address(to->family);
+	if (from->port == DNS_PORT) {
+		from->port = s.client_port++;
+		if (s.client_port == CLIENT_PORT_LAST)
+			s.client_port = CLIENT_PORT_FIRST;
+	}
+}
+
+static struct connection *
+client_connect(const struct step *step, unsigned nth)
+{
+	struct connection *on = witness_connect(&s.d.witness, step, nth);
+	struct stream *t;
+
+	ends_fill(&on->from, &on->to);
+	t = stream_new(&on->to, &on->from,
+	    step->kind == STEP_CONNECT ? step->connect.window : WINDOW_DEFAULT);
+	stream_keep(t);
+	t->client = on;
+	on->driver = t;
+	on->said_ms = s.d.now_ms;
+	trace_stream(t, "a client connects");
+	client_knock(t);
+	return on;
+}
+
+static void
+step_connect(const struct step *step)
+{
+	unsigned n;
+
+	for (n = 1; n <= step->connect.times; n++)
+		client_connect(step, n);
+}
+
+/* What the client of this connection does. */
+static void
+connection_do(const struct step *step, struct connection *on)
+{
+	struct stream *t = on->driver;
+	unsigned n;
+
+	on->said_ms = s.d.now_ms;
+	switch (step->kind) {
+	case STEP_SEND:
+		for (n = 0; n < step->send.times; n++)
+			buffer_put(
+			    &t->asked, step->send.octets, step->send.len);
+		break;
+	case STEP_SHUT:
+		client_end(t, false);
+		break;
+	case STEP_CLOSE:
+		on->left = true;
+		client_end(t, t->out.len > 0);
+		break;
+	case STEP_RESET:
+		on->left = true;
+		client_end(t, true);
+		break;
+	default:
+		t->stalled = step->kind == STEP_STALL;
+		client_look(t);
+	}
+}
+
+static void
+step_connections(const struct step *step)
+{
+	const struct connections *all =
+	    step->kind == STEP_SEND ? &step->send.on : &step->connections;
+	struct connection *on;
+	unsigned n;
+
+	for (n = 1; (on = witness_connection(&s.d.witness, all, n)) != NULL;
+	     n++)
+		connection_do(step, on);
+	streams_flush();
+}
+
+/* A client asks on a connection. */
+static void
+client_ask_on(const struct step *step, unsigned nth, struct connection *on)
+{
+	struct client *c = witness_client(
+	    &s.d.witness, step, nth, (uint16_t)random_next(&s.d.random), on);
+	struct stream *t = on->driver;
+
+	c->asked_ms = on->said_ms = s.d.now_ms;
+	driver_trace_message(
+	    &s.d, "tcp ask", &c->from, &c->to, c->query, c->query_len);
+	buffer_put_message(&t->asked, c->query, c->query_len);
+}
+
 static void
 client_ask(const struct step *step, unsigned nth)
 {
 	struct client *c = witness_client(
 	    &s.d.witness, step, nth, (uint16_t)random_next(&s.d.random), NULL);
 
-	if (c->to.family == 0)
-		c->to = loopback_address(c->from.family);
-	if (c->from.family == 0)
-		c->from = loopback_address(c->to.family);
-	if (c->from.port == DNS_PORT) {
-		c->from.port = s.client_port++;
-		if (s.client_port == CLIENT_PORT_LAST)
-			s.client_port = CLIENT_PORT_FIRST;
-	}
+	ends_fill(&c->from, &c->to);
 	c->asked_ms = s.d.now_ms;
 	driver_trace_message(
 	    &s.d, "ask", &c->from, &c->to, c->query, c->query_len);
@@ -239,6 +609,23 @@ is_last(const struct step *step)
 	return step->kind == STEP_ASK || step->kind == STEP_EXPECT;
 }
 
+/* One time: over UDP, or on each of the connections. */
+static void
+step_ask_once(const struct step *step, unsigned nth)
+{
+	const struct connections *all = &step->ask.on;
+	unsigned width = all->last - all->first + 1, i;
+
+	if (step->ask.tcp)
+		client_ask_on(step, nth, client_connect(step, nth));
+	else if (all->connect == NULL)
+		client_ask(step, nth);
+	else
+		for (i = 1; i <= width; i++)
+			client_ask_on(step, (nth - 1) * width + i,
+			    witness_connection(&s.d.witness, all, i));
+}
+
 static void
 step_ask(const struct step *step)
 {
@@ -249,10 +636,13 @@ step_ask(const struct step *step)
 		witness_excuse(&s.d.witness);
 	}
 	if (step->ask.in_turn)
-		client_ask(step, ++s.turn);
+		step_ask_once(step, ++s.turn);
 	else
 		for (n = 1; n <= step->ask.times; n++)
-			client_ask(step, n);
+			step_ask_once(step, n);
+	if (step->ask.waits || step->next == NULL ||
+	    step->next->kind != STEP_ASK)
+		streams_flush();
 	if (step->ask.waits) {
 		s.waiting = WAITING_REPLY;
 		s.until_ms = s.d.now_ms + WAIT_MAX_MS;
@@ -294,14 +684,26 @@ step_make(const struct step *step)
 static void
 step_take(const struct step *step)
 {
-	if ((step->kind >= STEP_CONNECT && step->kind <= STEP_WRITES) ||
-	    (step->kind == STEP_ASK && step->ask.tcp))
-		world_give_up("the simulator has no TCP yet");
 	switch (step->kind) {
 	case STEP_ASK:
 		step_ask(step);
 		break;
+	case STEP_CONNECT:
+		step_connect(step);
+		break;
+	case STEP_SEND:
+	case STEP_SHUT:
+	case STEP_CLOSE:
+	case STEP_RESET:
+	case STEP_STALL:
+	case STEP_READ:
+		step_connections(step);
+		break;
 	case STEP_EXPECT:
+	case STEP_CLOSED:
+	case STEP_OPEN:
+	case STEP_WRITES:
+	case STEP_CONNECTIONS:
 	case STEP_PACKETS:
 	case STEP_GAPS:
 	case STEP_LOG:
@@ -411,9 +813,9 @@ world_turn(struct epoll_event *events, int max, int timeout_ms)
 			return n;
 		if (step_advance())
 			continue;
-		next_ms = until_ms;
-		if (s.d.flight != NULL && s.d.flight->due_ms < next_ms)
-			next_ms = s.d.flight->due_ms;
+		next_ms = packet_next_due(&s.d);
+		if (until_ms < next_ms)
+			next_ms = until_ms;
 		if (s.until_ms < next_ms)
 			next_ms = s.until_ms;
 		if (next_ms == UINT64_MAX)
@@ -512,5 +914,6 @@ simulator_run(
 		start_judge(status, said);
 	*failed = simulation->failure != NULL && kernel_first_failure_came();
 	driver_end(&s.d);
+	streams_free();
 	return fault->text[0] == '\0';
 }
