@@ -33,6 +33,9 @@
  * Resolution failures are no answers and lie apart, in a table that they
  * cannot leave however many there are (RFC 9520 3.2).
  *
+ * Some names mean nothing outside, and what there is to know of them never
+ * changes.  That is constant, is not stored, and comes before all that is.
+ *
  * Nothing here reads a clock, a message or a body.
  */
 #include "dns.h"
@@ -46,6 +49,8 @@ enum {
 	OCTETS_PER_HEAD = 64,   /* an address of a short name */
 	ARENA_SHARE = 4,        /* no entry takes more than a quarter */
 	STORES_FIRST = -1000,   /* wraps in every test, not once a year */
+	LOCAL_BODY = 256,       /* the longest local apex, twice, and 50 */
+	LOCAL_LABEL_MIN = 4,    /* no last label of a local name is shorter */
 	FAILURE_WAYS = 8,
 	FAILURE_SETS = FAILURES_MAX / FAILURE_WAYS
 };
@@ -99,6 +104,7 @@ static struct {
 	uint32_t head_mask;
 	uint32_t stores; /* so far, failures included */
 	struct failure *failures;
+	uint8_t local[LOCAL_BODY]; /* of the last view of a local name */
 	uint8_t key[16];
 	struct cache_counts counts;
 } cache;
@@ -112,6 +118,8 @@ static_assert(FOUND_ANSWER < FOUND_ALIAS && FOUND_ALIAS < FOUND_NO_DATA &&
     "what is found stands in the order of preference");
 
 static void cache_check(void);
+static enum found local_find(
+    const struct name *sname, uint16_t stype, struct view *);
 static enum found chain_find(const struct wanted *, struct entry **);
 static enum found dname_find(const struct wanted *, struct entry **);
 static const struct failure *failure_find(const struct wanted *);
@@ -268,6 +276,9 @@ cache_find(const struct name *sname, uint16_t stype, uint32_t mark,
 	enum found found;
 
 	assert(sname->len > 0);
+	found = local_find(sname, stype, view);
+	if (found != FOUND_NOTHING)
+		return found;
 	w.hash = (uint32_t)name_hash(sname, cache.key);
 	found = chain_find(&w, &e);
 	if (found == FOUND_NOTHING)
@@ -452,6 +463,325 @@ chain_find(const struct wanted *w, struct entry **entry)
 		*entry = e;
 	}
 	return best;
+}
+
+/*
+ * Local names (RFC 6303, RFC 6761).  A tree of them is known by its last one
+ * or two labels, or by the address that is spelled before these; so an
+ * ordinary name is told from them by its last label.
+ */
+
+enum tree {
+	TREE_NONE,     /* is not local */
+	TREE_ABOVE,    /* nor is this, but some of what is below */
+	TREE_REVERSE4, /* the same, and below it addresses are spelled */
+	TREE_REVERSE6,
+	TREE_LOCALHOST, /* every name has the addresses of loopback */
+	TREE_VOID,      /* there is nothing, not even the apex */
+	TREE_EMPTY      /* RFC 6303 3: SOA and NS at the apex, nothing below */
+};
+
+static const struct {
+	enum tree tree;
+	struct name apex;
+} local_trees[] = {
+    {TREE_ABOVE, {6, "\4arpa"}},              /* RFC 3172 */
+    {TREE_VOID, {6, "\4test"}},               /* RFC 6761 6.2 */
+    {TREE_LOCALHOST, {11, "\11localhost"}},   /* RFC 6761 6.3 */
+    {TREE_VOID, {9, "\7invalid"}},            /* RFC 6761 6.4 */
+    {TREE_VOID, {7, "\5local"}},              /* RFC 6762 22.1 */
+    {TREE_VOID, {7, "\5onion"}},              /* RFC 7686 2 */
+    {TREE_REVERSE4, {14, "\7in-addr\4arpa"}}, /* RFC 1035 3.5 */
+    {TREE_REVERSE6, {10, "\3ip6\4arpa"}},     /* RFC 3596 2.5 */
+    {TREE_EMPTY, {11, "\4home\4arpa"}},       /* RFC 8375 4 */
+    {TREE_VOID, {13, "\0066tisch\4arpa"}},    /* RFC 9031 */
+    {TREE_VOID, {15, "\10eap-noob\4arpa"}},   /* RFC 9140 */
+    {TREE_EMPTY, {15, "\10resolver\4arpa"}},  /* RFC 9462 6.4 */
+    {TREE_EMPTY, {14, "\7service\4arpa"}},    /* RFC 9665 */
+};
+
+/* Addresses whose reverse zones are empty: RFC 6303 4, and RFC 7793. */
+static const struct prefix local_blocks[] = {
+    {{4, {0}, 0}, 8},
+    {{4, {10}, 0}, 8},
+    {{4, {100, 64}, 0}, 10},
+    {{4, {127}, 0}, 8},
+    {{4, {169, 254}, 0}, 16},
+    {{4, {172, 16}, 0}, 12},
+    {{4, {192, 0, 2}, 0}, 24},
+    {{4, {192, 168}, 0}, 16},
+    {{4, {198, 51, 100}, 0}, 24},
+    {{4, {203, 0, 113}, 0}, 24},
+    {{4, {255, 255, 255, 255}, 0}, 32},
+    {{6, {0}, 0}, 128},
+    {{6, {[15] = 1}, 0}, 128},
+    {{6, {0x20, 0x01, 0x0d, 0xb8}, 0}, 32},
+    {{6, {0xfd}, 0}, 8},
+    {{6, {0xfe, 0x80}, 0}, 10},
+};
+
+/* How a family's addresses are spelled below in-addr.arpa or ip6.arpa. */
+struct spelling {
+	struct address loopback;
+	unsigned bits, bits_each, base; /* of the address, of each label */
+};
+
+static const struct spelling spelling4 = {{4, {127, 0, 0, 1}, 0}, 32, 8, 10};
+static const struct spelling spelling6 = {{6, {[15] = 1}, 0}, 128, 4, 16};
+
+/* Where the labels of a name begin, the root's left out. */
+struct labels {
+	uint8_t at[LABELS_MAX];
+	size_t count;
+};
+
+/* Where a name stands in a local tree. */
+struct place {
+	enum tree tree;
+	size_t apex_labels, below; /* labels of the apex, and before it */
+	bool loopback;             /* spells the whole loopback address ... */
+	bool loopback_below;       /* ... or the beginning of it */
+};
+
+static void
+labels_find(const struct name *name, struct labels *l)
+{
+	uint8_t at = 0;
+
+	for (l->count = 0; name->wire[at] != 0; l->count++) {
+		l->at[l->count] = at;
+		at = (uint8_t)(at + 1 + name->wire[at]);
+	}
+}
+
+static unsigned
+digit_value(uint8_t digit)
+{
+	if (digit >= '0' && digit <= '9')
+		return digit - '0';
+	digit |= 0x20;
+	return digit >= 'a' && digit <= 'f' ? digit - 'a' + 10u : UINT8_MAX;
+}
+
+/* The number a label spells, as short as can be; beyond max if it is none. */
+static unsigned
+label_number(const uint8_t *label, unsigned base, unsigned max)
+{
+	unsigned number = 0, i;
+
+	if (*label > 1 && label[1] == '0')
+		return max + 1;
+	for (i = 1; i <= *label && number <= max; i++) {
+		unsigned digit = digit_value(label[i]);
+
+		number = digit < base ? number * base + digit : max + 1;
+	}
+	return number;
+}
+
+/*
+ * The address that a name spells, or the beginning of it: what comes last in
+ * the name comes first.  Gives the number of bits.
+ */
+static unsigned
+reverse_read(const struct spelling *s, const struct name *sname,
+    const struct labels *l, struct address *a)
+{
+	unsigned max = (1u << s->bits_each) - 1, bits = 0;
+	size_t n = l->count - 2;
+
+	*a = (struct address){.family = s->loopback.family};
+	for (; n > 0 && bits < s->bits; bits += s->bits_each) {
+		const uint8_t *label = sname->wire + l->at[--n];
+		unsigned number = label_number(label, s->base, max);
+
+		if (number > max)
+			break;
+		number <<= 8 - s->bits_each - bits % 8;
+		a->ip[bits / 8] |= (uint8_t)number;
+	}
+	return bits;
+}
+
+/* The place in the reverse zone of a local block; false if it is in none. */
+static bool
+reverse_place(const struct spelling *s, const struct name *sname,
+    const struct labels *l, struct place *p)
+{
+	struct address a;
+	unsigned bits = reverse_read(s, sname, l, &a), i;
+	struct prefix loopback = {s->loopback, (uint8_t)bits};
+
+	for (i = 0; i < sizeof(local_blocks) / sizeof(*local_blocks); i++) {
+		const struct prefix *block = &local_blocks[i];
+
+		if (block->address.ip[0] != a.ip[0] || bits < block->bits ||
+		    !prefix_covers(block, &a))
+			continue;
+		p->tree = TREE_EMPTY;
+		p->apex_labels =
+		    2 + (block->bits + s->bits_each - 1) / s->bits_each;
+		p->loopback_below = prefix_covers(&loopback, &a) &&
+		    l->count == 2 + bits / s->bits_each;
+		p->loopback = p->loopback_below && bits == s->bits;
+		return true;
+	}
+	return false;
+}
+
+static enum tree
+tree_at(const struct name *apex)
+{
+	unsigned i;
+
+	for (i = 0; i < sizeof(local_trees) / sizeof(*local_trees); i++)
+		if (local_trees[i].apex.len == apex->len &&
+		    name_equal(&local_trees[i].apex, apex))
+			return local_trees[i].tree;
+	return TREE_NONE;
+}
+
+/* The place of a local name; false if it is an ordinary one. */
+static bool
+local_place(const struct name *sname, struct place *p)
+{
+	struct labels l;
+	struct name apex;
+	bool local = true;
+
+	labels_find(sname, &l);
+	if (l.count == 0 || sname->wire[l.at[l.count - 1]] < LOCAL_LABEL_MIN)
+		return false;
+	*p = (struct place){.tree = TREE_ABOVE};
+	while (p->tree == TREE_ABOVE && p->apex_labels < l.count) {
+		size_t at = l.at[l.count - ++p->apex_labels];
+
+		name_suffix(sname, sname->len - at, &apex);
+		p->tree = tree_at(&apex);
+	}
+	if (p->tree == TREE_NONE || p->tree == TREE_ABOVE)
+		return false;
+	if (p->tree == TREE_REVERSE4)
+		local = reverse_place(&spelling4, sname, &l, p);
+	else if (p->tree == TREE_REVERSE6)
+		local = reverse_place(&spelling6, sname, &l, p);
+	p->below = l.count - p->apex_labels;
+	return local;
+}
+
+/* The first of these types that the asker wants, or none (0). */
+static uint16_t
+type_wanted(uint16_t stype, uint16_t first, uint16_t second)
+{
+	if (stype == first || stype == TYPE_ANY)
+		return first;
+	return stype == second ? second : 0;
+}
+
+/* The type of the RRset at a local name that answers, or none (0). */
+static uint16_t
+local_type(const struct place *p, uint16_t stype)
+{
+	if (p->tree == TREE_LOCALHOST)
+		return type_wanted(stype, TYPE_A, TYPE_AAAA);
+	if (p->loopback && stype == TYPE_PTR)
+		return TYPE_PTR;
+	if (p->tree == TREE_EMPTY && p->below == 0)
+		return type_wanted(stype, TYPE_SOA, TYPE_NS);
+	return p->loopback && stype == TYPE_ANY ? TYPE_PTR : 0;
+}
+
+/* Is there such a name, even if it has no data?  RFC 9462 6.4: _dns has not. */
+static bool
+local_exists(const struct place *p, const struct name *sname)
+{
+	static const struct name designated = {20, "\4_dns\10resolver\4arpa"};
+
+	return p->tree == TREE_LOCALHOST ||
+	    (p->tree == TREE_EMPTY && p->below == 0) || p->loopback_below ||
+	    name_equal(sname, &designated);
+}
+
+/* As RFC 6303 3 has it, so that nobody finds a primary server to update. */
+static void
+write_local_soa(struct writer *w, const struct name *apex)
+{
+	static const struct name nobody = {16, "\6nobody\7invalid"};
+
+	write_name(w, apex);
+	write_name(w, &nobody);
+	write_u32(w, 1);
+	write_u32(w, 3600);
+	write_u32(w, 1200);
+	write_u32(w, 604800);
+	write_u32(w, TTL_LOCAL_S);
+}
+
+/* The rdata with its length in front, as in the body of a draft. */
+static void
+write_local_rdata(struct writer *w, uint16_t type, const struct name *apex)
+{
+	static const struct name localhost = {11, "\11localhost"};
+	size_t mark = w->len;
+
+	write_u16(w, 0);
+	switch (type) {
+	case TYPE_A:
+		write_bytes(w, spelling4.loopback.ip, 4);
+		break;
+	case TYPE_AAAA:
+		write_bytes(w, spelling6.loopback.ip, 16);
+		break;
+	case TYPE_PTR:
+		write_name(w, &localhost);
+		break;
+	case TYPE_NS:
+		write_name(w, apex);
+		break;
+	default:
+		write_local_soa(w, apex);
+	}
+	write_u16_at(w, mark, (uint16_t)(w->len - mark - 2));
+}
+
+/*
+ * What a local name has.  The DS of a zone that hangs below arpa is the
+ * parent's, which denies it with a proof (RFC 4035 3.1.4.1, RFC 8375 4).
+ */
+static enum found
+local_find(const struct name *sname, uint16_t stype, struct view *view)
+{
+	struct writer w;
+	struct place p;
+	struct name apex;
+	uint16_t type;
+
+	if (!local_place(sname, &p) ||
+	    (stype == TYPE_DS && p.below == 0 && p.apex_labels > 1))
+		return FOUND_NOTHING;
+	name_parent(sname, p.below, &apex);
+	name_fold(&apex, &apex);
+	type = local_type(&p, stype);
+	writer_init(&w, cache.local, sizeof(cache.local));
+	if (type == 0) {
+		write_name(&w, &apex);
+		write_u16(&w, TYPE_SOA);
+	}
+	write_local_rdata(&w, type, &apex);
+	assert(!w.failed);
+	*view = (struct view){
+	    .type = type != 0 ? type : stype,
+	    .owner_len = sname->len,
+	    .records = type != 0,
+	    .proofs = type == 0,
+	    .ttl_s = TTL_LOCAL_S,
+	    .ttl_first_s = TTL_LOCAL_S,
+	    .trust = TRUST_ANSWER,
+	};
+	reader_init(&view->body, w.base, w.len);
+	if (type != 0)
+		return FOUND_ANSWER;
+	return local_exists(&p, sname) ? FOUND_NO_DATA : FOUND_NAME_ERROR;
 }
 
 /*

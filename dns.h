@@ -55,6 +55,7 @@ enum {
 	TTL_NEGATIVE_MAX_S = 3600, /* RFC 2308 5: one to three hours */
 	TTL_DELEGATION_MAX_S = 604800, /* and never more than the parent's */
 	TTL_NO_SOA_S = 5,    /* a negative answer nobody vouches for */
+	TTL_LOCAL_S = 10800, /* RFC 6303 3: of names answered here */
 	FAILURE_MIN_S = 5,   /* RFC 9520 3.2: doubling from 5 s ... */
 	FAILURE_MAX_S = 300, /* ... to five minutes at the most */
 	FAILURES_MAX = 4096, /* 1.7 MB that attackers may fill */
@@ -459,7 +460,8 @@ void write_back_to(struct writer *, size_t mark);
 /* Names (RFC 4343: only A to Z fold). */
 bool name_equal(const struct name *, const struct name *);
 bool name_within(const struct name *, const struct name *zone); /* or equal */
-size_t name_labels(const struct name *); /* without the root's */
+void name_fold(const struct name *, struct name *); /* in lower case */
+size_t name_labels(const struct name *);            /* without the root's */
 
 /* The name without its first labels; more than it has gives the root. */
 void name_parent(const struct name *, size_t labels, struct name *);
@@ -562,7 +564,10 @@ enum found {
 	FOUND_FAILURE     /* why it cannot be resolved now (RFC 9520) */
 };
 
-/* A view of an entry, good until the next store into the cache. */
+/*
+ * A view of an entry, good until the next store into the cache; of a local
+ * name, until the next look-up.
+ */
 struct view {
 	uint16_t type;
 	uint8_t owner_len; /* its owner is the sname's last owner_len octets */
@@ -597,7 +602,8 @@ uint32_t cache_mark(void);
  * The best that is known of sname and stype now: the type asked for, else an
  * alias, else that the name or the type does not exist, else that finding out
  * failed lately.  A CNAME asked for by name is an answer, not an alias.  ANY
- * finds whatever RRset there is.
+ * finds whatever RRset there is.  Special-use names (RFC 6303, RFC 6761) are
+ * known from the start, and nothing that is stored at them is found.
  */
 enum found cache_find(const struct name *sname, uint16_t stype, uint32_t mark,
     uint64_t now_ms, struct view *);

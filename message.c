@@ -979,6 +979,16 @@ load_u64(const uint8_t *b)
 	    (uint64_t)b[6] << 48 | (uint64_t)b[7] << 56;
 }
 
+void
+name_fold(const struct name *name, struct name *folded)
+{
+	size_t i;
+
+	for (i = 0; i < name->len; i++)
+		folded->wire[i] = fold_u8(name->wire[i]);
+	folded->len = name->len;
+}
+
 size_t
 name_labels(const struct name *name)
 {
@@ -1054,12 +1064,10 @@ hash_keyed(const void *octets, size_t n, const uint8_t key[16])
 uint64_t
 name_hash(const struct name *name, const uint8_t key[16])
 {
-	uint8_t folded[NAME_LEN_MAX];
-	size_t i;
+	struct name folded;
 
-	for (i = 0; i < name->len; i++)
-		folded[i] = fold_u8(name->wire[i]);
-	return siphash(folded, name->len, key, 1, 3);
+	name_fold(name, &folded);
+	return siphash(folded.wire, folded.len, key, 1, 3);
 }
 
 static inline uint64_t

@@ -589,6 +589,245 @@ START_TEST(only_a_dname_above_is_an_alias)
 END_TEST
 
 /*
+ * Local names.
+ */
+
+/* The owner of the SOA that comes with a denial is this name. */
+static bool
+seen_soa_of(const char *owner)
+{
+	struct name n = name(owner), soa;
+
+	return seen.proofs == 1 && seen.records == 0 &&
+	    read_name(&seen.body, &soa) && name_equal(&soa, &n) &&
+	    read_u16(&seen.body) == TYPE_SOA;
+}
+
+static bool
+is_local(const char *sname)
+{
+	return find(sname, TYPE_A) != FOUND_NOTHING;
+}
+
+/* The zones of RFC 6303 4 and their like, of which there is an apex. */
+static const char *const EMPTY[] = {
+    "0.in-addr.arpa.",
+    "10.in-addr.arpa.",
+    "64.100.in-addr.arpa.",
+    "100.100.in-addr.arpa.",
+    "127.100.in-addr.arpa.",
+    "127.in-addr.arpa.",
+    "254.169.in-addr.arpa.",
+    "16.172.in-addr.arpa.",
+    "20.172.in-addr.arpa.",
+    "31.172.in-addr.arpa.",
+    "2.0.192.in-addr.arpa.",
+    "168.192.in-addr.arpa.",
+    "100.51.198.in-addr.arpa.",
+    "113.0.203.in-addr.arpa.",
+    "255.255.255.255.in-addr.arpa.",
+    "0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.ip6.arpa.",
+    "1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.ip6.arpa.",
+    "d.f.ip6.arpa.",
+    "8.e.f.ip6.arpa.",
+    "9.e.f.ip6.arpa.",
+    "A.E.F.IP6.ARPA.",
+    "b.e.f.ip6.arpa.",
+    "8.b.d.0.1.0.0.2.ip6.arpa.",
+    "home.arpa.",
+    "resolver.arpa.",
+    "service.arpa.",
+};
+
+/* X07, X09, X10, X13, X14, X15 */
+START_TEST(empty_zone_has_an_apex_and_nothing_else)
+{
+	char below[NAME_TEXT_MAX];
+
+	snprintf(below, sizeof(below), "x.%s", EMPTY[_i]);
+	ck_assert(find(EMPTY[_i], TYPE_TXT) == FOUND_NO_DATA);
+	ck_assert(seen_soa_of(EMPTY[_i]));
+	ck_assert(find(EMPTY[_i], TYPE_SOA) == FOUND_ANSWER);
+	ck_assert(find(EMPTY[_i], TYPE_NS) == FOUND_ANSWER);
+	ck_assert(find(EMPTY[_i], TYPE_DS) == FOUND_NOTHING);
+	ck_assert(find(below, TYPE_TXT) == FOUND_NAME_ERROR);
+	ck_assert(seen_soa_of(EMPTY[_i]));
+	ck_assert(seen.ttl_s == TTL_LOCAL_S);
+	ck_assert(find(below, TYPE_DS) == FOUND_NAME_ERROR);
+	ck_assert(entries() == 0);
+}
+END_TEST
+
+static const char *const VOID[] = {
+    "test.",
+    "INVALID.",
+    "local.",
+    "onion.",
+    "6tisch.arpa.",
+    "eap-noob.arpa.",
+};
+
+/* X02, X03, X05, X06, X11 */
+START_TEST(void_tree_has_not_even_an_apex)
+{
+	char below[NAME_TEXT_MAX];
+
+	snprintf(below, sizeof(below), "b.a.%s", VOID[_i]);
+	ck_assert(find(VOID[_i], TYPE_SOA) == FOUND_NAME_ERROR);
+	ck_assert(seen_soa_of(VOID[_i]));
+	ck_assert(find(below, TYPE_ANY) == FOUND_NAME_ERROR);
+	ck_assert(seen_soa_of(VOID[_i]));
+}
+END_TEST
+
+/* X01 */
+START_TEST(localhost_has_addresses_at_every_name)
+{
+	ck_assert(find("localhost.", TYPE_A) == FOUND_ANSWER);
+	ck_assert(seen.records == 1 && seen.proofs == 0);
+	ck_assert(read_u16(&seen.body) == 4);
+	ck_assert(read_u32(&seen.body) == 0x7f000001);
+	ck_assert(seen.body.at == seen.body.len);
+	ck_assert(find("a.b.localhost.", TYPE_AAAA) == FOUND_ANSWER);
+	ck_assert(seen.owner_len == 15);
+	ck_assert(find("localhost.", TYPE_SOA) == FOUND_NO_DATA);
+	ck_assert(find("localhost.", TYPE_DS) == FOUND_NO_DATA);
+	ck_assert(seen_soa_of("localhost."));
+}
+END_TEST
+
+/* X13, X14: of all blocks /8 and /16 these are local and no others */
+START_TEST(reverse_zones_are_those_of_the_blocks)
+{
+	unsigned i, wrong = 0;
+	char text[NAME_TEXT_MAX];
+
+	for (i = 0; i < 300; i++) {
+		snprintf(text, sizeof(text), "%u.in-addr.arpa.", i);
+		wrong += is_local(text) != (i == 0 || i == 10 || i == 127);
+		snprintf(text, sizeof(text), "%u.100.in-addr.arpa.", i);
+		wrong += is_local(text) != (i >= 64 && i < 128);
+		snprintf(text, sizeof(text), "%u.172.in-addr.arpa.", i);
+		wrong += is_local(text) != (i >= 16 && i < 32);
+		snprintf(text, sizeof(text), "%u.169.in-addr.arpa.", i);
+		wrong += is_local(text) != (i == 254);
+		snprintf(text, sizeof(text), "%u.192.in-addr.arpa.", i);
+		wrong += is_local(text) != (i == 168);
+		snprintf(text, sizeof(text), "%u.0.192.in-addr.arpa.", i);
+		wrong += is_local(text) != (i == 2);
+		snprintf(text, sizeof(text), "0%u.in-addr.arpa.", i);
+		wrong += is_local(text);
+	}
+	ck_assert(wrong == 0);
+}
+END_TEST
+
+/* X15: and of all octets that may begin an IPv6 address */
+START_TEST(reverse_zones_of_ipv6_are_those_of_the_blocks)
+{
+	unsigned i, wrong = 0;
+	char text[NAME_TEXT_MAX];
+
+	for (i = 0; i < 256; i++) {
+		snprintf(text, sizeof(text), "%x.%x.ip6.arpa.", i & 15, i >> 4);
+		wrong += is_local(text) != (i == 0xfd);
+		snprintf(
+		    text, sizeof(text), "%x.%x.f.ip6.arpa.", i & 15, i >> 4);
+		wrong += is_local(text) !=
+		    (i >> 4 == 0xd || (i >= 0xe8 && i < 0xec));
+	}
+	ck_assert(wrong == 0);
+}
+END_TEST
+
+static const char *const NOT_LOCAL[] = {
+    ".",
+    "arpa.",
+    "in-addr.arpa.",
+    "ip6.arpa.",
+    "x.in-addr.arpa.",
+    "\\01610.in-addr.arpa.",
+    "1\\0160.in-addr.arpa.",
+    "1000.in-addr.arpa.",
+    "256.in-addr.arpa.",
+    "10.x.in-addr.arpa.",
+    "10.in-addr.arpa.example.",
+    "df.ip6.arpa.",
+    "g.f.ip6.arpa.",
+    "\\164.f.ip6.arpa.",
+    "0d.f.ip6.arpa.",
+    "8.e.f.in-addr.arpa.",
+    "10.ip6.arpa.",
+    "arpa.home.",
+    "home.arpa\\000.",
+    "localhos.",
+    "xlocalhost.",
+    "localhost.example.",
+    "\\004test.",
+    "example.",
+    "alt.",
+    "ipv4only.arpa.",
+    "empty.as112.arpa.",
+};
+
+/* X04, X08, X12 */
+START_TEST(other_names_are_ordinary)
+{
+	ck_assert(!is_local(NOT_LOCAL[_i]));
+}
+END_TEST
+
+/* X13 */
+START_TEST(names_on_the_way_to_loopback_exist)
+{
+	ck_assert(find("1.0.0.127.in-addr.arpa.", TYPE_PTR) == FOUND_ANSWER);
+	ck_assert(read_u16(&seen.body) == 11);
+	ck_assert(find("1.0.0.127.in-addr.arpa.", TYPE_A) == FOUND_NO_DATA);
+	ck_assert(find("0.0.127.in-addr.arpa.", TYPE_PTR) == FOUND_NO_DATA);
+	ck_assert(find("0.127.in-addr.arpa.", TYPE_PTR) == FOUND_NO_DATA);
+	ck_assert(find("x.0.127.in-addr.arpa.", TYPE_A) == FOUND_NAME_ERROR);
+	ck_assert(find("1.127.in-addr.arpa.", TYPE_PTR) == FOUND_NAME_ERROR);
+	ck_assert(find("2.0.0.127.in-addr.arpa.", TYPE_A) == FOUND_NAME_ERROR);
+}
+END_TEST
+
+/* Of the longest name too, whatever is in front. */
+START_TEST(longest_name_below_a_local_one_is_denied)
+{
+	char text[NAME_TEXT_MAX] = "";
+	unsigned i;
+
+	for (i = 0; i < 122; i++)
+		strcat(text, "0.");
+	strcat(text, "ip6.arpa.");
+	ck_assert(find(text, TYPE_PTR) == FOUND_NAME_ERROR);
+	ck_assert(find(text + 4, TYPE_DS) == FOUND_NAME_ERROR);
+}
+END_TEST
+
+/* Whoever says something of a local name is not believed. */
+START_TEST(what_is_stored_at_a_local_name_is_not_found)
+{
+	struct name n = name("www.home.arpa.");
+
+	put("www.home.arpa.", rrset(TYPE_A, 300), "one");
+	ck_assert(find("www.home.arpa.", TYPE_A) == FOUND_NAME_ERROR);
+	put("home.arpa.", rrset(TYPE_DNAME, 300), "two");
+	ck_assert(find("www.home.arpa.", TYPE_A) == FOUND_NAME_ERROR);
+	put("localhost.", name_error(300), "soa");
+	ck_assert(find("localhost.", TYPE_A) == FOUND_ANSWER);
+	put("invalid.", rrset(TYPE_CNAME, 300), "three");
+	ck_assert(find("invalid.", TYPE_A) == FOUND_NAME_ERROR);
+	put_failure("localhost.", TYPE_MX, "lame");
+	ck_assert(find("localhost.", TYPE_MX) == FOUND_NO_DATA);
+	ck_assert(!cache_find_delegation(&n, 0, now_ms, &seen, &now_ms));
+	put("home.arpa.", no_data(TYPE_DS, 300), "proof");
+	ck_assert(find("home.arpa.", TYPE_DS) == FOUND_NO_DATA);
+	ck_assert(seen_is("proof"));
+}
+END_TEST
+
+/*
  * Delegations.
  */
 
@@ -1646,6 +1885,26 @@ denials(void)
 }
 
 static TCase *
+local_names(void)
+{
+	TCase *t = fixed("local names");
+
+	tcase_add_loop_test(t, empty_zone_has_an_apex_and_nothing_else, 0,
+	    (int)(sizeof(EMPTY) / sizeof(*EMPTY)));
+	tcase_add_loop_test(t, void_tree_has_not_even_an_apex, 0,
+	    (int)(sizeof(VOID) / sizeof(*VOID)));
+	tcase_add_test(t, localhost_has_addresses_at_every_name);
+	tcase_add_test(t, reverse_zones_are_those_of_the_blocks);
+	tcase_add_test(t, reverse_zones_of_ipv6_are_those_of_the_blocks);
+	tcase_add_loop_test(t, other_names_are_ordinary, 0,
+	    (int)(sizeof(NOT_LOCAL) / sizeof(*NOT_LOCAL)));
+	tcase_add_test(t, names_on_the_way_to_loopback_exist);
+	tcase_add_test(t, longest_name_below_a_local_one_is_denied);
+	tcase_add_test(t, what_is_stored_at_a_local_name_is_not_found);
+	return t;
+}
+
+static TCase *
 aliases(void)
 {
 	TCase *t = fixed("aliases");
@@ -1761,6 +2020,7 @@ main(void)
 
 	suite_add_tcase(suite, answers());
 	suite_add_tcase(suite, denials());
+	suite_add_tcase(suite, local_names());
 	suite_add_tcase(suite, aliases());
 	suite_add_tcase(suite, delegations());
 	suite_add_tcase(suite, marks());
