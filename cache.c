@@ -184,6 +184,21 @@ cache_init(size_t octets, const uint8_t key[16])
 	return true;
 }
 
+/* The arena is as at the start; what its octets say is never read. */
+void
+cache_flush(void)
+{
+	size_t heads = cache.head_mask + (size_t)1;
+
+	memset(cache.heads, 0, heads * sizeof(*cache.heads));
+	memset(cache.failures, 0, FAILURES_MAX * sizeof(*cache.failures));
+	cache.wrapped = false;
+	cache.oldest = cache.newest = 1;
+	cache.end = cache.size;
+	cache.counts.entries = 0;
+	cache_check();
+}
+
 size_t
 cache_memory(void)
 {

@@ -630,6 +630,7 @@ bool cache_store(const struct draft *, uint64_t now_ms);
  */
 void cache_store_failure(const struct name *sname, uint16_t stype,
     const struct reason *, uint64_t now_ms);
+void cache_flush(void); /* forget everything, failures too */
 void cache_count(struct cache_counts *);
 
 /* ---------------------------------------------------------------------------

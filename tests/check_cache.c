@@ -1249,6 +1249,32 @@ START_TEST(memory_is_what_was_asked_for_and_the_failures)
 }
 END_TEST
 
+/* A full ring that has wrapped, and failures: all is gone, and goes on. */
+START_TEST(flush_forgets_everything)
+{
+	uint32_t mark = cache_mark();
+	unsigned i;
+
+	for (i = 0; i < 30000; i++)
+		put_numbered(i);
+	(void)put("gone.", name_error(3600), "");
+	(void)put("cut.", delegation(3600), "");
+	put_failure("broken.", TYPE_A, "no");
+	cache_flush();
+	ck_assert_uint_eq(entries(), 0);
+	for (i = 0; i < 30000; i++)
+		if (has_numbered(i))
+			ck_abort_msg("n%u. is still there", i);
+	ck_assert(find_since("gone.", TYPE_A, mark) == FOUND_NOTHING);
+	ck_assert_uint_eq(find_cut_since("cut.", mark), 0);
+	ck_assert(find_since("broken.", TYPE_A, mark) == FOUND_NOTHING);
+	for (i = 0; i < 30000; i++)
+		put_numbered(i);
+	ck_assert(has_numbered(29999));
+	ck_assert_uint_gt(entries(), 1000);
+}
+END_TEST
+
 START_TEST(second_init_starts_over)
 {
 	put("www.example.", rrset(TYPE_A, 60), "a");
@@ -1973,6 +1999,7 @@ bounds(void)
 
 	tcase_add_loop_test(
 	    t, memory_is_what_was_asked_for_and_the_failures, 0, 5);
+	tcase_add_test(t, flush_forgets_everything);
 	tcase_add_test(t, second_init_starts_over);
 	tcase_add_test(t, huge_entry_is_refused_and_the_old_one_stays);
 	tcase_add_test(t, entry_without_a_body_is_kept);
