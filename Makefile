@@ -28,17 +28,17 @@ OBJ     = $(PARTS:%=$(B)/%.o)
 TOBJ    = $(PARTS:%=$(B)/test/%.o)
 CHECKS  = $(patsubst tests/%.c,$(B)/%,$(wildcard tests/check_*.c))
 SIM     = tests/parser.c tests/scenario.c tests/authority.c tests/witness.c \
-	  tests/buffer.c tests/driver.c tests/stream.c tests/kernel.c \
-	  tests/simulator.c
+	  tests/buffer.c tests/driver.c tests/files.c tests/stream.c \
+	  tests/kernel.c tests/simulator.c
 SIM_H   = tests/parser.h tests/scenario.h tests/buffer.h tests/driver.h \
-	  tests/stream.h tests/kernel.h tests/simulator.h
+	  tests/files.h tests/stream.h tests/kernel.h tests/simulator.h
 CHECK_CFLAGS = `pkg-config --cflags check`
 CHECK_LIBS   = `pkg-config --libs check`
 # The system calls that the simulator stands in for.
 WRAPS   = socket bind connect setsockopt sendto recv recvmmsg sendmmsg close \
 	  listen accept4 send sendmsg getsockopt shutdown \
-	  epoll_create1 epoll_ctl epoll_wait signalfd read write open poll \
-	  getrandom clock_gettime getifaddrs freeifaddrs getrlimit setrlimit \
+	  epoll_create1 epoll_ctl epoll_wait signalfd read write open stat fstat \
+	  poll getrandom clock_gettime getifaddrs freeifaddrs getrlimit setrlimit \
 	  malloc calloc realloc exit
 
 all: $(B)/dns

@@ -7,6 +7,7 @@
  * go to the real system.
  */
 #include "kernel.h"
+#include "files.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -35,9 +36,6 @@ enum {
 	EPHEMERAL_COUNT = 28232,
 	SOMAXCONN_NOW = 4096, /* net.core.somaxconn */
 };
-
-const char kernel_log_path[] = "/virtual/dns.log";
-const char kernel_hints_path[] = "/virtual/cache.dns";
 
 enum file_kind {
 	FILE_FREE,
@@ -79,8 +77,6 @@ static struct {
 	struct file files[FILES_MAX];
 	unsigned files_used; /* none is open from here on */
 	unsigned files_open, files_soft, files_hard;
-	const char *hints;
-	size_t hints_len;
 	struct interface interfaces[INTERFACES_MAX];
 	unsigned interface_count;
 	struct failure failures[FAILURES_AT_ONCE];
@@ -113,13 +109,6 @@ kernel_run(bool running)
 {
 	k.running = running;
 	k.inside = false;
-}
-
-void
-kernel_hints(const char *text, size_t len)
-{
-	k.hints = text;
-	k.hints_len = len;
 }
 
 void
@@ -1161,9 +1150,9 @@ int __real_open(const char *, int, ...);
 int __wrap_open(const char *, int, ...);
 
 int
-__wrap_open(const char *path, int flags, ...)
+__wrap_open(const char *name, int flags, ...)
 {
-	bool is_log = strcmp(path, kernel_log_path) == 0;
+	enum path path = files_path(name);
 	mode_t mode = 0;
 	va_list args;
 	int fd;
@@ -1172,20 +1161,54 @@ __wrap_open(const char *path, int flags, ...)
 	if ((flags & O_CREAT) != 0)
 		mode = va_arg(args, mode_t);
 	va_end(args);
-	if (!k.running || (!is_log && strcmp(path, kernel_hints_path) != 0))
-		return __real_open(path, flags, mode);
+	if (!k.running || path == PATH_REAL)
+		return __real_open(name, flags, mode);
 	if (is_failing(CALL_OPEN, NULL))
 		return -1;
-	if (!is_log && k.hints == NULL) {
-		errno = ENOENT;
+	errno = files_open(path);
+	if (errno != 0)
 		return -1;
-	}
-	fd = file_open(is_log ? FILE_LOG : FILE_HINTS);
-	if (fd != -1 && !is_log) {
-		k.files[fd - FD_FIRST].text = k.hints;
-		k.files[fd - FD_FIRST].len = k.hints_len;
+	fd = file_open(path == PATH_LOG ? FILE_LOG : FILE_HINTS);
+	if (fd != -1 && path == PATH_HINTS) {
+		struct file *f = &k.files[fd - FD_FIRST];
+
+		f->text = files_text(&f->len);
 	}
 	return fd;
+}
+
+int __real_stat(const char *, struct stat *);
+int __wrap_stat(const char *, struct stat *);
+
+int
+__wrap_stat(const char *name, struct stat *st)
+{
+	enum path path = files_path(name);
+
+	if (!k.running || path == PATH_REAL)
+		return __real_stat(name, st);
+	if (is_failing(CALL_STAT, NULL))
+		return -1;
+	errno = files_stat(path, st);
+	return errno == 0 ? 0 : -1;
+}
+
+int __real_fstat(int, struct stat *);
+int __wrap_fstat(int, struct stat *);
+
+int
+__wrap_fstat(int fd, struct stat *st)
+{
+	struct file *f;
+
+	if (!is_virtual(fd))
+		return __real_fstat(fd, st);
+	if ((f = file_of(fd)) == NULL || is_failing(CALL_FSTAT, NULL))
+		return -1;
+	if (f->kind != FILE_HINTS && f->kind != FILE_LOG)
+		world_give_up("the simulator knows the look of files only");
+	errno = files_stat(f->kind == FILE_LOG ? PATH_LOG : PATH_HINTS, st);
+	return errno == 0 ? 0 : -1;
 }
 
 static ssize_t

@@ -13,14 +13,11 @@
 
 #include <sys/epoll.h>
 
-extern const char kernel_log_path[], kernel_hints_path[];
-
 /* ---------------------------------------------------------------------------
  * kernel.c, for the world.
  */
 void kernel_init(uint64_t seed);
 void kernel_run(bool running); /* calls are virtual while a server runs */
-void kernel_hints(const char *text, size_t len); /* NULL: no such file */
 void kernel_limit_files(unsigned count);
 void kernel_interface(const struct interface *);
 void kernel_no_interfaces(void);

@@ -1087,17 +1087,29 @@ hints_line(struct parser *p)
 	    (p->hints_unended || hints_append(p, end, strlen(end)));
 }
 
-/* hints [missing|crlf|unended|hex], and the file in lines below */
+static const struct choice hints_hows[] = {{"renamed", HINTS_RENAMED},
+    {"appended", HINTS_APPENDED}, {"touched", HINTS_TOUCHED},
+    {"missing", HINTS_MISSING}, {"directory", HINTS_DIRECTORY},
+    {"unreadable", HINTS_UNREADABLE}, {"fifo", HINTS_FIFO},
+    {"loop", HINTS_LOOP}, {"large", HINTS_LARGE}, {"restless", HINTS_RESTLESS},
+    {NULL, 0}};
+
+/* hints [HOW] [crlf|unended|hex], and the file in lines below */
 static bool
 hints_parse_block(struct parser *p)
 {
 	struct step *step = step_add(p, STEP_HINTS);
+	const struct choice *how = hints_hows;
 
+	while (how->word != NULL && !word_given(p, how->word))
+		how++;
+	if (how->word != NULL)
+		step->hints.how = (enum hints_how)how->value;
 	p->hints_crlf = word_given(p, "crlf");
 	p->hints_unended = word_given(p, "unended");
 	p->hints_hex = word_given(p, "hex");
 	p->indent_len = 0;
-	if (word_given(p, "missing"))
+	if (step->hints.how > HINTS_APPENDED)
 		return true;
 	step->hints.text = "";
 	p->block_line = hints_line;
@@ -1157,10 +1169,11 @@ static const struct choice calls[] = {{"socket", CALL_SOCKET},
     {"epoll_create1", CALL_EPOLL_CREATE1}, {"epoll_ctl", CALL_EPOLL_CTL},
     {"epoll_wait", CALL_EPOLL_WAIT}, {"signalfd", CALL_SIGNALFD},
     {"read", CALL_READ}, {"write", CALL_WRITE}, {"open", CALL_OPEN},
-    {"poll", CALL_POLL}, {"getrandom", CALL_GETRANDOM},
-    {"getifaddrs", CALL_GETIFADDRS}, {"getrlimit", CALL_GETRLIMIT},
-    {"setrlimit", CALL_SETRLIMIT}, {"malloc", CALL_MALLOC},
-    {"calloc", CALL_CALLOC}, {"realloc", CALL_REALLOC}, {NULL, 0}};
+    {"stat", CALL_STAT}, {"fstat", CALL_FSTAT}, {"poll", CALL_POLL},
+    {"getrandom", CALL_GETRANDOM}, {"getifaddrs", CALL_GETIFADDRS},
+    {"getrlimit", CALL_GETRLIMIT}, {"setrlimit", CALL_SETRLIMIT},
+    {"malloc", CALL_MALLOC}, {"calloc", CALL_CALLOC}, {"realloc", CALL_REALLOC},
+    {NULL, 0}};
 
 const char *
 call_name(enum call call)

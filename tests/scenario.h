@@ -52,6 +52,8 @@ enum call {
 	CALL_READ,
 	CALL_WRITE,
 	CALL_OPEN,
+	CALL_STAT,
+	CALL_FSTAT,
 	CALL_POLL,
 	CALL_GETRANDOM,
 	CALL_GETIFADDRS,
@@ -277,6 +279,27 @@ struct network {
 	unsigned least_ms, most_ms; /* there and back */
 };
 
+/* What becomes of the hints file. */
+enum hints_how {
+	HINTS_WRITTEN,  /* in place: emptied, and this text put in */
+	HINTS_RENAMED,  /* another file gets its name */
+	HINTS_APPENDED, /* this text is put at its end */
+	HINTS_TOUCHED,  /* its times are set, no more */
+	HINTS_MISSING,
+	HINTS_DIRECTORY,
+	HINTS_UNREADABLE, /* its permissions are taken away */
+	HINTS_FIFO,
+	HINTS_LOOP,    /* a symbolic link to itself */
+	HINTS_LARGE,   /* too large by one octet */
+	HINTS_RESTLESS /* written to whenever it is looked at */
+};
+
+struct hints_edit {
+	enum hints_how how;
+	const char *text; /* NULL if it is not text that changes */
+	size_t len;
+};
+
 struct interface {
 	const char *name;
 	struct prefix prefix;
@@ -324,10 +347,7 @@ struct step {
 	union {
 		struct zone zone;
 		struct rule rule;
-		struct {
-			const char *text;
-			size_t len;
-		} hints;
+		struct hints_edit hints;
 		struct interface interface;
 		struct network network;
 		struct failure failure;

@@ -7,6 +7,7 @@
  * gives the same run.
  */
 #include "simulator.h"
+#include "files.h"
 #include "kernel.h"
 
 #include <errno.h>
@@ -664,7 +665,7 @@ step_make(const struct step *step)
 		return;
 	switch (step->kind) {
 	case STEP_HINTS:
-		kernel_hints(step->hints.text, step->hints.len);
+		files_edit(&step->hints, world_wall_ms());
 		break;
 	case STEP_INTERFACE:
 		if (!s.has_interfaces)
@@ -830,6 +831,9 @@ world_turn(struct epoll_event *events, int max, int timeout_ms)
 static void
 world_make(const struct simulation *simulation, struct fault *fault)
 {
+	const struct hints_edit hints = {
+	    HINTS_WRITTEN, driver_hints, strlen(driver_hints)};
+
 	s.simulation = simulation;
 	driver_init(&s.d, simulation->scenario, fault, simulation->trace,
 	    ~simulation->seed);
@@ -837,7 +841,7 @@ world_make(const struct simulation *simulation, struct fault *fault)
 	s.client_port = CLIENT_PORT_FIRST;
 	s.d.network.least_ms = s.d.network.most_ms = 10;
 	kernel_init(simulation->seed);
-	kernel_hints(driver_hints, strlen(driver_hints));
+	files_edit(&hints, world_wall_ms());
 	kernel_interface(&driver_interfaces[0]);
 	kernel_interface(&driver_interfaces[1]);
 	if (simulation->failure != NULL)
@@ -853,7 +857,7 @@ server_run(char *said, size_t said_max)
 {
 	char *words[COMMAND_WORDS_MAX + 1];
 	int count = driver_words(
-	    s.simulation->scenario, kernel_hints_path, kernel_log_path, words);
+	    s.simulation->scenario, files_hints_path, files_log_path, words);
 	int keep = dup(STDERR_FILENO);
 	ssize_t n;
 
