@@ -44,7 +44,8 @@ static const char usage[] =
     "  -h, --help\n"
     "  -V, --version\n"
     "\n"
-    "SIGUSR1 writes statistics to the event log, SIGTERM and SIGINT end.\n";
+    "SIGHUP takes changed root hints at once, SIGUSR1 writes statistics to\n"
+    "the event log, SIGTERM and SIGINT end.\n";
 
 /* One clear line, and nothing half-started. */
 void

@@ -14,7 +14,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ifaddrs.h>
-#include <limits.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <signal.h>
@@ -27,8 +26,7 @@
 
 enum {
 	QUERY_OCTETS = 4096, /* a question fits 600; more is malformed */
-	HINTS_OCTETS_MAX = 1 << 20,
-	CONTROL_OCTETS = 64 /* holds either family's pktinfo */
+	CONTROL_OCTETS = 64  /* holds either family's pktinfo */
 };
 
 /*
@@ -79,7 +77,10 @@ static struct {
 	uint64_t start_ms;
 	bool stopping;
 	const char *stop_cause;
-	char hints_text[HINTS_OCTETS_MAX + 1];
+	uint64_t look_ms;   /* when the operator's files are looked at */
+	uint64_t reload_ms; /* not before this does a SIGHUP count */
+	bool reload;        /* a SIGHUP has come */
+	bool has_terminal;  /* we were started from one, and end with it */
 } self;
 
 static void udp_readable(unsigned listener, uint64_t now_ms);
@@ -141,6 +142,31 @@ statistics_write(uint64_t now_ms)
 	eventlog_statistics(&s);
 }
 
+/* 0 or an errno: /dev/tty is the terminal of the session, if it has one. */
+static int
+terminal_open(void)
+{
+	int fd = open("/dev/tty", O_RDONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
+
+	if (fd < 0)
+		return errno;
+	close(fd);
+	return 0;
+}
+
+/* A SIGHUP tells of a terminal that is gone, or it is from the operator. */
+static void
+hangup(void)
+{
+	int err = self.has_terminal ? terminal_open() : 0;
+
+	if (err == ENXIO || err == EIO) {
+		self.stopping = true;
+		self.stop_cause = "SIGHUP";
+	}
+	self.reload = true;
+}
+
 static void
 signals_readable(uint64_t now_ms)
 {
@@ -150,6 +176,10 @@ signals_readable(uint64_t now_ms)
 	    read(self.signals, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
 		if (info.ssi_signo == SIGUSR1) {
 			statistics_write(now_ms);
+			continue;
+		}
+		if (info.ssi_signo == SIGHUP) {
+			hangup();
 			continue;
 		}
 		self.stopping = true;
@@ -202,12 +232,46 @@ queries_done(uint64_t now_ms)
 	}
 }
 
+/* The roots are others from now on. */
+static void
+hints_change(uint64_t now_ms)
+{
+	const struct root_servers *roots = hints_roots();
+	bool flushed;
+
+	queries_done(now_ms); /* what is in the cache is still good for them */
+	flushed = referral_hints(roots, now_ms);
+	eventlog_hints_loaded(
+	    hints_file(), roots->name_count, roots->address_count, flushed);
+}
+
+/* Once a second, and at a SIGHUP: what has the operator done to his files? */
+static void
+files_look(uint64_t now_ms)
+{
+	bool at_once = self.reload && self.reload_ms <= now_ms;
+
+	if (now_ms < self.look_ms && !at_once)
+		return;
+	self.look_ms = now_ms + LOOK_MS;
+	if (at_once) {
+		self.reload = false;
+		self.reload_ms = now_ms + RELOAD_MIN_MS;
+	}
+	if (hints_look(at_once))
+		hints_change(now_ms);
+}
+
 static int
 timeout_ms(uint64_t now_ms)
 {
 	uint64_t due_ms = referral_next_due(), log_ms = eventlog_next_due();
 	const struct timer *t = timer_first(&self.deadlines);
 
+	if (self.look_ms < due_ms)
+		due_ms = self.look_ms;
+	if (self.reload && self.reload_ms < due_ms)
+		due_ms = self.reload_ms;
 	if (log_ms < due_ms)
 		due_ms = log_ms;
 	if (t != NULL && t->due_ms < due_ms)
@@ -247,6 +311,7 @@ serve(void)
 		    self.epoll, events, EVENTS_MAX, timeout_ms(now_ms));
 		now_ms = turn_begin();
 		dispatch(events, n, now_ms);
+		files_look(now_ms);
 		referral_expire(now_ms);
 		queries_done(now_ms);
 		queries_expire(now_ms);
@@ -1085,103 +1150,6 @@ own_addresses(void)
 	freeifaddrs(all);
 }
 
-/* The whole file; -1 sets errno. */
-static ssize_t
-file_read(const char *path, char *text, size_t max)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	size_t len = 0;
-	ssize_t n = 0;
-	int err;
-
-	if (fd < 0)
-		return -1;
-	while (len < max && (n = read(fd, text + len, max - len)) != 0) {
-		if (n < 0 && errno != EINTR)
-			break;
-		len += n > 0 ? (size_t)n : 0;
-	}
-	err = n < 0 ? errno : EFBIG;
-	close(fd);
-	errno = err;
-	return n < 0 || len == max ? -1 : (ssize_t)len;
-}
-
-enum hints_found {
-	HINTS_GOOD,
-	HINTS_FAULTY, /* and the event log says why */
-	HINTS_MISSING /* errno says why */
-};
-
-static enum hints_found
-hints_load(const char *path, struct root_servers *roots)
-{
-	ssize_t len = file_read(path, self.hints_text, HINTS_OCTETS_MAX);
-
-	if (len < 0)
-		return HINTS_MISSING;
-	return hints_parse(path, self.hints_text, (size_t)len, roots)
-	    ? HINTS_GOOD
-	    : HINTS_FAULTY;
-}
-
-/* The hints named by -r must be there and good. */
-static void
-hints_take_named(const char *path, struct root_servers *roots)
-{
-	enum hints_found found = hints_load(path, roots);
-
-	if (found == HINTS_GOOD)
-		return;
-	if (found == HINTS_MISSING)
-		eventlog_hints_missing(path, errno);
-	eventlog_flush();
-	refuse("cannot use the root hints of", path, "the event log says why");
-}
-
-/* Of the default places the first with good hints; NULL if none has. */
-static const char *
-hints_take_default(struct root_servers *roots)
-{
-	static const char *const places[] = {
-	    "cache.dns", SYSCONFDIR "/dns/cache.dns"};
-	unsigned i, missing = 0;
-
-	for (i = 0; i < 2; i++) {
-		enum hints_found found = hints_load(places[i], roots);
-
-		if (found == HINTS_GOOD)
-			return places[i];
-		if (found == HINTS_MISSING && errno == ENOENT)
-			missing++;
-		else if (found == HINTS_MISSING)
-			eventlog_hints_missing(places[i], errno);
-	}
-	if (missing == 2)
-		eventlog_hints_missing(places[0], ENOENT);
-	return NULL;
-}
-
-/* Where they are from: an absolute path, or the compiled-in set. */
-static const char *
-hints_take(const struct options *o, struct root_servers *roots)
-{
-	static char path[PATH_MAX];
-	const char *text, *from = o->hints;
-	size_t len;
-
-	if (from != NULL)
-		hints_take_named(from, roots);
-	else
-		from = hints_take_default(roots);
-	if (from != NULL)
-		return realpath(from, path) != NULL ? path : from;
-	text = hints_compiled_in(&len);
-	if (!hints_parse("compiled-in", text, len, roots))
-		abort(); /* cache.dns was bad when we were built */
-	return "compiled-in";
-}
-
 /* Descriptors bound the walks: raise their limit as far as it goes. */
 static unsigned
 walks_affordable(void)
@@ -1220,12 +1188,18 @@ static void
 signals_open(void)
 {
 	struct epoll_event event = {.events = EPOLLIN};
+	struct sigaction before;
 	sigset_t set;
 
 	sigemptyset(&set);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
 	sigaddset(&set, SIGUSR1);
+	/* nohup has SIGHUP ignored: then no terminal ends us. */
+	if (sigaction(SIGHUP, NULL, &before) == 0 &&
+	    before.sa_handler != SIG_IGN)
+		self.has_terminal = terminal_open() == 0;
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	signal(SIGPIPE, SIG_IGN);
 	self.signals = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
@@ -1250,9 +1224,20 @@ tables_init(const struct options *o, const uint8_t key[16])
 }
 
 static void
-startup_report(const struct options *o, const char *hints,
-    const struct root_servers *roots)
+hints_take(const char *named)
 {
+	if (!hints_open(named)) {
+		eventlog_flush();
+		refuse("cannot use the root hints of", named,
+		    "the event log says why");
+	}
+	(void)referral_hints(hints_roots(), self.start_ms);
+}
+
+static void
+startup_report(const struct options *o)
+{
+	const struct root_servers *roots = hints_roots();
 	struct address listeners[LISTENERS_MAX];
 	struct referral_counts r;
 	unsigned i;
@@ -1260,10 +1245,11 @@ startup_report(const struct options *o, const char *hints,
 	referral_count(&r);
 	for (i = 0; i < self.listener_count; i++)
 		listeners[i] = self.listeners[i].at;
-	eventlog_hints_loaded(hints, roots->name_count, roots->address_count);
+	eventlog_hints_loaded(
+	    hints_file(), roots->name_count, roots->address_count, false);
 	eventlog_caching_only();
 	eventlog_started(&(struct startup){
-	    .hints = hints,
+	    .hints = hints_file(),
 	    .roots = roots->name_count,
 	    .addresses = roots->address_count,
 	    .listeners = listeners,
@@ -1283,9 +1269,7 @@ startup_report(const struct options *o, const char *hints,
 static void
 start(void)
 {
-	static struct root_servers roots;
 	struct options *o = &self.options;
-	const char *hints;
 	uint8_t key[16];
 
 	if (getrandom(key, sizeof(key), 0) != (ssize_t)sizeof(key))
@@ -1303,9 +1287,9 @@ start(void)
 	listeners_open(o);
 	own_addresses();
 	signals_open();
-	hints = hints_take(o, &roots);
-	referral_hints(&roots);
-	startup_report(o, hints, &roots);
+	hints_take(o->hints);
+	startup_report(o);
+	self.look_ms = self.start_ms + LOOK_MS;
 }
 
 static void

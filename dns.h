@@ -114,6 +114,14 @@ enum {
 	ALLOWED_PREFIXES_MAX = 64,
 	DNS_PORT = 53,
 
+	/* The hints file. */
+	HINTS_OCTETS_MAX = 1 << 20, /* the Internet's has 3,311 */
+	HINT_FAULTS_MAX = 20,       /* told of one file: it may be a letter */
+	HINTS_UNENDED_LOOKS = 5,    /* a last line without its end may grow */
+	HINTS_PLACES_MAX = 2,
+	LOOK_MS = 1000,      /* between looks at the hints file */
+	RELOAD_MIN_MS = 100, /* however many SIGHUPs come: attacks.md I14 */
+
 	/* Tables and turns. */
 	WALKS_MAX = 4096,       /* open at once: one descriptor each */
 	WAITERS_MAX = 24576,    /* one a client, two a walk */
@@ -694,15 +702,8 @@ struct client_question {
 	uint16_t qtype;
 };
 
-/* A line of the hints file and what is wrong in it. */
-struct hint_fault {
-	const char *file;
-	unsigned line, column;
-	const char *token; /* not NUL-ended */
-	size_t token_len;
-};
-
 enum hint_error {
+	/* These refuse the file, but for a directive that changes nothing. */
 	HINT_UNEXPECTED_TOKEN, /* 1504 */
 	HINT_UNEXPECTED_END,   /* 1505 */
 	HINT_CLASS,            /* 1507 */
@@ -712,7 +713,24 @@ enum hint_error {
 	HINT_SOA,              /* 1604 */
 	HINT_NUMBER,           /* 1614 */
 	HINT_ADDRESS,          /* 1617 */
-	HINT_ADDRESS6          /* 1618 */
+	HINT_ADDRESS6,         /* 1618 */
+	HINT_NO_TEXT,          /* 1504: it has an octet 0, so it is no text */
+	HINT_TOO_MANY,         /* 1504: names or addresses */
+
+	/* This drops its line. */
+	HINT_REFUSED /* 1617, 1618: no name server can have the address */
+};
+
+/* A line of the hints file and what is wrong in it. */
+struct hint_fault {
+	enum hint_error error;
+	const char *file;
+	unsigned line, column;
+	const char *token; /* not NUL-ended */
+	size_t token_len;
+	const struct name *ns; /* of a refused address, and */
+	struct address addr;
+	const char *class;
 };
 
 struct startup {
@@ -762,13 +780,12 @@ void eventlog_shutdown(
     const char *cause, uint64_t uptime_s, uint64_t answered); /* 3 */
 void eventlog_no_roots(const char *file);                     /* 706 */
 void eventlog_caching_only(void);                             /* 708 */
-void eventlog_hints_loaded(
-    const char *file, unsigned names, unsigned addresses); /* 540 */
-void eventlog_hints_missing(const char *file, int err);    /* 1003 */
-void eventlog_hint_fault(enum hint_error, const struct hint_fault *);
-void eventlog_hint_refused(const struct hint_fault *, const struct name *ns,
-    const struct address *, const char *class); /* 1617, 1618 */
-void eventlog_hints_rejected(const char *file); /* 1501 */
+void eventlog_hints_loaded(const char *file, unsigned names, unsigned addresses,
+    bool flushed); /* 540: and so was the cache */
+void eventlog_hints_missing(
+    const char *file, int err); /* 1003; 0: no regular file */
+void eventlog_hint_fault(const struct hint_fault *);
+void eventlog_hints_rejected(const char *file, unsigned faults); /* 1501 */
 void eventlog_primed(
     unsigned names, unsigned addresses, const struct address *peer); /* 10004 */
 void eventlog_roots_unreachable(unsigned tried);                     /* 10003 */
@@ -849,15 +866,67 @@ struct root_servers {
 	unsigned address_count;
 };
 
+/* A word of a hints file. */
+struct token {
+	const char *text;
+	size_t len;
+};
+
+enum {
+	HINT_TOKENS_MAX = 6 /* owner, TTL, class, type, rdata, one too many */
+};
+
+/* A hints file being read: text goes in, faults come out one by one. */
+struct hints {
+	struct root_servers *roots;
+	bool is_ns[ROOTS_MAX];   /* names[i] is an NS of the root */
+	const char *at, *end;    /* what is not read yet */
+	const char *nul;         /* the first octet 0, or NULL */
+	bool found;              /* the fault is of the line just read */
+	bool faulty;             /* the file is refused */
+	struct hint_fault fault; /* and where the line stands */
+	struct name owner;       /* of the last record */
+	const char *line;
+	struct token tokens[HINT_TOKENS_MAX];
+	unsigned count, next;
+};
+
 /* The cache.dns that was compiled in, as text. */
 const char *hints_compiled_in(size_t *len);
 
 /*
- * Parse a hints file's text.  Every fault is an event; false if a fault was
- * one of syntax or if no usable pair of NS and address is left.
+ * Begin to read; the name of the file is for its faults.  Then take one fault
+ * after the other until there is none, and the roots are complete.  A fault
+ * lasts until the next.
  */
+void hints_begin(struct hints *, const char *file, const char *text, size_t len,
+    struct root_servers *);
+bool hints_next(struct hints *, struct hint_fault *);
+
+/* The file is not refused, and a pair of NS and address is left. */
+bool hints_usable(const struct hints *);
+
+/* All this at once, each fault an event: may these hints be used? */
 bool hints_parse(
     const char *file, const char *text, size_t len, struct root_servers *);
+
+/*
+ * Find hints: at the place that -r named, or NULL for the default places and
+ * else the compiled-in ones.  False if what was named cannot be used, which
+ * is an event.
+ */
+bool hints_open(const char *named);
+
+/*
+ * See whether the operator has other hints: in the file they are from, or in
+ * one that goes before it.  Call this every LOOK_MS.  A file is taken when it
+ * was the same twice, or at once, for then the operator said that it is whole.
+ * A file that cannot be used leaves everything as it is, and is told once.
+ * True: hints_roots gives new ones.
+ */
+bool hints_look(bool at_once);
+const struct root_servers *hints_roots(void);
+const char *hints_file(void); /* absolute path, or "compiled-in" */
 
 /* Do these roots name this address? */
 bool roots_hold(const struct root_servers *, const struct address *);
@@ -950,8 +1019,13 @@ struct done {
 bool referral_init(const struct referral_options *);
 size_t referral_memory(void);
 
-/* Use these roots from now on; they are copied. */
-void referral_hints(const struct root_servers *);
+/*
+ * Use these roots from now on; they are copied.  If there were others, the
+ * root is primed at once; and if these share no address with them, they lead
+ * to another tree: the cache is flushed and all walks begin anew.  Gives
+ * whether that was so.  No walk may wait to be taken by referral_next_done.
+ */
+bool referral_hints(const struct root_servers *, uint64_t now_ms);
 
 /*
  * Begin a walk for this question or join the one that is out for it.  The

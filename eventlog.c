@@ -118,8 +118,10 @@ static const struct event catalogue[EVENTS] = {
 	"server shut down", "cause uptime_s answered",
 	"The server ended in order, for this cause.", "Nothing."},
     [EVENT_HINTS_LOADED] = {540, 0, LEVEL_INFO, ALWAYS, "ROOT_HINTS_MODIFIED",
-	"root hints taken", "file roots addresses",
-	"The root servers of this file are used from now on.", "Nothing."},
+	"root hints taken", "file roots addresses cache",
+	"The root servers of this file are used from now on; where they "
+	"share no address with those before, the cache was flushed.",
+	"Nothing."},
     [EVENT_NO_ROOTS] = {706, 156, LEVEL_WARNING, ALWAYS,
 	"DNS_EVENT_NO_ROOT_NAME_SERVER", "no usable root server in hints",
 	"file", "No NS record of the root has an address that can be queried.",
@@ -129,12 +131,15 @@ static const struct event catalogue[EVENTS] = {
 	"The server holds no zone of its own.", "Nothing."},
     [EVENT_HINTS_MISSING] = {1003, 0, LEVEL_ERROR, ALWAYS,
 	"DNS_EVENT_CACHE_FILE_NOT_FOUND", "hints file cannot be read",
-	"errno file",
-	"The file with the root hints is missing or closed to the server.",
-	"Put the file there, or name another one with -r."},
+	"errno why file",
+	"The file with the root hints is missing, closed to the server, larger "
+	"than 1 MiB or no regular file; hints that were in use stay.",
+	"Put the file there; a running server takes it by itself."},
     [EVENT_HINTS_REJECTED] = {1501, 0, LEVEL_ERROR, ALWAYS,
-	"DNS_EVENT_COULD_NOT_PARSE_DATABASE", "hints file refused", "file",
-	"The file has faults, each in a line before; the old hints stay.",
+	"DNS_EVENT_COULD_NOT_PARSE_DATABASE", "hints file refused",
+	"file faults",
+	"The file has so many faults, the first in lines before this one; "
+	"hints that were in use stay.",
 	"Mend the lines that were named."},
     [EVENT_HINT_TOKEN] = {1504, 204, LEVEL_ERROR, ALWAYS,
 	"DNS_EVENT_UNEXPECTED_TOKEN", "unexpected token in hints file",
@@ -668,7 +673,8 @@ eventlog_caching_only(void)
 }
 
 void
-eventlog_hints_loaded(const char *file, unsigned names, unsigned addresses)
+eventlog_hints_loaded(
+    const char *file, unsigned names, unsigned addresses, bool flushed)
 {
 	struct line l;
 
@@ -677,6 +683,7 @@ eventlog_hints_loaded(const char *file, unsigned names, unsigned addresses)
 	line_path(&l, "file", file);
 	line_number(&l, "roots", names);
 	line_number(&l, "addresses", addresses);
+	line_word(&l, "cache", flushed ? "flushed" : NULL);
 	line_end(&l);
 }
 
@@ -688,12 +695,13 @@ eventlog_hints_missing(const char *file, int err)
 	if (!line_begin(&l, EVENT_HINTS_MISSING, NULL))
 		return;
 	line_errno(&l, err);
+	line_word(&l, "why", err == 0 ? "no regular file" : NULL);
 	line_path(&l, "file", file);
 	line_end(&l);
 }
 
 void
-eventlog_hint_fault(enum hint_error error, const struct hint_fault *f)
+eventlog_hint_fault(const struct hint_fault *f)
 {
 	static const enum row rows[] = {
 	    [HINT_UNEXPECTED_TOKEN] = EVENT_HINT_TOKEN,
@@ -706,41 +714,37 @@ eventlog_hint_fault(enum hint_error error, const struct hint_fault *f)
 	    [HINT_NUMBER] = EVENT_HINT_NUMBER,
 	    [HINT_ADDRESS] = EVENT_HINT_ADDRESS,
 	    [HINT_ADDRESS6] = EVENT_HINT_ADDRESS6,
+	    [HINT_NO_TEXT] = EVENT_HINT_TOKEN,
+	    [HINT_TOO_MANY] = EVENT_HINT_TOKEN,
+	    [HINT_REFUSED] = EVENT_HINT_ADDRESS,
 	};
+	bool refused = f->error == HINT_REFUSED;
 	struct line l;
 
-	assert(error <= HINT_ADDRESS6);
-	if (!line_begin(&l, rows[error], NULL))
-		return;
-	line_hint_place(&l, f);
-	line_end(&l);
-}
-
-void
-eventlog_hint_refused(const struct hint_fault *f, const struct name *ns,
-    const struct address *addr, const char *class)
-{
-	struct line l;
-
+	assert(f->error <= HINT_REFUSED);
 	if (!line_begin(&l,
-		addr->family == 4 ? EVENT_HINT_ADDRESS : EVENT_HINT_ADDRESS6,
+		refused && f->addr.family == 6 ? EVENT_HINT_ADDRESS6
+					       : rows[f->error],
 		NULL))
 		return;
-	line_name(&l, "ns", ns);
-	line_addr(&l, addr);
-	line_word(&l, "class", class);
+	if (refused) {
+		line_name(&l, "ns", f->ns);
+		line_addr(&l, &f->addr);
+		line_word(&l, "class", f->class);
+	}
 	line_hint_place(&l, f);
 	line_end(&l);
 }
 
 void
-eventlog_hints_rejected(const char *file)
+eventlog_hints_rejected(const char *file, unsigned faults)
 {
 	struct line l;
 
 	if (!line_begin(&l, EVENT_HINTS_REJECTED, NULL))
 		return;
 	line_path(&l, "file", file);
+	line_number(&l, "faults", faults);
 	line_end(&l);
 }
 
@@ -1421,16 +1425,17 @@ line_errno(struct line *l, int err)
 		int err;
 		const char *name;
 	} names[] = {{EACCES, "EACCES"}, {EADDRNOTAVAIL, "EADDRNOTAVAIL"},
-	    {EAFNOSUPPORT, "EAFNOSUPPORT"}, {ECONNREFUSED, "ECONNREFUSED"},
-	    {EDQUOT, "EDQUOT"}, {EFBIG, "EFBIG"}, {EHOSTDOWN, "EHOSTDOWN"},
+	    {EAFNOSUPPORT, "EAFNOSUPPORT"}, {EAGAIN, "EAGAIN"},
+	    {ECONNREFUSED, "ECONNREFUSED"}, {EDQUOT, "EDQUOT"},
+	    {EFBIG, "EFBIG"}, {EHOSTDOWN, "EHOSTDOWN"},
 	    {EHOSTUNREACH, "EHOSTUNREACH"}, {EINVAL, "EINVAL"}, {EIO, "EIO"},
 	    {EISDIR, "EISDIR"}, {ELOOP, "ELOOP"}, {EMFILE, "EMFILE"},
-	    {EMSGSIZE, "EMSGSIZE"}, {ENETDOWN, "ENETDOWN"},
-	    {ENETUNREACH, "ENETUNREACH"}, {ENFILE, "ENFILE"},
-	    {ENOBUFS, "ENOBUFS"}, {ENODEV, "ENODEV"}, {ENOENT, "ENOENT"},
-	    {ENOMEM, "ENOMEM"}, {ENOSPC, "ENOSPC"}, {ENOTDIR, "ENOTDIR"},
-	    {EPERM, "EPERM"}, {EPIPE, "EPIPE"}, {EROFS, "EROFS"},
-	    {ETIMEDOUT, "ETIMEDOUT"}};
+	    {EMSGSIZE, "EMSGSIZE"}, {ENAMETOOLONG, "ENAMETOOLONG"},
+	    {ENETDOWN, "ENETDOWN"}, {ENETUNREACH, "ENETUNREACH"},
+	    {ENFILE, "ENFILE"}, {ENOBUFS, "ENOBUFS"}, {ENODEV, "ENODEV"},
+	    {ENOENT, "ENOENT"}, {ENOMEM, "ENOMEM"}, {ENOSPC, "ENOSPC"},
+	    {ENOTDIR, "ENOTDIR"}, {EPERM, "EPERM"}, {EPIPE, "EPIPE"},
+	    {EROFS, "EROFS"}, {ETIMEDOUT, "ETIMEDOUT"}};
 	char number[NUMBER_TEXT_MAX];
 	size_t i;
 

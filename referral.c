@@ -200,7 +200,7 @@ static struct {
 
 	struct root_servers hints, primed;
 	uint64_t primed_until_ms, prime_next_ms;
-	bool priming;
+	struct walk *priming; /* the walk that is out for the root, or NULL */
 } self;
 
 static struct response response;      /* the one being analyzed */
@@ -872,11 +872,10 @@ walk_finish(struct walk *w, uint64_t now_ms)
 		exchange_close(&w->exchange[i]);
 	walk_drop_children(w);
 	walk_unlist(w);
-	if (w->priming) {
-		self.priming = false;
-		if (w->failed)
-			eventlog_roots_unreachable(w->name_sends);
-	}
+	if (w == self.priming)
+		self.priming = NULL;
+	if (w->priming && w->failed)
+		eventlog_roots_unreachable(w->name_sends);
 	if (w->failed && w->clients > 0)
 		walk_report(w);
 	for (waiter = w->waiters; waiter != NULL; waiter = next) {
@@ -2518,12 +2517,73 @@ walk_analyze(struct walk *w, uint64_t now_ms)
  * The roots (RFC 9609).
  */
 
-void
-referral_hints(const struct root_servers *roots)
+/* Is any of these among the hints before them, or what those led to? */
+static bool
+roots_share(const struct root_servers *roots)
 {
+	unsigned i;
+
+	for (i = 0; i < roots->address_count; i++)
+		if (roots_hold(&self.hints, &roots->addresses[i].at) ||
+		    roots_hold(&self.primed, &roots->addresses[i].at))
+			return true;
+	return false;
+}
+
+/* Nothing that the walk has learned counts any more, but what it has spent. */
+static void
+walk_restart(struct walk *w)
+{
+	unsigned i;
+
+	for (i = 0; i < CHANNELS; i++)
+		exchange_close(&w->exchange[i]);
+	walk_drop_children(w);
+	w->sname = w->qname;
+	w->mark = cache_mark();
+	w->slist.zone.len = 0;
+	w->aliases = 0;
+	w->name_sends = w->referrals = 0;
+	w->last_resort = false;
+	w->state = WALK_LOOK;
+	walk_wake(w);
+}
+
+/* Each walk that is not done has its deadline armed. */
+static void
+walks_restart(void)
+{
+	struct timer *t;
+
+	for (t = self.deadlines.head.next; t != &self.deadlines.head;
+	     t = t->next)
+		if (((struct walk *)t)->state != WALK_DONE)
+			walk_restart((struct walk *)t);
+}
+
+bool
+referral_hints(const struct root_servers *roots, uint64_t now_ms)
+{
+	bool first = self.hints.address_count == 0;
+	bool other = !first && !roots_share(roots);
+
+	assert(self.done == NULL);
 	self.hints = *roots;
-	self.primed_until_ms = 0;
-	self.prime_next_ms = 0;
+	self.primed_until_ms = self.prime_next_ms = 0;
+	if (self.priming != NULL) { /* it asks those of before */
+		self.priming->state = WALK_DONE;
+		walk_wake(self.priming);
+		self.priming = NULL;
+	}
+	if (other) {
+		self.primed.address_count = 0;
+		cache_flush();
+		walks_restart();
+	}
+	if (!first)
+		prime(now_ms);
+	ready_run(now_ms);
+	return other;
 }
 
 /* Learn today's roots from one of the hints, if that is not under way. */
@@ -2533,14 +2593,15 @@ prime(uint64_t now_ms)
 	static const struct name root = {.len = 1};
 	struct walk *w;
 
-	if (self.priming || now_ms < self.prime_next_ms)
+	if (self.priming != NULL || now_ms < self.prime_next_ms)
 		return;
 	self.prime_next_ms = now_ms + PRIME_RETRY_S * 1000u;
 	w = walk_begin(&root, TYPE_NS, now_ms);
 	if (w == NULL)
 		return;
-	w->priming = self.priming = true;
+	w->priming = true;
 	w->state = WALK_FIND; /* not from the cache: it wants the addresses */
+	self.priming = w;
 }
 
 /* Addresses of primed.names[ns] from the additional section. */

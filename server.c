@@ -1,17 +1,23 @@
 /*
  * server.c -- what is known of name servers before anybody is asked.
  *
- * The hints that name the roots, the table of addresses that can and cannot be
+ * The hints that name the roots, and the file they are from, which the operator
+ * may change at any time; the table of addresses that can and cannot be
  * a name server's, and per address the round-trip time, holds and lameness.
  * All of it is told or looked up; nothing here sends, and nothing here knows
  * of walks.  A local failure to send is never told to this file, so it costs
  * no server its good name (DESIGN decision 7).
  */
 #include <sys/random.h>
+#include <sys/stat.h>
 
 #include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
+#include <unistd.h>
 
 #include "dns.h"
 
@@ -52,6 +58,48 @@ static struct {
 	uint64_t stretched; /* words made without the kernel */
 } self;
 
+/*
+ * How a file looks from outside.  While that stays its text does, unless it
+ * was written within a tick of the kernel's clock: that is why a text is
+ * believed only when it looks the same some time later.
+ */
+struct look {
+	int err; /* why it cannot be read; then nothing else is looked at */
+	dev_t device;
+	ino_t inode;
+	off_t size;
+	struct timespec written, changed;
+};
+
+/*
+ * A place where hints may be.
+ *
+ *	looks the same	0 times: it is being written, so wait
+ *			once, twice, ...: see whether it says something new
+ *			and when that is settled, no more
+ */
+struct place {
+	const char *path;
+	char name[PATH_MAX]; /* the same from the root, for the log */
+	struct look look;
+	unsigned same; /* looks in a row that were the same before this one */
+	bool settled;  /* as it looks now, there is nothing new in it */
+	bool bad;      /* it cannot be read or used */
+	uint64_t told; /* what was last said of it: an errno, or its hash */
+};
+
+enum {
+	NO_REGULAR_FILE = -1 /* beside the errnos */
+};
+
+static struct {
+	struct place places[HINTS_PLACES_MAX];
+	unsigned count;
+	unsigned in_use; /* the place they are from; count: compiled in */
+	struct root_servers roots, draft;
+	char text[HINTS_OCTETS_MAX];
+} hints;
+
 bool
 server_init(const struct prefix *allowed, unsigned count, const uint8_t key[16])
 {
@@ -66,7 +114,8 @@ server_init(const struct prefix *allowed, unsigned count, const uint8_t key[16])
 size_t
 server_memory(void)
 {
-	return SERVERS_MAX * sizeof(struct server) + sizeof(self);
+	return SERVERS_MAX * sizeof(struct server) + sizeof(self) +
+	    sizeof(hints);
 }
 
 void
@@ -465,45 +514,102 @@ hints_compiled_in(size_t *len)
 	return compiled_in;
 }
 
-enum {
-	HINT_TOKENS_MAX = 6 /* owner, TTL, class, type, rdata, one too many */
-};
+static void hints_line(struct hints *);
+static void hints_no_text(struct hints *);
+static void hints_drop_strangers(struct hints *);
 
-struct token {
-	const char *text;
-	size_t len;
-};
+void
+hints_begin(struct hints *h, const char *file, const char *text, size_t len,
+    struct root_servers *roots)
+{
+	size_t mark = 0;
 
-struct hints {
-	struct root_servers *roots;
-	bool is_ns[ROOTS_MAX]; /* names[i] is an NS of the root */
-	bool faulty;
-	struct name owner; /* of the last record */
-	struct hint_fault at;
-	const char *line;
-	struct token tokens[HINT_TOKENS_MAX];
-	unsigned count, next;
-};
+	memset(h, 0, sizeof(*h));
+	memset(roots, 0, sizeof(*roots));
+	if (len >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0)
+		mark = 3; /* Notepad's, of UTF-8 */
+	h->roots = roots;
+	h->fault.file = file;
+	h->at = text + mark;
+	h->end = text + len;
+	h->nul = memchr(text, '\0', len);
+}
 
-/* Faults from here on are told with this token; none gives the line. */
+bool
+hints_next(struct hints *h, struct hint_fault *fault)
+{
+	h->found = false;
+	while (!h->found && h->at < h->end) {
+		if (h->nul != NULL)
+			hints_no_text(h);
+		else
+			hints_line(h);
+		if (h->at == h->end)
+			hints_drop_strangers(h);
+	}
+	*fault = h->fault;
+	return h->found;
+}
+
+bool
+hints_usable(const struct hints *h)
+{
+	assert(h->at == h->end);
+	return !h->faulty && h->roots->address_count > 0;
+}
+
+bool
+hints_parse(
+    const char *file, const char *text, size_t len, struct root_servers *roots)
+{
+	struct hint_fault fault;
+	struct hints h;
+	unsigned faults = 0;
+
+	hints_begin(&h, file, text, len, roots);
+	while (hints_next(&h, &fault))
+		if (++faults <= HINT_FAULTS_MAX)
+			eventlog_hint_fault(&fault);
+	if (h.faulty)
+		eventlog_hints_rejected(file, faults);
+	else if (roots->address_count == 0)
+		eventlog_no_roots(file);
+	return hints_usable(&h);
+}
+
+/* The line is faulty at this token; one that it lacks gives the line. */
 static void
-hints_point(struct hints *h, unsigned token)
+hints_fault(struct hints *h, enum hint_error error, unsigned token)
 {
 	static const struct token none;
 	const struct token *t = token < h->count ? &h->tokens[token] : &none;
 
-	h->at.column = t->text == NULL ? 1 : (unsigned)(t->text - h->line) + 1;
-	h->at.token = t->text;
-	h->at.token_len = t->len;
+	assert(!h->found);
+	h->found = true;
+	h->fault.error = error;
+	h->fault.column =
+	    t->text == NULL ? 1 : (unsigned)(t->text - h->line) + 1;
+	h->fault.token = t->text;
+	h->fault.token_len = t->len;
+	if (error != HINT_DIRECTIVE && error != HINT_REFUSED)
+		h->faulty = true;
 }
 
+/* Some other file got the name of the hints: nothing of it is read. */
 static void
-hints_fault(struct hints *h, enum hint_error error, unsigned token)
+hints_no_text(struct hints *h)
 {
-	hints_point(h, token);
-	eventlog_hint_fault(error, &h->at);
-	if (error != HINT_DIRECTIVE)
-		h->faulty = true;
+	const char *eol;
+
+	do {
+		h->fault.line++;
+		h->line = h->at;
+		eol = memchr(h->at, '\n', (size_t)(h->nul - h->at));
+		h->at = eol != NULL ? eol + 1 : h->end;
+	} while (eol != NULL);
+	h->tokens[0] = (struct token){h->nul, 1};
+	h->count = 1;
+	hints_fault(h, HINT_NO_TEXT, 0);
 }
 
 /* Cut the line at blanks; a comment or the end of the line ends it. */
@@ -637,7 +743,7 @@ hints_add_ns(struct hints *h)
 	}
 	index = hints_name(h, &ns);
 	if (index < 0)
-		hints_fault(h, HINT_UNEXPECTED_TOKEN, h->next);
+		hints_fault(h, HINT_TOO_MANY, h->next);
 	else
 		h->is_ns[index] = true;
 }
@@ -661,13 +767,15 @@ hints_add_address(struct hints *h, uint8_t family)
 	at.port = DNS_PORT;
 	class = address_fault(&at, true);
 	if (class != NULL) {
-		hints_point(h, h->next);
-		eventlog_hint_refused(&h->at, &h->owner, &at, class);
+		hints_fault(h, HINT_REFUSED, h->next);
+		h->fault.ns = &h->owner;
+		h->fault.addr = at;
+		h->fault.class = class;
 		return;
 	}
 	index = hints_name(h, &h->owner);
 	if (index < 0 || roots->address_count == ROOT_ADDRESSES_MAX) {
-		hints_fault(h, HINT_UNEXPECTED_TOKEN, h->next);
+		hints_fault(h, HINT_TOO_MANY, h->next);
 		return;
 	}
 	for (i = 0; i < roots->address_count; i++)
@@ -705,11 +813,14 @@ hints_record(struct hints *h)
 }
 
 static void
-hints_line(struct hints *h, const char *line, const char *end)
+hints_line(struct hints *h)
 {
 	static const struct name root = {.len = 1};
+	const char *eol = memchr(h->at, '\n', (size_t)(h->end - h->at));
 
-	hints_cut(h, line, end);
+	h->fault.line++;
+	hints_cut(h, h->at, eol != NULL ? eol : h->end);
+	h->at = eol != NULL ? eol + 1 : h->end;
 	if (h->count == 0)
 		return;
 	if (h->tokens[0].text[0] == '$') {
@@ -719,7 +830,7 @@ hints_line(struct hints *h, const char *line, const char *end)
 			h->faulty = true;
 		return;
 	}
-	if (h->tokens[0].text == line) { /* not blank: an owner */
+	if (h->tokens[0].text == h->line) { /* not blank: an owner */
 		if (!name_from_text(h->tokens[0].text, h->tokens[0].len, &root,
 			&h->owner)) {
 			hints_fault(h, HINT_NAME, 0);
@@ -759,36 +870,6 @@ hints_drop_strangers(struct hints *h)
 }
 
 bool
-hints_parse(
-    const char *file, const char *text, size_t len, struct root_servers *roots)
-{
-	struct hints h;
-	const char *end = text + len;
-
-	memset(&h, 0, sizeof(h));
-	memset(roots, 0, sizeof(*roots));
-	h.roots = roots;
-	h.at.file = file;
-	if (len >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0)
-		text += 3; /* Notepad's mark of UTF-8 */
-	while (text < end) {
-		const char *eol = memchr(text, '\n', (size_t)(end - text));
-
-		h.at.line++;
-		if (eol == NULL)
-			eol = end;
-		hints_line(&h, text, eol);
-		text = eol < end ? eol + 1 : end;
-	}
-	hints_drop_strangers(&h);
-	if (roots->address_count == 0)
-		eventlog_no_roots(file);
-	if (h.faulty)
-		eventlog_hints_rejected(file);
-	return !h.faulty && roots->address_count > 0;
-}
-
-bool
 roots_hold(const struct root_servers *roots, const struct address *at)
 {
 	unsigned i;
@@ -797,6 +878,250 @@ roots_hold(const struct root_servers *roots, const struct address *at)
 		if (address_equal(&roots->addresses[i].at, at))
 			return true;
 	return false;
+}
+
+/* ---------------------------------------------------------------------------
+ * The file that the hints are from, under the operator's hands.
+ */
+
+/* Of what stat or fstat gave. */
+static struct look
+look_make(int result, const struct stat *st)
+{
+	struct look l = {.err = 0};
+
+	if (result < 0)
+		l.err = errno;
+	else if (S_ISDIR(st->st_mode))
+		l.err = EISDIR;
+	else if (!S_ISREG(st->st_mode))
+		l.err = NO_REGULAR_FILE;
+	else if (st->st_size > HINTS_OCTETS_MAX)
+		l.err = EFBIG;
+	if (l.err != 0)
+		return l;
+	l.device = st->st_dev;
+	l.inode = st->st_ino;
+	l.size = st->st_size;
+	l.written = st->st_mtim;
+	l.changed = st->st_ctim;
+	return l;
+}
+
+static bool
+time_equal(const struct timespec *a, const struct timespec *b)
+{
+	return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
+}
+
+static bool
+look_equal(const struct look *a, const struct look *b)
+{
+	return a->err == b->err && a->device == b->device &&
+	    a->inode == b->inode && a->size == b->size &&
+	    time_equal(&a->written, &b->written) &&
+	    time_equal(&a->changed, &b->changed);
+}
+
+/* Octets of the file, as many as it should have; -1 sets errno. */
+static ssize_t
+descriptor_read(int fd, char *text, size_t len)
+{
+	size_t have = 0;
+	ssize_t n;
+
+	do {
+		n = read(fd, text + have, len - have);
+		have += n > 0 ? (size_t)n : 0;
+	} while (have < len && (n > 0 || (n < 0 && errno == EINTR)));
+	return n < 0 ? -1 : (ssize_t)have;
+}
+
+/*
+ * The whole text of a file that looks so; 0, or an errno.  EAGAIN: it is not
+ * that file any more.  Nothing here waits, even if it became a FIFO.
+ */
+static int
+text_read(const char *path, const struct look *look)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	struct look after;
+	struct stat st;
+	ssize_t len;
+	int err = 0;
+
+	if (fd < 0)
+		return errno == EINTR ? EAGAIN : errno;
+	len = descriptor_read(fd, hints.text, (size_t)look->size);
+	if (len < 0)
+		err = errno;
+	after = look_make(fstat(fd, &st), &st);
+	if (err == 0 && (len < look->size || !look_equal(look, &after)))
+		err = EAGAIN;
+	close(fd);
+	return err;
+}
+
+/* Say why it cannot be read, once. */
+static void
+place_tell(struct place *p, int err)
+{
+	if (p->told == (uint64_t)err)
+		return;
+	p->told = (uint64_t)err;
+	p->bad = true;
+	eventlog_hints_missing(p->name, err == NO_REGULAR_FILE ? 0 : err);
+}
+
+/*
+ * Is the text one to be judged?  Who writes a file in pieces seldom stops at
+ * the end of a line.
+ */
+static bool
+place_is_whole(const struct place *p)
+{
+	return (p->look.size > 0 && hints.text[p->look.size - 1] == '\n') ||
+	    p->same >= HINTS_UNENDED_LOOKS;
+}
+
+/* Read the file as it looks now.  True: it has other, and good, hints. */
+static bool
+place_read(struct place *p, bool at_once)
+{
+	int err = text_read(p->path, &p->look);
+	uint64_t hash;
+
+	if (err == EAGAIN && !at_once)
+		return false;
+	if (err != 0) {
+		place_tell(p, err);
+		return false;
+	}
+	if (!at_once && !place_is_whole(p))
+		return false;
+	p->settled = !at_once;
+	hash = hash_keyed(hints.text, (size_t)p->look.size, self.key);
+	if (p->told == hash)
+		return false;
+	p->told = hash;
+	p->bad = !hints_parse(
+	    p->name, hints.text, (size_t)p->look.size, &hints.draft);
+	return !p->bad;
+}
+
+/*
+ * What cannot be read is tried again at each look.  What is bad is told once,
+ * and again to an operator who asks.
+ */
+static bool
+place_look(struct place *p, bool at_once)
+{
+	struct stat st;
+	struct look look = look_make(stat(p->path, &st), &st);
+
+	if (at_once && p->bad)
+		p->told = 0;
+	if (!look_equal(&look, &p->look)) {
+		p->look = look;
+		p->same = 0;
+		p->settled = false;
+	} else {
+		p->same++;
+	}
+	if (!at_once && (p->same == 0 || p->settled))
+		return false;
+	if (look.err == 0)
+		return place_read(p, at_once);
+	place_tell(p, look.err);
+	return false;
+}
+
+/* Of places that have good hints the first is used, as at a start. */
+bool
+hints_look(bool at_once)
+{
+	unsigned i;
+
+	for (i = 0; i < hints.count && i <= hints.in_use; i++)
+		if (place_look(&hints.places[i], at_once)) {
+			hints.in_use = i;
+			hints.roots = hints.draft;
+			return true;
+		}
+	return false;
+}
+
+/* The path from the root, unless that is longer than any path can be. */
+static void
+path_complete(const char *path, char name[PATH_MAX])
+{
+	bool has_root = path[0] == '/' || getcwd(name, PATH_MAX) == NULL;
+	size_t len = has_root || name[1] == '\0' ? 0 : strlen(name);
+
+	if (len + 1 + strlen(path) >= PATH_MAX)
+		has_root = true;
+	if (has_root)
+		snprintf(name, PATH_MAX, "%s", path);
+	else
+		snprintf(name + len, PATH_MAX - len, "/%s", path);
+}
+
+static void
+place_add(const char *path)
+{
+	struct place *p = &hints.places[hints.count++];
+
+	memset(p, 0, sizeof(*p));
+	p->path = path;
+	path_complete(path, p->name);
+}
+
+/* A default place without a file is nothing to tell; all of them are. */
+static bool
+hints_open_default(void)
+{
+	unsigned i;
+
+	place_add("cache.dns");
+	place_add(SYSCONFDIR "/dns/cache.dns");
+	for (i = 0; i < hints.count; i++)
+		hints.places[i].told = ENOENT;
+	hints.in_use = hints.count;
+	if (hints_look(true))
+		return true;
+	for (i = 0; i < hints.count && hints.places[i].told == ENOENT; i++)
+		;
+	if (i == hints.count)
+		eventlog_hints_missing(hints.places[0].name, ENOENT);
+	return false;
+}
+
+bool
+hints_open(const char *named)
+{
+	hints.count = hints.in_use = 0;
+	if (named != NULL) {
+		place_add(named);
+		return hints_look(true);
+	}
+	if (!hints_open_default() &&
+	    !hints_parse(
+		"compiled-in", compiled_in, sizeof(compiled_in), &hints.roots))
+		abort(); /* cache.dns was bad when we were built */
+	return true;
+}
+
+const struct root_servers *
+hints_roots(void)
+{
+	return &hints.roots;
+}
+
+const char *
+hints_file(void)
+{
+	return hints.in_use < hints.count ? hints.places[hints.in_use].name
+					  : "compiled-in";
 }
 
 /* ---------------------------------------------------------------------------

@@ -598,7 +598,13 @@ log_no_roots(void)
 static void
 log_hints_loaded(void)
 {
-	eventlog_hints_loaded("cache.dns", 13, 26);
+	eventlog_hints_loaded("cache.dns", 13, 26, false);
+}
+
+static void
+log_hints_of_another_tree(void)
+{
+	eventlog_hints_loaded("cache.dns", 1, 2, true);
 }
 
 static void
@@ -608,94 +614,120 @@ log_hints_missing(void)
 }
 
 static void
+log_hints_special(void)
+{
+	eventlog_hints_missing("/dev/zero", 0);
+}
+
+static void
+log_fault(enum hint_error error)
+{
+	struct hint_fault f = fault;
+
+	f.error = error;
+	eventlog_hint_fault(&f);
+}
+
+static void
 log_hint_token(void)
 {
-	eventlog_hint_fault(HINT_UNEXPECTED_TOKEN, &fault);
+	log_fault(HINT_UNEXPECTED_TOKEN);
 }
 
 /* Where there is no token, none is told. */
 static void
 log_hint_end(void)
 {
-	struct hint_fault f = {.file = "cache.dns", .line = 3, .column = 1};
+	struct hint_fault f = {.error = HINT_UNEXPECTED_END,
+	    .file = "cache.dns",
+	    .line = 3,
+	    .column = 1};
 
-	eventlog_hint_fault(HINT_UNEXPECTED_END, &f);
+	eventlog_hint_fault(&f);
 }
 
 static void
 log_hint_class(void)
 {
-	eventlog_hint_fault(HINT_CLASS, &fault);
+	log_fault(HINT_CLASS);
 }
 
 static void
 log_hint_directive(void)
 {
-	eventlog_hint_fault(HINT_DIRECTIVE, &fault);
+	log_fault(HINT_DIRECTIVE);
 }
 
 static void
 log_hint_name(void)
 {
-	eventlog_hint_fault(HINT_NAME, &fault);
+	log_fault(HINT_NAME);
 }
 
 static void
 log_hint_type(void)
 {
-	eventlog_hint_fault(HINT_TYPE, &fault);
+	log_fault(HINT_TYPE);
 }
 
 static void
 log_hint_soa(void)
 {
-	eventlog_hint_fault(HINT_SOA, &fault);
+	log_fault(HINT_SOA);
 }
 
 static void
 log_hint_number(void)
 {
-	eventlog_hint_fault(HINT_NUMBER, &fault);
+	log_fault(HINT_NUMBER);
 }
 
 static void
 log_hint_address(void)
 {
-	eventlog_hint_fault(HINT_ADDRESS, &fault);
+	log_fault(HINT_ADDRESS);
 }
 
 static void
 log_hint_address6(void)
 {
-	eventlog_hint_fault(HINT_ADDRESS6, &fault);
+	log_fault(HINT_ADDRESS6);
 }
 
 static void
 log_hint_refused(void)
 {
-	struct hint_fault f = {.file = "cache.dns",
+	struct hint_fault f = {.error = HINT_REFUSED,
+	    .file = "cache.dns",
 	    .line = 9,
 	    .column = 30,
 	    .token = "0.0.0.0",
-	    .token_len = 7};
+	    .token_len = 7,
+	    .ns = &ns,
+	    .addr = addr,
+	    .class = "unspecified"};
 
-	addr.port = 0;
-	eventlog_hint_refused(&f, &ns, &addr, "unspecified");
+	f.addr.port = 0;
+	eventlog_hint_fault(&f);
 }
 
 static void
 log_hint_refused6(void)
 {
-	struct hint_fault f = {.file = "cache.dns", .line = 9};
-	struct address a = address_of("ff02::1", 0);
+	struct hint_fault f = {.error = HINT_REFUSED,
+	    .file = "cache.dns",
+	    .line = 9,
+	    .ns = &ns,
+	    .addr = address_of("ff02::1", 0),
+	    .class = "multicast"};
 
-	eventlog_hint_refused(&f, &ns, &a, "multicast");
+	eventlog_hint_fault(&f);
 }
 
 static void
 log_hints_rejected(void)
 {
-	eventlog_hints_rejected("cache.dns");
+	eventlog_hints_rejected("cache.dns", 21);
 }
 
 static void
@@ -947,10 +979,17 @@ static const struct {
     {log_hints_loaded, LEVEL_INFO, false,
 	"level=info id=540 event=ROOT_HINTS_MODIFIED msg=\"root hints taken\" "
 	"seq=1 file=cache.dns roots=13 addresses=26"},
+    {log_hints_of_another_tree, LEVEL_INFO, false,
+	"level=info id=540 event=ROOT_HINTS_MODIFIED msg=\"root hints taken\" "
+	"seq=1 file=cache.dns roots=1 addresses=2 cache=flushed"},
     {log_hints_missing, LEVEL_ERROR, false,
 	"level=error id=1003 event=DNS_EVENT_CACHE_FILE_NOT_FOUND "
 	"msg=\"hints file cannot be read\" seq=1 errno=ENOENT "
 	"file=\"/no such/cache.dns\""},
+    {log_hints_special, LEVEL_ERROR, false,
+	"level=error id=1003 event=DNS_EVENT_CACHE_FILE_NOT_FOUND "
+	"msg=\"hints file cannot be read\" seq=1 why=\"no regular file\" "
+	"file=/dev/zero"},
     {log_hint_token, LEVEL_ERROR, false,
 	"level=error id=1504 oldid=204 event=DNS_EVENT_UNEXPECTED_TOKEN "
 	"msg=\"unexpected token in hints file\" seq=1 "
@@ -1003,7 +1042,7 @@ static const struct {
 	"file=cache.dns line=9"},
     {log_hints_rejected, LEVEL_ERROR, false,
 	"level=error id=1501 event=DNS_EVENT_COULD_NOT_PARSE_DATABASE "
-	"msg=\"hints file refused\" seq=1 file=cache.dns"},
+	"msg=\"hints file refused\" seq=1 file=cache.dns faults=21"},
     {log_primed, LEVEL_INFO, false,
 	"level=info id=10004 event=ROOT_PRIMED msg=\"root servers learned\" "
 	"seq=1 peer=192.0.2.53:53 roots=13 addresses=26"},
@@ -1279,14 +1318,15 @@ END_TEST
 START_TEST(a_token_cannot_leave_its_value)
 {
 	static const char token[] = "a\nid=2 \033[2J\"=\\\xff\x9b\x7f\0z";
-	struct hint_fault f = {.file = "a\"b",
+	struct hint_fault f = {.error = HINT_TYPE,
+	    .file = "a\"b",
 	    .line = 1,
 	    .column = 1,
 	    .token = token,
 	    .token_len = sizeof token - 1};
 
 	log_open(LEVEL_INFO);
-	eventlog_hint_fault(HINT_TYPE, &f);
+	eventlog_hint_fault(&f);
 	log_flush_and_read();
 	ck_assert_uint_eq(line_count, 1);
 	ck_assert_ptr_nonnull(strstr(lines[0],
@@ -1347,7 +1387,8 @@ END_TEST
 START_TEST(a_long_token_is_cut)
 {
 	char token[2 * LOG_LINE_MAX];
-	struct hint_fault f = {.file = "cache.dns",
+	struct hint_fault f = {.error = HINT_NAME,
+	    .file = "cache.dns",
 	    .line = 1,
 	    .column = 1,
 	    .token = token,
@@ -1360,7 +1401,7 @@ START_TEST(a_long_token_is_cut)
 	format = (enum log_format)(_i % 2);
 	memset(token, _i < 2 ? 'x' : '\n', sizeof token);
 	log_open(LEVEL_INFO);
-	eventlog_hint_fault(HINT_NAME, &f);
+	eventlog_hint_fault(&f);
 	log_flush_and_read();
 	ck_assert_uint_eq(line_count, 1);
 	ck_assert_uint_gt(strlen(lines[0]), LOG_LINE_MAX / 2);
@@ -1372,7 +1413,7 @@ END_TEST
 START_TEST(no_length_oversteps_the_line)
 {
 	char token[LOG_LINE_MAX];
-	struct hint_fault f = {.line = 1, .token = token};
+	struct hint_fault f = {.error = HINT_TYPE, .line = 1, .token = token};
 	size_t i;
 
 	format = (enum log_format)_i;
@@ -1383,7 +1424,7 @@ START_TEST(no_length_oversteps_the_line)
 	for (i = 700; i < sizeof token - 1; i++) {
 		f.token = token + i % 2;
 		f.token_len = i - 1;
-		eventlog_hint_fault(HINT_TYPE, &f);
+		eventlog_hint_fault(&f);
 		eventlog_no_roots(&token[sizeof token - i]);
 		eventlog_flush();
 	}
@@ -1423,7 +1464,7 @@ START_TEST(a_path_too_long_is_left_out)
 	memset(file, 'x', sizeof file);
 	file[sizeof file - 1] = '\0';
 	log_open(LEVEL_INFO);
-	eventlog_hints_loaded(file, 1, 2);
+	eventlog_hints_loaded(file, 1, 2, false);
 	log_flush_and_read();
 	ck_assert_ptr_null(strstr(lines[0], " file="));
 	ck_assert_ptr_nonnull(strstr(lines[0], " roots=1 addresses=2 cut=1"));
@@ -1559,13 +1600,14 @@ START_TEST(no_octets_leave_their_value)
 	for (round = 0; round < ROUNDS; round++) {
 		ck_assert_int_eq(truncate(path, 0), 0);
 		for (i = 0; i < LINES; i++) {
-			struct hint_fault f = {.file = "x", .line = 1};
+			struct hint_fault f = {
+			    .error = HINT_NAME, .file = "x", .line = 1};
 			struct client_question c = {.q = 1, .qname = &names[i]};
 
 			lens[i] = random_octets(&state, tokens[i], 63) + 1;
 			f.token = (const char *)tokens[i];
 			f.token_len = lens[i];
-			eventlog_hint_fault(HINT_NAME, &f);
+			eventlog_hint_fault(&f);
 			random_name(&state, &names[i]);
 			eventlog_query(&c, RCODE_NOERROR, NULL, 0);
 		}
@@ -2180,7 +2222,7 @@ START_TEST(a_hung_terminal_costs_no_time)
 	flags = fcntl(STDERR_FILENO, F_GETFL);
 	ck_assert(log_open_at(NULL));
 	while (counts_now().lost == 0) {
-		eventlog_hints_rejected(file);
+		eventlog_hints_rejected(file, 1);
 		eventlog_flush();
 	}
 	eventlog_close();

@@ -1,5 +1,6 @@
 /*
- * check_server.c -- addresses, hints, round-trip times, lameness, chance.
+ * check_server.c -- addresses, hints and their file, round-trip times,
+ * lameness, chance.
  *
  * The addresses and their verdicts are those of rfcs.md 19.1, written down
  * without a look at the table of server.c.  What hints_parse tells the
@@ -8,9 +9,12 @@
 #include "dns.h"
 
 #include <check.h>
+#include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum {
@@ -1035,24 +1039,29 @@ START_TEST(hints_without_a_usable_pair_are_refused)
 }
 END_TEST
 
-/* A token ends at a blank, not at an octet that C would take for its end. */
-START_TEST(nul_does_not_end_a_token)
+/* What has an octet 0 is no text: that is all there is to say of it. */
+START_TEST(nul_makes_it_no_text)
 {
 	static const struct {
 		const char *text;
 		size_t len;
 	} NULS[] = {
 	    {"a. A 198.41.0.5\0.6", sizeof("a. A 198.41.0.5\0.6") - 1},
-	    {"a. A\0AA 198.41.0.5", sizeof("a. A\0AA 198.41.0.5") - 1},
-	    {"a. I\0 A 198.41.0.5", sizeof("a. I\0 A 198.41.0.5") - 1},
+	    {"\0a. A 198.41.0.5 6\nb", sizeof("\0a. A 198.41.0.5 6\nb") - 1},
+	    {"a. CH\0\n\nA. A\n\0", sizeof("a. CH\0\n\nA. A\n\0") - 1},
 	};
-	char text[64] = GOOD;
+	static const unsigned columns[] = {16, 1, 6};
+	char text[64] = GOOD, part[64];
 	size_t len = strlen(text);
 
 	memcpy(text + len, NULS[_i].text, NULS[_i].len);
 	ck_assert(!parse_octets(text, len + NULS[_i].len));
 	log_read();
-	ck_assert_uint_eq(log_lines(" line=3 ", ""), 1);
+	(void)snprintf(part, sizeof(part),
+	    " line=3 column=%u token=\"\\u0000\"", columns[_i]);
+	ck_assert_msg(log_lines(part, "id=1504") == 1, "%s", log_text);
+	ck_assert_uint_eq(log_lines(" faults=1 ", "id=1501"), 1);
+	ck_assert_uint_eq(log_lines("", ""), 2);
 }
 END_TEST
 
@@ -1143,8 +1152,23 @@ START_TEST(long_line_is_one_fault)
 	log_read();
 	ck_assert_uint_eq(log_lines(" line=1 ", ""), 1);
 	ck_assert_uint_eq(log_lines("", ""), 2);
-	ck_assert(roots_give("a.", "198.41.0.4"));
 	free(text);
+}
+END_TEST
+
+/* A letter that got the name of the hints: so many lines, and how many more. */
+START_TEST(faults_without_end_are_told_in_part)
+{
+	char text[6000] = "";
+	unsigned i;
+
+	for (i = 0; i < 1000; i++)
+		strcat(text, i % 2 ? "Dear,\n" : "; \n");
+	ck_assert(!parse(text));
+	ck_assert_uint_eq(log_lines_of_id(1505), HINT_FAULTS_MAX);
+	ck_assert_uint_eq(log_lines(" line=2 ", ""), 1);
+	ck_assert_uint_eq(log_lines(" faults=500 ", "id=1501"), 1);
+	ck_assert_uint_eq(log_lines("", ""), HINT_FAULTS_MAX + 1);
 }
 END_TEST
 
@@ -1214,6 +1238,286 @@ START_TEST(any_octets_leave_a_sound_set)
 		roots_are_sound(parse_octets(text, len));
 		eventlog_flush();
 	}
+}
+END_TEST
+
+/* ---------------------------------------------------------------------------
+ * The file that the hints are from, on a real disk.
+ */
+
+#define OTHER ". NS b.\nb. A 198.41.0.5\n"
+
+static char directory[PATH_MAX];
+static const char *const file_names[] = {
+    "cache.dns", "cache.old", "cache.new", "1.dns", "2.dns"};
+
+static void
+file_put(const char *name, const char *text)
+{
+	int fd = open(name, O_WRONLY | O_CREAT | O_TRUNC, 0644);
+
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(write(fd, text, strlen(text)), (int)strlen(text));
+	ck_assert_int_eq(close(fd), 0);
+}
+
+static void
+file_setup(void)
+{
+	char made[] = "/tmp/check_server.XXXXXX";
+
+	hints_setup();
+	ck_assert_ptr_nonnull(mkdtemp(made));
+	ck_assert_int_eq(chdir(made), 0);
+	ck_assert_ptr_nonnull(getcwd(directory, sizeof(directory)));
+	file_put("cache.dns", GOOD);
+}
+
+static void
+file_teardown(void)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(file_names) / sizeof(file_names[0]); i++)
+		(void)remove(file_names[i]);
+	ck_assert_int_eq(rmdir(directory), 0);
+	hints_teardown();
+}
+
+/* Do the hints of the server have this address, and only that? */
+static bool
+used(const char *address)
+{
+	struct address a = address_of(address);
+
+	return hints_roots()->address_count == 1 &&
+	    roots_hold(hints_roots(), &a);
+}
+
+/* So many looks find nothing new. */
+static void
+nothing_new(unsigned looks)
+{
+	while (looks-- > 0)
+		ck_assert(!hints_look(false));
+}
+
+static void
+save_in_place(void)
+{
+	file_put("cache.dns", OTHER);
+}
+
+static void
+save_by_rename(void)
+{
+	file_put("cache.new", OTHER);
+	ck_assert_int_eq(rename("cache.new", "cache.dns"), 0);
+}
+
+static void
+save_with_backup(void)
+{
+	ck_assert_int_eq(rename("cache.dns", "cache.old"), 0);
+	file_put("cache.dns", OTHER);
+}
+
+static void
+save_by_link(void)
+{
+	file_put("2.dns", OTHER);
+	ck_assert_int_eq(symlink("2.dns", "cache.new"), 0);
+	ck_assert_int_eq(rename("cache.new", "cache.dns"), 0);
+}
+
+static void (*const saves[])(void) = {
+    save_in_place, save_by_rename, save_with_backup, save_by_link};
+
+/* I15: vi, sed -i and mv, nano with a backup, a link that is led elsewhere */
+START_TEST(each_way_to_save_is_taken_once)
+{
+	ck_assert(hints_open("cache.dns"));
+	ck_assert(used("198.41.0.4"));
+	nothing_new(3);
+	saves[_i]();
+	nothing_new(1);
+	ck_assert(used("198.41.0.4"));
+	ck_assert(hints_look(false));
+	ck_assert(used("198.41.0.5"));
+	nothing_new(10);
+	log_read();
+	ck_assert_str_eq(log_text, "");
+}
+END_TEST
+
+/* The link itself changes at no time. */
+START_TEST(link_is_followed_to_its_file)
+{
+	file_put("1.dns", GOOD);
+	ck_assert_int_eq(remove("cache.dns"), 0);
+	ck_assert_int_eq(symlink("1.dns", "cache.dns"), 0);
+	ck_assert(hints_open("cache.dns"));
+	nothing_new(3);
+	file_put("1.dns", OTHER);
+	nothing_new(1);
+	ck_assert(hints_look(false));
+	ck_assert(used("198.41.0.5"));
+}
+END_TEST
+
+/* I15: with every look there is more of it, and all of it would be good. */
+START_TEST(growing_file_is_left_alone)
+{
+	char text[400] = OTHER;
+	unsigned i;
+
+	ck_assert(hints_open("cache.dns"));
+	for (i = 0; i < 10; i++) {
+		file_put("cache.dns", text);
+		nothing_new(1);
+		strcat(text, OTHER);
+	}
+	ck_assert(hints_look(false));
+	ck_assert(used("198.41.0.5"));
+}
+END_TEST
+
+static void
+make_missing(void)
+{
+}
+
+static void
+make_directory(void)
+{
+	ck_assert_int_eq(mkdir("cache.dns", 0755), 0);
+}
+
+static void
+make_fifo(void)
+{
+	ck_assert_int_eq(mkfifo("cache.dns", 0644), 0);
+}
+
+static void
+make_loop(void)
+{
+	ck_assert_int_eq(symlink("cache.dns", "cache.dns"), 0);
+}
+
+static void
+make_device(void)
+{
+	ck_assert_int_eq(symlink("/dev/zero", "cache.dns"), 0);
+}
+
+static void
+make_large(void)
+{
+	file_put("cache.dns", GOOD);
+	ck_assert_int_eq(truncate("cache.dns", 10 << 20), 0);
+}
+
+static void
+make_link_through_a_file(void)
+{
+	file_put("1.dns", GOOD);
+	ck_assert_int_eq(symlink("1.dns/cache.dns", "cache.dns"), 0);
+}
+
+static const struct {
+	void (*make)(void);
+	const char *told;
+} troubles[] = {
+    {make_missing, " errno=ENOENT "},
+    {make_directory, " errno=EISDIR "},
+    {make_fifo, " why=\"no regular file\" "},
+    {make_loop, " errno=ELOOP "},
+    {make_device, " why=\"no regular file\" "},
+    {make_large, " errno=EFBIG "},
+    {make_link_through_a_file, " errno=ENOTDIR "},
+};
+
+/* I15: none of them is waited for, each is told once, and all are survived. */
+START_TEST(what_cannot_be_read_leaves_the_old_hints)
+{
+	ck_assert(hints_open("cache.dns"));
+	ck_assert_int_eq(remove("cache.dns"), 0);
+	troubles[_i].make();
+	nothing_new(10);
+	ck_assert(used("198.41.0.4"));
+	log_read();
+	ck_assert_msg(
+	    log_lines(troubles[_i].told, "id=1003") == 1, "%s", log_text);
+	ck_assert_uint_eq(log_lines("", ""), 1);
+	ck_assert(!hints_look(true));
+	log_read();
+	ck_assert_uint_eq(log_lines(troubles[_i].told, "id=1003"), 2);
+	if (troubles[_i].make != make_missing)
+		ck_assert_int_eq(remove("cache.dns"), 0);
+	file_put("cache.dns", OTHER);
+	nothing_new(1);
+	ck_assert(hints_look(false));
+	ck_assert(used("198.41.0.5"));
+}
+END_TEST
+
+/* The same at the start: nothing to serve with, and it says why. */
+START_TEST(named_file_that_cannot_be_read_is_told)
+{
+	ck_assert_int_eq(remove("cache.dns"), 0);
+	troubles[_i].make();
+	ck_assert(!hints_open("cache.dns"));
+	log_read();
+	ck_assert_msg(
+	    log_lines(troubles[_i].told, "id=1003") == 1, "%s", log_text);
+}
+END_TEST
+
+/* DESIGN decision 14: a file that appears at a default place is taken. */
+START_TEST(default_place_is_looked_at_while_the_compiled_in_hints_serve)
+{
+	char name[PATH_MAX + 32];
+
+	ck_assert_int_eq(remove("cache.dns"), 0);
+	ck_assert(hints_open(NULL));
+	ck_assert_str_eq(hints_file(), "compiled-in");
+	ck_assert_uint_eq(hints_roots()->address_count, 26);
+	log_read();
+	(void)snprintf(name, sizeof(name), " file=%s/cache.dns ", directory);
+	ck_assert_uint_eq(log_lines(name, "id=1003"), 1);
+	nothing_new(10);
+	file_put("cache.dns", ". NS a. b.\n");
+	nothing_new(10);
+	ck_assert_str_eq(hints_file(), "compiled-in");
+	file_put("cache.dns", GOOD);
+	nothing_new(1);
+	ck_assert(hints_look(false));
+	ck_assert(used("198.41.0.4"));
+	(void)snprintf(name, sizeof(name), "%s/cache.dns", directory);
+	ck_assert_str_eq(hints_file(), name);
+	ck_assert_int_eq(remove("cache.dns"), 0);
+	nothing_new(10);
+	ck_assert(used("198.41.0.4"));
+	log_read();
+	ck_assert_uint_eq(log_lines(" id=1003 ", ""), 2);
+	ck_assert_uint_eq(log_lines(" id=1504 ", ""), 1);
+	ck_assert_uint_eq(log_lines(" id=1501 ", ""), 1);
+	ck_assert_uint_eq(log_lines("", ""), 4);
+}
+END_TEST
+
+/* Whoever reads the log need not know where the server was started. */
+START_TEST(file_is_told_from_the_root)
+{
+	char name[PATH_MAX + 32];
+
+	ck_assert(hints_open("./cache.dns"));
+	(void)snprintf(name, sizeof(name), "%s/./cache.dns", directory);
+	ck_assert_str_eq(hints_file(), name);
+	(void)snprintf(name, sizeof(name), "%s/cache.dns", directory);
+	ck_assert(hints_open(name));
+	ck_assert_str_eq(hints_file(), name);
 }
 END_TEST
 
@@ -1796,13 +2100,34 @@ hints(void)
 	tcase_add_loop_test(t, typed_address_may_be_private, 0, 8);
 	tcase_add_loop_test(t, hints_without_a_usable_pair_are_refused, 0,
 	    sizeof(USELESS) / sizeof(USELESS[0]));
-	tcase_add_loop_test(t, nul_does_not_end_a_token, 0, 3);
+	tcase_add_loop_test(t, nul_makes_it_no_text, 0, 3);
 	tcase_add_loop_test(t, hints_may_be_as_many_as_there_is_room_for, 0, 2);
 	tcase_add_loop_test(t, hints_beyond_that_are_told, 0, 2);
 	tcase_add_loop_test(t, long_line_is_one_fault, 0, 4);
+	tcase_add_test(t, faults_without_end_are_told_in_part);
 	tcase_add_loop_test(t, any_words_leave_a_sound_set, 0, 3);
 	tcase_add_loop_test(t, any_octets_leave_a_sound_set, 0, 3);
 	tcase_set_timeout(t, 60);
+	return t;
+}
+
+static TCase *
+files(void)
+{
+	TCase *t = tcase_create("files");
+	int all = sizeof(troubles) / sizeof(troubles[0]);
+
+	tcase_add_checked_fixture(t, file_setup, file_teardown);
+	tcase_add_loop_test(t, each_way_to_save_is_taken_once, 0,
+	    sizeof(saves) / sizeof(saves[0]));
+	tcase_add_test(t, link_is_followed_to_its_file);
+	tcase_add_test(t, growing_file_is_left_alone);
+	tcase_add_loop_test(
+	    t, what_cannot_be_read_leaves_the_old_hints, 0, all);
+	tcase_add_loop_test(t, named_file_that_cannot_be_read_is_told, 0, all);
+	tcase_add_test(
+	    t, default_place_is_looked_at_while_the_compiled_in_hints_serve);
+	tcase_add_test(t, file_is_told_from_the_root);
 	return t;
 }
 
@@ -1873,6 +2198,7 @@ main(void)
 
 	suite_add_tcase(suite, addresses());
 	suite_add_tcase(suite, hints());
+	suite_add_tcase(suite, files());
 	suite_add_tcase(suite, times());
 	suite_add_tcase(suite, lameness());
 	suite_add_tcase(suite, chance());

@@ -163,7 +163,7 @@ in_place 'a faulty ./cache.dns gives way to the compiled-in set' \
 ! grep -q ' id=1003 ' "$dir/err"
 verdict $? 'and is not called missing'
 rm "$dir/cache.dns"
-in_place 'a missing ./cache.dns does, too' ' id=1003 .*file=cache.dns'
+in_place 'a missing ./cache.dns does, too' " id=1003 .*file=$dir/cache.dns"
 
 echo "cli: $passed passed, $failed failed"
 [ $failed -eq 0 ]
