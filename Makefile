@@ -67,6 +67,8 @@ $(B)/check_eventlog: $(B)/test/eventlog.o $(B)/test/message.o
 $(B)/check_server: $(B)/test/server.o $(B)/test/eventlog.o $(B)/test/message.o
 $(B)/check_referral: $(B)/test/referral.o $(B)/test/server.o \
 	$(B)/test/cache.o $(B)/test/eventlog.o $(B)/test/message.o
+$(B)/check_stream: tests/stream.c tests/buffer.c tests/stream.h tests/buffer.h
+$(B)/check_stream: CHECK_EXTRA = tests/stream.c tests/buffer.c
 $(B)/check_scenarios: $(SIM) $(SIM_H) $(TOBJ)
 $(B)/check_scenarios: CHECK_EXTRA = $(SIM) $(WRAPS:%=-Wl,--wrap=%)
 $(CHECKS): $(B)/%: tests/%.c dns.h
