@@ -27,11 +27,14 @@ PARTS   = dns control referral server cache eventlog message
 OBJ     = $(PARTS:%=$(B)/%.o)
 TOBJ    = $(PARTS:%=$(B)/test/%.o)
 CHECKS  = $(patsubst tests/%.c,$(B)/%,$(wildcard tests/check_*.c))
-SIM     = tests/parser.c tests/scenario.c tests/authority.c tests/witness.c \
-	  tests/buffer.c tests/driver.c tests/files.c tests/stream.c \
-	  tests/kernel.c tests/simulator.c
-SIM_H   = tests/parser.h tests/scenario.h tests/buffer.h tests/driver.h \
-	  tests/files.h tests/stream.h tests/kernel.h tests/simulator.h
+# Scenarios, and their driver.
+PLAY    = tests/parser.c tests/scenario.c tests/authority.c tests/witness.c \
+	  tests/buffer.c tests/driver.c
+PLAY_H  = tests/parser.h tests/scenario.h tests/buffer.h tests/driver.h
+SIM     = $(PLAY) tests/files.c tests/stream.c tests/kernel.c \
+	  tests/simulator.c
+SIM_H   = $(PLAY_H) tests/files.h tests/stream.h tests/kernel.h \
+	  tests/simulator.h
 CHECK_CFLAGS = `pkg-config --cflags check`
 CHECK_LIBS   = `pkg-config --libs check`
 # The system calls that the simulator stands in for.
@@ -69,6 +72,8 @@ $(B)/check_referral: $(B)/test/referral.o $(B)/test/server.o \
 	$(B)/test/cache.o $(B)/test/eventlog.o $(B)/test/message.o
 $(B)/check_stream: tests/stream.c tests/buffer.c tests/stream.h tests/buffer.h
 $(B)/check_stream: CHECK_EXTRA = tests/stream.c tests/buffer.c
+$(B)/check_driver: $(PLAY) $(PLAY_H) $(B)/test/message.o
+$(B)/check_driver: CHECK_EXTRA = $(PLAY)
 $(B)/check_scenarios: $(SIM) $(SIM_H) $(TOBJ)
 $(B)/check_scenarios: CHECK_EXTRA = $(SIM) $(WRAPS:%=-Wl,--wrap=%)
 $(CHECKS): $(B)/%: tests/%.c dns.h

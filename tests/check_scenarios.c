@@ -10,6 +10,7 @@
  * Each run is a process of its own, for the server's statics must be fresh
  * and a crash must have an end.
  */
+#include "driver.h"
 #include "simulator.h"
 
 #include <check.h>
@@ -38,14 +39,6 @@ static const char sweep_file[] = "tests/scenarios/"
 
 static char *const *files;
 static size_t file_count;
-
-static unsigned long
-setting(const char *name, unsigned long without)
-{
-	const char *value = getenv(name);
-
-	return value == NULL ? without : strtoul(value, NULL, 10);
-}
 
 static struct outcome *
 outcome_share(void)
@@ -117,18 +110,6 @@ story_show(const struct simulation *simulation, const struct outcome *o)
 		    (unsigned long long)simulation->seed, o->fault.story);
 }
 
-/* A file that holds this text, by a path to open it. */
-static const char *
-file_of_text(const char *text, char path[32])
-{
-	int fd = memfd_create("text", 0);
-
-	if (fd < 0 || write(fd, text, strlen(text)) != (ssize_t)strlen(text))
-		abort();
-	snprintf(path, 32, "/proc/self/fd/%d", fd);
-	return path;
-}
-
 /* A slip of the pen must not make a test pass. */
 static const char *const slips[] = {
     "ask www.example. A\n",
@@ -196,11 +177,10 @@ static const char *const slips[] = {
 
 START_TEST(slip_of_the_pen_is_refused)
 {
-	char path[32];
+	char path[TEXT_PATH_MAX];
 	struct fault fault;
 
-	ck_assert_ptr_null(
-	    scenario_read(file_of_text(slips[_i], path), &fault));
+	ck_assert_ptr_null(scenario_read(text_file(slips[_i], path), &fault));
 	ck_assert_ptr_nonnull(strstr(fault.text, path));
 }
 END_TEST
@@ -401,13 +381,13 @@ START_TEST(falsehood_is_noticed)
 {
 	struct simulation simulation = {.seed = setting("SEED", 1)};
 	struct outcome *o = outcome_share();
-	char text[2048], path[32];
+	char text[2048], path[TEXT_PATH_MAX];
 	struct scenario *scenario;
 	struct fault fault;
 
 	snprintf(text, sizeof(text), "%s%s%s", truth,
 	    prologues[ends[_i].prologue], ends[_i].end);
-	scenario = scenario_read(file_of_text(text, path), &fault);
+	scenario = scenario_read(text_file(text, path), &fault);
 	ck_assert_msg(scenario != NULL, "%s", fault.text);
 	simulation.scenario = scenario;
 	run_apart(&simulation, o);
@@ -428,7 +408,7 @@ enum {
 
 /* A scenario of one ask, its client and the octets of the query. */
 struct encounter {
-	char path[32];
+	char path[TEXT_PATH_MAX];
 	struct scenario *scenario;
 	struct witness witness;
 	struct client *client;
@@ -438,12 +418,15 @@ struct encounter {
 static void
 encounter_begin(struct encounter *e, const char *text)
 {
+	const struct step *step;
+
 	memset(e, 0, sizeof(*e));
-	e->scenario = scenario_read(file_of_text(text, e->path), &e->fault);
+	e->scenario = scenario_read(text_file(text, e->path), &e->fault);
 	ck_assert_msg(e->scenario != NULL, "%s", e->fault.text);
 	e->witness.scenario = e->scenario;
-	e->client =
-	    witness_client(&e->witness, e->scenario->steps, 1, 0x1234, NULL);
+	step = e->scenario->steps;
+	e->client = witness_client(&e->witness, step, 1, 0x1234,
+	    step->ask.tcp ? witness_connect(&e->witness, step, 1) : NULL);
 }
 
 static void
@@ -509,9 +492,24 @@ static const struct {
 	"00002904d0000000000005000f0001"
 	"00",
 	false},
+    {"option 11 \"\"", "00002904d0000000000000", true},
+    {"option 11 \"\"",
+	"00002904d0000000000006000b0002"
+	"0064",
+	false},
+    {"tcp option 11 \"\"",
+	"00002904d0000000000006000b0002"
+	"0064",
+	true},
+    {"tcp option 11 \"\"", "00002904d0000000000000", true},
+    {"tcp",
+	"00002904d0000000000006000b0002"
+	"0064",
+	false},
+    {"tcp option 11 \"\"", "00002904d0000000000004000b0000", false},
 };
 
-/* V03, E01, E05, E06, E08 of rfcs.md */
+/* V03, E01, E05, E06, E08, C14 of rfcs.md */
 START_TEST(opt_of_a_reply_is_judged)
 {
 	static const struct address nobody;
@@ -547,6 +545,33 @@ static const struct {
      "00030000",
 	false},
 };
+
+/* C14: over TCP a query may ask how long the connection is kept. */
+START_TEST(keepalive_is_asked_for_over_tcp_alone)
+{
+	static const struct address root = {
+	    .family = 4, .ip = {198, 41, 0, 4}, .port = DNS_PORT};
+	static const struct {
+		const char *opt;
+		enum transport transport;
+		bool is_good;
+	} rows[] = {
+	    {"00002904d0000080000004000b0000", TRANSPORT_TCP, true},
+	    {"00002904d0000080000004000b0000", TRANSPORT_UDP, false},
+	    {"00002904d0000080000006000b00020064", TRANSPORT_TCP, false},
+	    {"00002904d0000080000004000a0000", TRANSPORT_TCP, false},
+	};
+	struct encounter e;
+	uint8_t octets[QUESTION_END + OPT_MAX];
+	size_t len;
+
+	encounter_begin(&e, "# opt\nask www.example. A\nexpect any\n");
+	len = message_with(e.client->query, 0, rows[_i].opt, octets);
+	ck_assert(witness_query(&e.witness, &root, rows[_i].transport, octets,
+		      len, &e.fault) == rows[_i].is_good);
+	encounter_end(&e);
+}
+END_TEST
 
 /* V01, E07 and E08 of rfcs.md */
 START_TEST(opt_of_a_query_is_judged)
@@ -644,7 +669,7 @@ END_TEST
  */
 static const struct {
 	enum call call;
-	int errors[8];
+	int errors[9];
 } sweeps[] = {
     {CALL_SOCKET, {EMFILE, ENFILE, ENOBUFS, EAFNOSUPPORT, EACCES}},
     {CALL_BIND, {EADDRINUSE, EADDRNOTAVAIL, EACCES, EINVAL}},
@@ -655,9 +680,19 @@ static const struct {
     {CALL_SENDTO,
 	{ENETUNREACH, EHOSTUNREACH, ECONNREFUSED, ENOBUFS, EAGAIN, EPERM,
 	    EMSGSIZE, EINTR}},
-    {CALL_RECV, {EAGAIN, EINTR, ECONNREFUSED, EHOSTUNREACH, ENOMEM}},
+    {CALL_RECV,
+	{EAGAIN, EINTR, ECONNREFUSED, EHOSTUNREACH, ENOMEM, ECONNRESET,
+	    ETIMEDOUT, EPIPE}},
     {CALL_RECVMMSG, {EAGAIN, EINTR, ECONNREFUSED, ENOBUFS}},
     {CALL_SENDMMSG, {EAGAIN, EINTR, EPERM, ENOBUFS, ENETUNREACH, EMSGSIZE}},
+    {CALL_LISTEN, {EADDRINUSE}},
+    {CALL_ACCEPT4,
+	{EAGAIN, EINTR, ECONNABORTED, EMFILE, ENFILE, ENOBUFS, ENOMEM, EPERM,
+	    ENETDOWN}},
+    {CALL_SEND, {EAGAIN, EINTR, ECONNRESET, EPIPE, ENOBUFS, ETIMEDOUT}},
+    {CALL_SENDMSG, {EAGAIN, EINTR, ECONNRESET, EPIPE, ENOBUFS, ETIMEDOUT}},
+    {CALL_GETSOCKOPT, {ENOBUFS}},
+    {CALL_SHUTDOWN, {ENOTCONN}},
     {CALL_EPOLL_CREATE1, {EMFILE}},
     {CALL_EPOLL_CTL, {ENOSPC, ENOMEM}},
     {CALL_EPOLL_WAIT, {EINTR}},
@@ -709,7 +744,7 @@ START_TEST(any_one_call_may_fail)
 	if (getenv("TRACE") != NULL)
 		simulation.trace = stdout;
 	if (only == NULL || strcmp(only, call_name(sweeps[_i].call)) == 0)
-		for (; err < sweeps[_i].errors + 8 && *err != 0; err++)
+		for (; err < sweeps[_i].errors + 9 && *err != 0; err++)
 			sweep(&simulation, sweeps[_i].call, *err);
 	scenario_free(scenario);
 }
@@ -729,6 +764,7 @@ own_tests_add(TCase *tcase)
 	    (int)(sizeof(query_opts) / sizeof(query_opts[0])));
 	tcase_add_loop_test(tcase, flags_and_options_are_sent, 0,
 	    (int)(sizeof(sent) / sizeof(sent[0])));
+	tcase_add_loop_test(tcase, keepalive_is_asked_for_over_tcp_alone, 0, 4);
 	tcase_add_loop_test(tcase, bare_octets_are_sent_and_not_answered, 0, 2);
 	tcase_add_loop_test(tcase, any_one_call_may_fail, 0,
 	    (int)(sizeof(sweeps) / sizeof(sweeps[0])));

@@ -10,6 +10,8 @@
 #include <limits.h>
 #include <stdarg.h>
 #include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 static bool session_says(struct driver *, struct packet *);
 
@@ -536,4 +538,23 @@ loopback_address(uint8_t family)
 	static const struct address loopback6 = {6, {[15] = 1}, DNS_PORT};
 
 	return family == 6 ? loopback6 : loopback4;
+}
+
+unsigned long
+setting(const char *name, unsigned long without)
+{
+	const char *value = getenv(name);
+
+	return value == NULL ? without : strtoul(value, NULL, 10);
+}
+
+const char *
+text_file(const char *text, char path[TEXT_PATH_MAX])
+{
+	int fd = memfd_create("text", 0);
+
+	if (fd < 0 || write(fd, text, strlen(text)) != (ssize_t)strlen(text))
+		abort();
+	snprintf(path, TEXT_PATH_MAX, "/proc/self/fd/%d", fd);
+	return path;
 }

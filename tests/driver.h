@@ -18,6 +18,7 @@
 enum {
 	COMMAND_WORDS_MAX = 80,
 	REFUSED_MAX = 64,
+	TEXT_PATH_MAX = 32,
 	STORY_MAX = 1 << 17
 };
 
@@ -149,6 +150,12 @@ void driver_judge_replies(struct driver *); /* at the end: none came twice */
 
 /* SplitMix64: small, and good enough to play dice with. */
 uint64_t random_next(uint64_t *state);
+
+/* A number of the environment. */
+unsigned long setting(const char *name, unsigned long without);
+
+/* A file that holds this text, by a path to open it; it stays. */
+const char *text_file(const char *text, char path[TEXT_PATH_MAX]);
 
 /* 127.0.0.1 or ::1, port 53. */
 struct address loopback_address(uint8_t family);
