@@ -2,27 +2,8 @@
 # The command line: what each option does and what a bad one says.  One line a
 # case, ok or FAIL.  Nothing leaves the machine: the hints name loopback only,
 # and no question is asked.
-set -u
-B=${B:-build}
-dns=$PWD/$B/dns
-dir=$(mktemp -d) || exit 1
-pid=
-trap 'test -n "$pid" && kill "$pid" 2>/dev/null; rm -rf "$dir"' EXIT
-passed=0 failed=0
-
-printf '. NS a.root.\na.root. A 127.0.0.1\n' >"$dir/hints"
-port=$((20000 + $$ % 10000))
-
-verdict() { # STATUS NAME
-	if [ "$1" -eq 0 ]; then
-		passed=$((passed + 1))
-		echo "ok   $2"
-	else
-		failed=$((failed + 1))
-		echo "FAIL $2"
-		sed 's/^/     /' "$dir/out" "$dir/err"
-	fi
-}
+# shellcheck source-path=SCRIPTDIR source=serve.sh
+. "$(dirname "$0")/serve.sh"
 
 # The command ends with this status, and its output matches the expression.
 expect() { # STATUS EXPRESSION NAME ARGUMENT...
@@ -33,34 +14,6 @@ expect() { # STATUS EXPRESSION NAME ARGUMENT...
 	[ "$got" -eq "$want" ] &&
 	    cat "$dir/out" "$dir/err" | grep -qE -- "$expression"
 	verdict $? "$name"
-}
-
-# Start in the background and wait until it has its port.
-start() { # ARGUMENT...
-	rm -f "$dir/log"
-	"$dns" -r "$dir/hints" "$@" >"$dir/out" 2>"$dir/err" &
-	pid=$!
-	bound
-}
-
-# Both defaults are bound before the line of the start, so wait for that too
-# where there is one.
-bound() {
-	n=0
-	until grep -qi ":$(printf %04X "$port") " /proc/net/udp &&
-	    { [ "${quiet-}" ] ||
-		grep -qsE ' id=2 |"id":2,' "$dir/err" "$dir/log"; }; do
-		n=$((n + 1))
-		[ $n -lt 1000 ] || return 1
-		sleep 0.01
-	done
-}
-
-stop() {
-	kill "$pid" && wait "$pid" 2>/dev/null
-	status=$?
-	pid=
-	return $status
 }
 
 expect 0 '^usage: dns' '--help prints the usage' --help
@@ -165,5 +118,4 @@ verdict $? 'and is not called missing'
 rm "$dir/cache.dns"
 in_place 'a missing ./cache.dns does, too' " id=1003 .*file=$dir/cache.dns"
 
-echo "cli: $passed passed, $failed failed"
-[ $failed -eq 0 ]
+sum cli

@@ -33,17 +33,23 @@ package()
 	apt-get:check)	echo check pkg-config ;;
 	apt-get:dig)	echo bind9-dnsutils ;;
 	apt-get:kdig)	echo knot-dnsutils ;;
+	apt-get:script)	echo bsdutils ;;
 	apk:check)	echo check-dev pkgconf ;;
 	apk:dig)	echo bind-tools ;;
 	apk:kdig)	echo knot-utils ;;
+	apk:script)	echo util-linux-misc ;;
+	apk:setpriv)	echo setpriv ;;
 	dnf:check)	echo check-devel pkgconf-pkg-config ;;
 	dnf:dig)	echo bind-utils ;;
 	dnf:kdig)	echo knot-utils ;;
 	dnf:ip)		echo iproute ;;
+	dnf:script)	echo util-linux-script ;;
+	dnf:vim)	echo vim-enhanced ;;
 	pacman:check)	echo check pkgconf ;;
 	pacman:dig)	echo bind ;;
 	pacman:kdig)	echo knot ;;
 	*:ip)		echo iproute2 ;;
+	*:script | *:setpriv) echo util-linux ;;
 	*)		echo "$2" ;;
 	esac
 }
