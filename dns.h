@@ -75,6 +75,9 @@ enum {
 	QUERY_NS_FRUITLESS_MAX = 5,   /* of these without an address */
 	NAME_SENDS_MAX = 50,          /* between two aliases */
 	NAME_REFERRALS_MAX = 30,      /* real trees have less than ten */
+	PROBES_MAX = 10,              /* for zone cuts: RFC 9156 2.3 ... */
+	PROBES_OF_ONE_LABEL = 4,      /* ... the first of them */
+	PROBE_TIMEOUTS_MAX = 3,       /* then the whole name: Unbound */
 	ALIASES_MAX = 11,             /* CNAME and DNAME: BIND, Unbound */
 	WALK_DEPTH_MAX = 6,           /* walks waiting on walks */
 	WALK_STEPS_MAX = 512,         /* of the state machine: a backstop */

@@ -81,6 +81,7 @@ struct candidate {
 	struct address at;
 	uint8_t ns;       /* index into slist.ns */
 	uint8_t sends;    /* of the present query, ADDRESS_SENDS_MAX at most */
+	bool asked;       /* anything, so that it counts among the contacted */
 	bool typed;       /* the operator wrote it into the hints */
 	bool aside;       /* failed, lame or out of reach: not again */
 	uint64_t lame_ms; /* found lame for the zone then; 0 is never */
@@ -147,7 +148,15 @@ struct walk {
 	unsigned steps_left;
 	unsigned name_sends, referrals; /* since sname last changed */
 	uint8_t aliases, depth;
-	bool last_resort;       /* data without AA is in the cache for us */
+
+	/*
+	 * RFC 9156: how many labels of sname the zone's servers are shown.
+	 * All of them with qtype is the question itself, fewer are a probe
+	 * for the next zone cut.
+	 */
+	uint8_t shown, probes, probe_timeouts;
+	bool in_full;     /* a server choked on a probe: no more of them */
+	bool last_resort; /* data without AA is in the cache for us */
 	struct address told_by; /* who sent the referral being taken in */
 	struct slist slist;
 	struct exchange exchange[CHANNELS];
@@ -219,6 +228,7 @@ static void ready_run(uint64_t);
 static void slist_fill(
     struct walk *, const struct name *zone, const struct view *, uint64_t);
 static void slist_fill_roots(struct walk *, uint64_t);
+static void walk_show_more(struct walk *, size_t, uint64_t);
 static bool slist_look_up(struct walk *, struct walk *account, uint64_t);
 static struct candidate *server_choose(struct walk *, uint64_t);
 static struct candidate *candidate_draw(
@@ -749,7 +759,8 @@ walk_look(struct walk *w, uint64_t now_ms)
 	w->sname = target;
 	w->slist.zone.len = 0;
 	w->name_sends = w->referrals = 0;
-	w->last_resort = false;
+	w->probes = 0;
+	w->in_full = w->last_resort = false;
 	return WALK_LOOK;
 }
 
@@ -775,7 +786,90 @@ walk_find(struct walk *w, uint64_t now_ms)
 		return walk_fail_limit(
 		    w, EDE_OTHER, "too many referrals to", &zone, now_ms);
 	slist_fill(w, &zone, &view, until_ms);
+	walk_show_more(w, name_labels(&zone), now_ms);
 	return WALK_SEND;
+}
+
+/*
+ * How many more labels to show after so many probes (RFC 9156 2.3): one, and
+ * after the first few an even share of what is hidden, so that the probes of
+ * a long name are bounded.
+ */
+static size_t
+probe_step(unsigned probes, size_t hidden)
+{
+	size_t step;
+
+	assert(probes < PROBES_MAX); /* the last step shows all */
+	step =
+	    probes < PROBES_OF_ONE_LABEL ? 1 : hidden / (PROBES_MAX - probes);
+	return step > 0 ? step : 1;
+}
+
+/*
+ * Is it known that no zone cut is there?  If it was denied, then nothing below
+ * it is probed any more: only the whole name can tell.
+ */
+static bool
+probe_is_known(struct walk *w, const struct name *name, uint64_t now_ms)
+{
+	struct view view;
+	enum found found = cache_find(name, TYPE_A, w->mark, now_ms, &view);
+
+	w->in_full |= found == FOUND_NAME_ERROR;
+	return found == FOUND_ANSWER || found == FOUND_NO_DATA ||
+	    (found == FOUND_ALIAS && view.owner_len == name->len);
+}
+
+static bool
+walk_is_probing(const struct walk *w)
+{
+	return w->shown < name_labels(&w->sname);
+}
+
+/*
+ * The zone's servers know no cut at the first `known' labels: show them as
+ * few more as can lead to one.  A label that begins with an underscore is
+ * never a cut.  It is a new question, so every server may be asked again.
+ */
+static void
+walk_show_more(struct walk *w, size_t known, uint64_t now_ms)
+{
+	size_t all = name_labels(&w->sname);
+	unsigned i;
+	struct name name;
+
+	assert(known <= all);
+	while (!w->in_full && known < all) {
+		known += probe_step(w->probes, all - known);
+		name_parent(&w->sname, all - known, &name);
+		if (name.wire[1] != '_' && !probe_is_known(w, &name, now_ms))
+			break;
+	}
+	w->shown = (uint8_t)(w->in_full ? all : known);
+	w->probes += walk_is_probing(w);
+	w->probe_timeouts = 0;
+	for (i = 0; i < w->slist.address_count; i++)
+		w->slist.addresses[i].sends = 0;
+}
+
+/* Something is wrong with probes here: the question itself, from now on. */
+static void
+walk_show_all(struct walk *w)
+{
+	w->in_full = true;
+	w->shown = (uint8_t)name_labels(&w->sname);
+}
+
+/* What the zone's servers are asked now. */
+static void
+walk_question(const struct walk *w, struct question *q)
+{
+	size_t all = name_labels(&w->sname);
+
+	name_parent(&w->sname, all - w->shown, &q->name);
+	q->type = w->shown == all ? w->qtype : TYPE_A;
+	q->class = CLASS_IN;
 }
 
 /*
@@ -1127,6 +1221,7 @@ slist_fill_roots(struct walk *w, uint64_t now_ms)
 	if (w->slist.zone.len == 1)
 		return;
 	slist_clear(w, &root, UINT64_MAX);
+	walk_show_more(w, 0, now_ms);
 	first = from->name_count > 0 ? random_below(from->name_count) : 0;
 	for (i = 0; i < from->name_count && i < SLIST_NS_MAX; i++) {
 		unsigned name = (first + i) % from->name_count;
@@ -1364,7 +1459,7 @@ candidate_usable(const struct walk *w, const struct candidate *c,
 
 	if (c->aside || c->sends >= ADDRESS_SENDS_MAX)
 		return false;
-	if (c->sends == 0 && l->asked >= ZONE_ADDRESSES_ASKED_MAX)
+	if (!c->asked && l->asked >= ZONE_ADDRESSES_ASKED_MAX)
 		return false;
 	if (l->zone.len > 1 && server_is_held(&c->at, now_ms))
 		return false;
@@ -1505,11 +1600,7 @@ server_send(struct walk *w, int fd, const struct writer *query,
 	return SEND_DONE;
 }
 
-/*
- * What this walk asks of this server.  The question is the walk's own; here
- * it would be minimised and its case scrambled, and analysis reads it back
- * from the exchange.
- */
+/* What this walk asks of this server. */
 static void
 exchange_compose(struct exchange *x, struct writer *query, bool edns)
 {
@@ -1519,9 +1610,7 @@ exchange_compose(struct exchange *x, struct writer *query, bool edns)
 
 	x->id = (uint16_t)random_u32();
 	x->edns = edns;
-	x->asked.name = x->walk->sname;
-	x->asked.type = x->walk->qtype;
-	x->asked.class = CLASS_IN;
+	walk_question(x->walk, &x->asked);
 	header.id = x->id;
 	write_header(query, &header);
 	write_question(query, &x->asked);
@@ -1644,7 +1733,9 @@ exchange_open(struct walk *w, struct candidate *to, uint64_t now_ms)
 	x->sent_ms = now_ms;
 	w->name_sends++;
 	w->slist.sends++;
-	w->slist.asked = (uint8_t)(w->slist.asked + (to->sends++ == 0));
+	w->slist.asked = (uint8_t)(w->slist.asked + !to->asked);
+	to->asked = true;
+	to->sends++;
 	server_asked(&to->at, now_ms);
 	exchange_arm(x, now_ms);
 	if (exchange_traced(x, &i))
@@ -1750,6 +1841,8 @@ exchange_expire(struct exchange *x, uint64_t now_ms)
 	w->slist.timeouts++;
 	if (now_ms - x->sent_ms >= server_rto_ms(at))
 		server_timed_out(at, x->sent_ms, now_ms);
+	if (++w->probe_timeouts == PROBE_TIMEOUTS_MAX)
+		walk_show_all(w);
 	exchange_close(x);
 	w->state = WALK_SEND;
 	walk_wake(w);
@@ -2171,11 +2264,11 @@ soa_minimum(const struct record *soa)
 
 /* RFC 2308 5.  Without an SOA it is held as briefly as a failure. */
 static void
-store_negative(
-    struct walk *w, const struct name *sname, enum trust trust, uint64_t now_ms)
+store_negative(struct walk *w, const struct name *sname, uint16_t stype,
+    enum trust trust, uint64_t now_ms)
 {
 	struct draft draft = {.owner = sname,
-	    .type = w->qtype,
+	    .type = stype,
 	    .trust = trust,
 	    .kind = KIND_NO_DATA};
 	struct assembly a;
@@ -2266,14 +2359,15 @@ answer_type(const struct name *name, uint16_t qtype)
  * 5.4.1), and nothing said of it here counts.  False if nothing was sound.
  */
 static bool
-store_answer(struct walk *w, enum trust trust, uint64_t now_ms)
+store_answer(struct walk *w, const struct question *asked, enum trust trust,
+    uint64_t now_ms)
 {
-	struct name name = w->sname;
+	struct name name = asked->name;
 	unsigned aliases;
 	bool foreign;
 
 	for (aliases = 0; aliases <= ALIASES_MAX; aliases++) {
-		uint16_t type = answer_type(&name, w->qtype);
+		uint16_t type = answer_type(&name, asked->type);
 		const struct record *alias;
 
 		if (aliases > 0 && !walk_zone_holds(w, &name, now_ms))
@@ -2290,7 +2384,7 @@ store_answer(struct walk *w, enum trust trust, uint64_t now_ms)
 	}
 	if (aliases > 0 && aliases <= ALIASES_MAX &&
 	    authority_soa(&response, &name, &w->slist.zone, &foreign) != NULL)
-		store_negative(w, &name, trust, now_ms);
+		store_negative(w, &name, asked->type, trust, now_ms);
 	return aliases > 0;
 }
 
@@ -2438,7 +2532,8 @@ walk_put_aside(struct walk *w, struct candidate *from)
  * without AA.
  */
 static enum walk_state
-walk_lame(struct walk *w, struct candidate *from, uint64_t now_ms)
+walk_lame(struct walk *w, struct candidate *from, const struct question *asked,
+    uint64_t now_ms)
 {
 	uint8_t rcode = response.header.rcode;
 	bool error = rcode == RCODE_REFUSED || rcode == RCODE_SERVFAIL;
@@ -2447,15 +2542,17 @@ walk_lame(struct walk *w, struct candidate *from, uint64_t now_ms)
 	    w, from, error ? rcode_text(rcode) : "not authoritative", now_ms);
 	if (error || w->last_resort || w->priming)
 		return WALK_SEND;
-	switch (
-	    response_content(&response, &w->sname, w->qtype, &w->slist.zone)) {
+	switch (response_content(
+	    &response, &asked->name, asked->type, &w->slist.zone)) {
 	case RESPONSE_ANSWER:
 	case RESPONSE_ALIAS:
-		w->last_resort = store_answer(w, TRUST_LAST_RESORT, now_ms);
+		w->last_resort =
+		    store_answer(w, asked, TRUST_LAST_RESORT, now_ms);
 		break;
 	case RESPONSE_NO_DATA:
 	case RESPONSE_NAME_ERROR:
-		store_negative(w, &w->sname, TRUST_LAST_RESORT, now_ms);
+		store_negative(
+		    w, &asked->name, asked->type, TRUST_LAST_RESORT, now_ms);
 		w->last_resort = true;
 		break;
 	default:
@@ -2473,28 +2570,71 @@ walk_without_edns(struct walk *w, struct candidate *from, uint64_t now_ms)
 	return WALK_SEND;
 }
 
+/* Of these, a probe says no more than that it has done its work. */
+static bool probe_is_answered(enum response_class class)
+{
+	return class != RESPONSE_DELEGATION && class != RESPONSE_TRUNCATED &&
+	    class != RESPONSE_NO_EDNS;
+}
+
+/*
+ * There is no zone cut at the name shown: show more (RFC 9156 3, 6).  What it
+ * has is kept, so that no other walk asks for that.  A name error is kept for
+ * the name shown and says nothing of the whole name, since servers give one
+ * for names that only have names below; whatever else it is may be for the
+ * probe's sake as well.
+ */
+static enum walk_state
+walk_go_on(struct walk *w, const struct question *asked,
+    enum response_class class, uint64_t now_ms)
+{
+	switch (class) {
+	case RESPONSE_ANSWER:
+	case RESPONSE_ALIAS:
+		(void)store_answer(w, asked, TRUST_ANSWER, now_ms);
+		break;
+	case RESPONSE_NO_DATA:
+	case RESPONSE_NAME_ERROR:
+		store_negative(
+		    w, &asked->name, asked->type, TRUST_ANSWER, now_ms);
+		break;
+	default:
+		w->in_full = true;
+		break;
+	}
+	w->in_full |= class == RESPONSE_NAME_ERROR;
+	walk_show_more(w, w->shown, now_ms);
+	return WALK_LOOK; /* a DNAME leads elsewhere */
+}
+
 static enum walk_state
 walk_analyze(struct walk *w, uint64_t now_ms)
 {
 	struct candidate *from =
 	    &w->slist.addresses[w->exchange[CHANNEL_UDP].to];
-	enum response_class class =
-	    response_class(&response, &w->sname, w->qtype, &w->slist.zone);
+	enum response_class class;
+	struct question asked;
 
+	walk_question(w, &asked);
+	class =
+	    response_class(&response, &asked.name, asked.type, &w->slist.zone);
 	exchange_trace_reply(&w->exchange[CHANNEL_UDP], class, now_ms);
+	if (walk_is_probing(w) && probe_is_answered(class))
+		return walk_go_on(w, &asked, class, now_ms);
 	switch (class) {
 	case RESPONSE_ANSWER:
 	case RESPONSE_ALIAS:
 		if (w->priming)
 			return walk_prime(w, from, now_ms);
-		return store_answer(w, TRUST_ANSWER, now_ms)
+		return store_answer(w, &asked, TRUST_ANSWER, now_ms)
 		    ? WALK_LOOK
 		    : walk_put_aside(w, from);
 	case RESPONSE_NO_DATA:
 	case RESPONSE_NAME_ERROR:
 		if (w->priming)
 			return walk_put_aside(w, from);
-		store_negative(w, &w->sname, TRUST_ANSWER, now_ms);
+		store_negative(
+		    w, &asked.name, asked.type, TRUST_ANSWER, now_ms);
 		return WALK_LOOK;
 	case RESPONSE_DELEGATION:
 		if (!store_delegation(w, now_ms))
@@ -2504,7 +2644,7 @@ walk_analyze(struct walk *w, uint64_t now_ms)
 	case RESPONSE_NO_EDNS:
 		return walk_without_edns(w, from, now_ms);
 	case RESPONSE_LAME:
-		return walk_lame(w, from, now_ms);
+		return walk_lame(w, from, &asked, now_ms);
 	case RESPONSE_TRUNCATED:
 	case RESPONSE_FAILURE:
 	case RESPONSE_BIZARRE:

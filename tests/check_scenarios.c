@@ -230,8 +230,8 @@ static const struct {
     {NO_MORE, "expect NOERROR\n    time <= 1ms\n", false},
     {NO_MORE, "expect NXDOMAIN\n", false},
     {NO_MORE, "expect nothing\n", false},
-    {NO_MORE, "expect any\npackets all = 1\n", true},
-    {NO_MORE, "expect any\npackets all = 2\n", false},
+    {NO_MORE, "expect any\npackets all = 2\n", true},
+    {NO_MORE, "expect any\npackets all = 1\n", false},
     {NO_MORE, "expect any\npackets 198.41.0.4 for www.example. A = 1\n", true},
     {NO_MORE, "expect any\npackets 198.41.0.4 for www.example. MX = 1\n",
 	false},
@@ -315,7 +315,7 @@ static const struct {
     {SILENT, "gaps 198.41.0.4 <= 99ms\n", false},
     {SILENT, "gaps 198.41.0.4 >= 0ms 0ms\n", false},
     {SILENT, "gaps 198.41.0.4 for b. A >= 0ms\n", false},
-    {SILENT, "gaps all = 10ms 100ms total\n", true},
+    {SILENT, "gaps all = 10ms 10ms 100ms total\n", true},
 
     /* Prefixes, to the bit. */
     {NO_MORE,
