@@ -695,6 +695,18 @@ struct incident {
 	const char *transport;      /* "udp" or "tcp" */
 };
 
+/* What a question cost, and what was tried in vain in the zone that failed. */
+struct tally {
+	unsigned servers; /* addresses that could be asked */
+	unsigned asked;   /* of them */
+	unsigned lookups; /* names of servers whose address was looked up */
+	unsigned timeouts, refused, lame, failed, unsent;
+	const char *limit; /* that ended it; NULL: none did */
+	unsigned limit_max;
+	uint64_t ms;
+	unsigned sends; /* of QUERY_SENDS_MAX, all on its account */
+};
+
 /* What an event about a client's question tells, in the same way. */
 struct client_question {
 	uint64_t q; /* its number: each has the next */
@@ -797,9 +809,11 @@ void eventlog_server_refused(
 void eventlog_self_send(const struct incident *);                    /* 7062 */
 void eventlog_send_failed(const struct incident *, int err);         /* 7053 */
 void eventlog_lame_server(const struct incident *, const char *why); /* 10006 */
-void eventlog_answer_failed(
-    const struct incident *, const struct reason *);         /* 10009 */
-void eventlog_table_full(const char *table, unsigned limit); /* 10005 */
+void eventlog_answer_failed(const struct incident *, const struct reason *,
+    const struct tally *); /* 10009 */
+void eventlog_limit_reached(
+    const struct incident *, const char *limit, unsigned value); /* 10014 */
+void eventlog_table_full(const char *table, unsigned limit);     /* 10005 */
 void eventlog_receive_failed(
     const struct address *listener, int err);        /* 7051 */
 void eventlog_statistics(const struct statistics *); /* 10001 */

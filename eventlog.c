@@ -40,7 +40,7 @@ enum {
 	 * short ones, nor either the end of the line.
 	 */
 	LINE_END_MAX = 100,   /* cut, count, first and a longer seq: 94 */
-	LINE_SHORT_MAX = 480, /* the short fields of one event: 400 */
+	LINE_SHORT_MAX = 360, /* the short fields of one event: 290 */
 	FIELDS_MAX = LOG_LINE_MAX - LINE_END_MAX,
 	LONG_FIELDS_MAX = FIELDS_MAX - LINE_SHORT_MAX,
 
@@ -89,6 +89,7 @@ enum row {
 	EVENT_TABLE_FULL,
 	EVENT_LAME_SERVER,
 	EVENT_ANSWER_FAILED,
+	EVENT_LIMIT_REACHED,
 	EVENT_QUERY,
 	EVENT_QUESTION,
 	EVENT_JOINED,
@@ -239,9 +240,16 @@ static const struct event catalogue[EVENTS] = {
 	"A name server does not serve a zone delegated to it.",
 	"Tell the owner of the zone; another server is asked."},
     [EVENT_ANSWER_FAILED] = {10009, 0, LEVEL_WARNING, LIMITED, "ANSWER_FAILED",
-	"question could not be answered", "q zone qname qtype ede text",
-	"A client got SERVFAIL, for the reason in ede and text.",
+	"question could not be answered",
+	"q zone qname qtype servers asked lookups timeouts refused lame failed "
+	"unsent limit ms sends sends_max ede text",
+	"A client got SERVFAIL, for the reason in ede and text; the numbers "
+	"tell what was tried in the zone, ms and sends what it cost.",
 	"See the lines of the same zone before this one."},
+    [EVENT_LIMIT_REACHED] = {10014, 0, LEVEL_WARNING, LIMITED, "LIMIT_REACHED",
+	"question ended by a limit", "q zone qname qtype limit value",
+	"To go on would have cost more than one question may.",
+	"Look at the zone: few are built so, but for attacks."},
     [EVENT_QUERY] = {10015, 0, LEVEL_INFO, ALWAYS, "QUERY", "question answered",
 	"q client transport qname qtype rcode hit ms size",
 	"What a client asked and got; hit=yes came from the cache at once.",
@@ -427,6 +435,7 @@ static void line_hint_place(struct line *, const struct hint_fault *);
 static void line_errno(struct line *, int err);
 static void line_listeners(struct line *, const struct startup *);
 static void line_clients(struct line *, const struct startup *);
+static void line_tally(struct line *, const struct tally *);
 static void line_statistics(struct line *, const struct statistics *);
 static void line_text(struct line *, const char *key, const char *, size_t);
 static void line_value(
@@ -826,7 +835,8 @@ eventlog_lame_server(const struct incident *i, const char *why)
 
 /* Folded by zone alone: a dead zone is one trouble, whoever asks for what. */
 void
-eventlog_answer_failed(const struct incident *i, const struct reason *why)
+eventlog_answer_failed(
+    const struct incident *i, const struct reason *why, const struct tally *t)
 {
 	const struct subject s = {.zone = i->zone};
 	struct line l;
@@ -836,11 +846,29 @@ eventlog_answer_failed(const struct incident *i, const struct reason *why)
 	line_q(&l, i->q);
 	line_name(&l, "zone", i->zone);
 	line_question(&l, i->qname, i->qtype);
+	line_tally(&l, t);
 	if (why->ede != EDE_NONE)
 		line_number(&l, "ede", why->ede);
 	if (why->text[0] != '\0')
 		line_text(&l, "text", why->text,
 		    strnlen(why->text, sizeof why->text));
+	line_end(&l);
+}
+
+void
+eventlog_limit_reached(
+    const struct incident *i, const char *limit, unsigned value)
+{
+	const struct subject s = {.zone = i->zone, .word = limit};
+	struct line l;
+
+	if (!line_begin(&l, EVENT_LIMIT_REACHED, &s))
+		return;
+	line_q(&l, i->q);
+	line_name(&l, "zone", i->zone);
+	line_question(&l, i->qname, i->qtype);
+	line_word(&l, "limit", limit);
+	line_number(&l, "value", value);
 	line_end(&l);
 }
 
@@ -1446,6 +1474,23 @@ line_errno(struct line *l, int err)
 		}
 	if (err > 0)
 		line_word(l, "errno", number_text((uint64_t)err, 1, number));
+}
+
+static void
+line_tally(struct line *l, const struct tally *t)
+{
+	line_number(l, "servers", t->servers);
+	line_number(l, "asked", t->asked);
+	line_number(l, "lookups", t->lookups);
+	line_number(l, "timeouts", t->timeouts);
+	line_number(l, "refused", t->refused);
+	line_number(l, "lame", t->lame);
+	line_number(l, "failed", t->failed);
+	line_number(l, "unsent", t->unsent);
+	line_word(l, "limit", t->limit);
+	line_number(l, "ms", t->ms);
+	line_number(l, "sends", t->sends);
+	line_number(l, "sends_max", QUERY_SENDS_MAX);
 }
 
 static void

@@ -87,6 +87,25 @@ struct candidate {
 	uint64_t lame_ms; /* found lame for the zone then; 0 is never */
 };
 
+/* The limits that can end a walk; those of the zone come last. */
+enum limit {
+	LIMIT_NONE,
+	LIMIT_QUERY_SENDS,
+	LIMIT_QUERY_MS,
+	LIMIT_QUERY_OCTETS,
+	LIMIT_QUERY_STORED,
+	LIMIT_QUERY_NS_LOOKUPS,
+	LIMIT_QUERY_NS_FRUITLESS,
+	LIMIT_NAME_SENDS,
+	LIMIT_NAME_REFERRALS,
+	LIMIT_ALIASES,
+	LIMIT_WALK_DEPTH,
+	LIMIT_WALK_STEPS,
+	LIMIT_WALKS,
+	LIMIT_ZONE_SENDS,
+	LIMIT_ZONE_ADDRESSES_ASKED
+};
+
 /* RFC 1034 5.3.2: the servers of the zone that is asked now. */
 struct slist {
 	struct name zone;  /* len 0: not filled */
@@ -103,7 +122,7 @@ struct slist {
 	uint8_t lookups, sends, asked;          /* against ZONE_ limits */
 	uint8_t timeouts, lame, failed, unsent; /* for the reason */
 	uint16_t refused; /* 100 a set, so an octet would wrap */
-	bool limited;     /* by a limit an NS name was not looked up */
+	enum limit limit; /* for which an NS name was not looked up */
 	bool unsure;      /* an NS name failed of late: it may be well soon */
 	uint16_t best_ms; /* the least timeout of those that could be asked */
 };
@@ -128,11 +147,12 @@ struct walk {
 	enum walk_state state;
 	uint32_t generation;
 	bool ready, priming, failed;
-	bool limited; /* ended by a limit: that says nothing of qname */
+	enum limit limit; /* that ended it: which says nothing of qname */
 
 	struct name qname; /* what was asked of us */
 	uint16_t qtype;
 	uint64_t q; /* the first client's question, for the log; 0: none */
+	uint64_t asked_ms; /* when it asked */
 	struct name sname; /* what is looked for now: an alias moves it on */
 	uint32_t mark;     /* of the cache when the walk began */
 
@@ -177,6 +197,7 @@ enum send_result {
 
 enum {
 	WALK_BUCKETS = 8192,
+	TALLY_TEXT_MAX = 85, /* the longest has 84 octets, and the NUL */
 	WALKS_SPARE = 128 /* kept free for a turn's questions, or an eighth */
 };
 
@@ -221,7 +242,7 @@ static void walk_wake(struct walk *);
 static void walk_raise(struct walk *, unsigned depth);
 static enum walk_state walk_analyze(struct walk *, uint64_t);
 static void walk_child_done(struct waiter *, uint64_t);
-static void walk_report(const struct walk *);
+static void walk_report(const struct walk *, uint64_t);
 static bool walk_await(struct walk *, uint8_t, uint16_t, uint64_t);
 static enum walk_state walk_prime(struct walk *, struct candidate *, uint64_t);
 static void ready_run(uint64_t);
@@ -464,7 +485,7 @@ walk_displace(uint64_t now_ms)
 	    w->deadline.due_ms - QUERY_MS_MAX + QUERY_AGE_MIN_MS > now_ms)
 		return;
 	eventlog_table_full("walks", self.options.walks_max);
-	w->limited = true;
+	w->limit = LIMIT_WALKS;
 	w->reason.ede = EDE_OTHER;
 	snprintf(w->reason.text, sizeof(w->reason.text), "too many questions");
 	w->state = WALK_DONE;
@@ -491,7 +512,10 @@ referral_ask(
 			eventlog_table_full("walks", self.options.walks_max);
 	}
 	if (w != NULL) {
-		w->q = w->q == 0 ? c->q : w->q;
+		if (w->q == 0) {
+			w->q = c->q;
+			w->asked_ms = c->asked_ms;
+		}
 		waiter = waiter_add(w, query, NULL);
 	}
 	ready_run(now_ms);
@@ -682,6 +706,97 @@ ready_run(uint64_t now_ms)
 	}
 }
 
+/* How the log calls a limit, and how the client is told of it. */
+static const struct {
+	const char *name; /* as the enumerator of its value, but for _MAX */
+	unsigned value;
+	const char *what;
+} limits[] = {
+    [LIMIT_NONE] = {NULL, 0, NULL},
+    [LIMIT_QUERY_SENDS] = {"query_sends", QUERY_SENDS_MAX,
+	"query limit reached at"},
+    [LIMIT_QUERY_MS] = {"query_ms", QUERY_MS_MAX, "no answer in time from"},
+    [LIMIT_QUERY_OCTETS] = {"query_octets", QUERY_OCTETS_MAX,
+	"volume limit reached at"},
+    [LIMIT_QUERY_STORED] = {"query_stored", QUERY_STORED_MAX,
+	"volume limit reached at"},
+    [LIMIT_QUERY_NS_LOOKUPS] = {"query_ns_lookups", QUERY_NS_LOOKUPS_MAX,
+	"lookup limit reached at"},
+    [LIMIT_QUERY_NS_FRUITLESS] = {"query_ns_fruitless", QUERY_NS_FRUITLESS_MAX,
+	"lookup limit reached at"},
+    [LIMIT_NAME_SENDS] = {"name_sends", NAME_SENDS_MAX,
+	"name limit reached at"},
+    [LIMIT_NAME_REFERRALS] = {"name_referrals", NAME_REFERRALS_MAX,
+	"too many referrals to"},
+    [LIMIT_ALIASES] = {"aliases", ALIASES_MAX, "too many aliases"},
+    [LIMIT_WALK_DEPTH] = {"walk_depth", WALK_DEPTH_MAX,
+	"lookup limit reached at"},
+    [LIMIT_WALK_STEPS] = {"walk_steps", WALK_STEPS_MAX, "too many steps at"},
+    [LIMIT_WALKS] = {"walks", WALKS_MAX, "too many questions at"},
+    [LIMIT_ZONE_SENDS] = {"zone_sends", ZONE_SENDS_MAX, NULL},
+    [LIMIT_ZONE_ADDRESSES_ASKED] = {"zone_addresses_asked",
+	ZONE_ADDRESSES_ASKED_MAX, NULL},
+};
+
+/*
+ * ": 2 addresses, 4 timeouts, 1 refused", or nothing.  How many names were
+ * looked up is told where that gave no address.
+ */
+static void
+tally_text(const struct slist *l, char text[TALLY_TEXT_MAX])
+{
+	const struct {
+		unsigned n;
+		const char *one, *more;
+	} parts[] = {
+	    {l->address_count, "address", "addresses"},
+	    {l->address_count > 0 ? 0 : l->lookups, "name looked up",
+		"names looked up"},
+	    {l->timeouts, "timeout", "timeouts"},
+	    {l->refused, "refused", "refused"},
+	    {l->lame, "lame", "lame"},
+	    {l->failed, "failed", "failed"},
+	    {l->unsent, "unsent", "unsent"},
+	};
+	size_t i, len = 0;
+
+	text[0] = '\0';
+	for (i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
+		if (parts[i].n > 0)
+			len +=
+			    (size_t)snprintf(text + len, TALLY_TEXT_MAX - len,
+				"%s%u %s", len == 0 ? ": " : ", ", parts[i].n,
+				parts[i].n == 1 ? parts[i].one : parts[i].more);
+	assert(len < TALLY_TEXT_MAX);
+}
+
+/*
+ * What has failed, in less than 32 octets, at which zone, and what was tried
+ * there in vain.  Of a name that is too long the end is told, which says most
+ * about whose it is.
+ */
+static void
+reason_tell(struct reason *r, const char *what, const struct name *zone,
+    const struct slist *tried)
+{
+	char name[NAME_TEXT_MAX], tally[TALLY_TEXT_MAX] = "";
+	const char *shown = name_text(zone, name), *cut = "";
+	size_t room;
+	int len;
+
+	if (name_equal(zone, &tried->zone))
+		tally_text(tried, tally);
+	room = EDE_TEXT_MAX - strlen(what) - strlen(tally) - strlen(" ");
+	assert(room > strlen("..."));
+	if (strlen(shown) > room) {
+		cut = "...";
+		shown += strlen(shown) - (room - strlen(cut));
+	}
+	len = snprintf(
+	    r->text, sizeof(r->text), "%s %s%s%s", what, cut, shown, tally);
+	assert(len > 0 && len <= EDE_TEXT_MAX);
+}
+
 /*
  * End the walk without an answer, and remember nothing: what our own system
  * could not do is held against nobody (DESIGN decision 7), and a limit says
@@ -692,13 +807,12 @@ static enum walk_state
 walk_fail(
     struct walk *w, uint16_t ede, const char *what, const struct name *zone)
 {
-	char text[NAME_TEXT_MAX];
-	bool named = zone != NULL && zone->len > 0;
-
 	w->failed = true;
 	w->reason.ede = ede;
-	snprintf(w->reason.text, sizeof(w->reason.text), "%s%s%.*s", what,
-	    named ? " " : "", EDE_TEXT_MAX, named ? name_text(zone, text) : "");
+	if (zone != NULL && zone->len > 0)
+		reason_tell(&w->reason, what, zone, &w->slist);
+	else
+		snprintf(w->reason.text, sizeof(w->reason.text), "%s", what);
 	return WALK_DONE;
 }
 
@@ -716,12 +830,14 @@ walk_fail_kept(struct walk *w, uint16_t ede, const char *what,
 
 /* A limit is reached: remembered for the question, if it owns the budget. */
 static enum walk_state
-walk_fail_limit(struct walk *w, uint16_t ede, const char *what,
-    const struct name *zone, uint64_t now_ms)
+walk_fail_limit(
+    struct walk *w, enum limit limit, const struct name *zone, uint64_t now_ms)
 {
-	enum walk_state state = walk_fail(w, ede, what, zone);
+	uint16_t ede =
+	    limit == LIMIT_QUERY_MS ? EDE_NO_REACHABLE_AUTHORITY : EDE_OTHER;
+	enum walk_state state = walk_fail(w, ede, limits[limit].what, zone);
 
-	w->limited = true;
+	w->limit = limit;
 	if (w->sponsor == w && !w->priming)
 		cache_store_failure(&w->qname, w->qtype, &w->reason, now_ms);
 	return state;
@@ -754,8 +870,7 @@ walk_look(struct walk *w, uint64_t now_ms)
 	if (!alias_target(&view, &w->sname, &target) || w->clients == 0)
 		return WALK_DONE;
 	if (++w->aliases > ALIASES_MAX)
-		return walk_fail_limit(
-		    w, EDE_OTHER, "too many aliases", NULL, now_ms);
+		return walk_fail_limit(w, LIMIT_ALIASES, NULL, now_ms);
 	w->sname = target;
 	w->slist.zone.len = 0;
 	w->name_sends = w->referrals = 0;
@@ -783,8 +898,7 @@ walk_find(struct walk *w, uint64_t now_ms)
 	if (w->slist.zone.len > 0 && name_equal(&zone, &w->slist.zone))
 		return WALK_SEND;
 	if (++w->referrals > NAME_REFERRALS_MAX)
-		return walk_fail_limit(
-		    w, EDE_OTHER, "too many referrals to", &zone, now_ms);
+		return walk_fail_limit(w, LIMIT_NAME_REFERRALS, &zone, now_ms);
 	slist_fill(w, &zone, &view, until_ms);
 	walk_show_more(w, name_labels(&zone), now_ms);
 	return WALK_SEND;
@@ -904,9 +1018,8 @@ walk_exhausted(struct walk *w, uint64_t now_ms)
 		w->last_resort = false;
 		return WALK_LOOK;
 	}
-	if (l->limited)
-		return walk_fail_limit(w, EDE_OTHER, "lookup limit reached at",
-		    &w->slist.zone, now_ms);
+	if (l->limit != LIMIT_NONE)
+		return walk_fail_limit(w, l->limit, zone, now_ms);
 	if (l->timeouts > 0)
 		return walk_fail_kept(w, EDE_NO_REACHABLE_AUTHORITY,
 		    "no server answers for", zone, now_ms);
@@ -924,22 +1037,29 @@ walk_exhausted(struct walk *w, uint64_t now_ms)
 	return walk_no_address(w, now_ms);
 }
 
+/* What is spent of what the question, or the name, may cost. */
+static enum limit
+walk_spent(const struct walk *w, const struct walk *account)
+{
+	if (account->sends_left == 0)
+		return LIMIT_QUERY_SENDS;
+	if (account->octets_left == 0)
+		return LIMIT_QUERY_OCTETS;
+	if (account->stored_left == 0)
+		return LIMIT_QUERY_STORED;
+	return w->name_sends >= NAME_SENDS_MAX ? LIMIT_NAME_SENDS : LIMIT_NONE;
+}
+
 /* Step 3: the limits first, then an address, then a way to get one. */
 static enum walk_state
 walk_send(struct walk *w, uint64_t now_ms)
 {
 	struct walk *account = walk_account(w);
+	enum limit limit = walk_spent(w, account);
 	struct candidate *to;
 
-	if (account->sends_left == 0)
-		return walk_fail_limit(w, EDE_OTHER, "query limit reached at",
-		    &w->slist.zone, now_ms);
-	if (account->octets_left == 0 || account->stored_left == 0)
-		return walk_fail_limit(w, EDE_OTHER, "volume limit reached at",
-		    &w->slist.zone, now_ms);
-	if (w->name_sends >= NAME_SENDS_MAX)
-		return walk_fail_limit(w, EDE_OTHER,
-		    "query limit of a name reached at", &w->slist.zone, now_ms);
+	if (limit != LIMIT_NONE)
+		return walk_fail_limit(w, limit, &w->slist.zone, now_ms);
 	if (w->slist.sends >= ZONE_SENDS_MAX)
 		return walk_exhausted(w, now_ms);
 	do {
@@ -971,7 +1091,7 @@ walk_finish(struct walk *w, uint64_t now_ms)
 	if (w->priming && w->failed)
 		eventlog_roots_unreachable(w->name_sends);
 	if (w->failed && w->clients > 0)
-		walk_report(w);
+		walk_report(w, now_ms);
 	for (waiter = w->waiters; waiter != NULL; waiter = next) {
 		next = waiter->next;
 		if (waiter->parent != NULL)
@@ -991,8 +1111,8 @@ walk_run(struct walk *w, uint64_t now_ms)
 {
 	while (w->state != WALK_WAIT && w->state != WALK_DONE) {
 		if (w->steps_left-- == 0) {
-			w->state = walk_fail_limit(w, EDE_OTHER,
-			    "too many steps at", &w->slist.zone, now_ms);
+			w->state = walk_fail_limit(
+			    w, LIMIT_WALK_STEPS, &w->slist.zone, now_ms);
 			break;
 		}
 		switch (w->state) {
@@ -1067,16 +1187,49 @@ walk_incident(const struct walk *w, struct incident *i)
 	i->qtype = w->qtype;
 }
 
-/* Tell the operator that a client's question failed, and why. */
-static void
-walk_report(const struct walk *w)
+/* The limit that ended the walk, or kept it from more in its last zone. */
+static enum limit
+walk_limit(const struct walk *w)
 {
+	const struct slist *l = &w->slist;
+
+	if (w->limit != LIMIT_NONE)
+		return w->limit;
+	if (l->sends >= ZONE_SENDS_MAX)
+		return LIMIT_ZONE_SENDS;
+	return l->asked >= ZONE_ADDRESSES_ASKED_MAX &&
+		l->asked < l->address_count
+	    ? LIMIT_ZONE_ADDRESSES_ASKED
+	    : LIMIT_NONE;
+}
+
+/* Tell the operator that a client's question failed, why, and what it cost. */
+static void
+walk_report(const struct walk *w, uint64_t now_ms)
+{
+	const struct slist *l = &w->slist;
+	enum limit limit = walk_limit(w);
+	const struct tally tally = {.servers = l->address_count,
+	    .asked = l->asked,
+	    .lookups = l->lookups,
+	    .timeouts = l->timeouts,
+	    .refused = l->refused,
+	    .lame = l->lame,
+	    .failed = l->failed,
+	    .unsent = l->unsent,
+	    .limit = limits[limit].name,
+	    .limit_max = limit == LIMIT_WALKS ? self.options.walks_max
+					      : limits[limit].value,
+	    .ms = now_ms - w->asked_ms,
+	    .sends = QUERY_SENDS_MAX - walk_payer(w)->sends_left};
 	struct incident i;
 
 	walk_incident(w, &i);
 	i.qname = &w->qname;
 	self.counts.failed++;
-	eventlog_answer_failed(&i, &w->reason);
+	if (limit != LIMIT_NONE)
+		eventlog_limit_reached(&i, tally.limit, tally.limit_max);
+	eventlog_answer_failed(&i, &w->reason, &tally);
 }
 
 /* ---------------------------------------------------------------------------
@@ -1158,7 +1311,8 @@ slist_clear(struct walk *w, const struct name *zone, uint64_t until_ms)
 	l->until_ms = until_ms;
 	l->ns_count = l->address_count = 0;
 	l->lookups = l->sends = l->asked = 0;
-	l->limited = l->unsure = false;
+	l->limit = LIMIT_NONE;
+	l->unsure = false;
 	l->refused = l->timeouts = l->lame = l->failed = l->unsent = 0;
 }
 
@@ -1289,6 +1443,14 @@ slist_has_address(const struct slist *l, unsigned ns)
 	return false;
 }
 
+/* A limit keeps us from more for this zone; the first one is the reason. */
+static void
+slist_refrain(struct slist *l, enum limit limit)
+{
+	if (l->limit == LIMIT_NONE)
+		l->limit = limit;
+}
+
 /* The limits on NS names looked up (NXNSAttack, attacks.md L01). */
 static bool
 slist_may_look_up(struct walk *w, struct walk *account, unsigned ns)
@@ -1301,9 +1463,12 @@ slist_may_look_up(struct walk *w, struct walk *account, unsigned ns)
 		return true;
 	if (l->lookups >= ZONE_NS_LOOKUPS_MAX)
 		return false;
-	if (account->lookups_left == 0 ||
-	    account->fruitless >= QUERY_NS_FRUITLESS_MAX) {
-		l->limited = true;
+	if (account->lookups_left == 0) {
+		slist_refrain(l, LIMIT_QUERY_NS_LOOKUPS);
+		return false;
+	}
+	if (account->fruitless >= QUERY_NS_FRUITLESS_MAX) {
+		slist_refrain(l, LIMIT_QUERY_NS_FRUITLESS);
 		return false;
 	}
 	l->ns[ns].counted = true;
@@ -1377,7 +1542,8 @@ walk_await(struct walk *w, uint8_t ns, uint16_t type, uint64_t now_ms)
 	if (!joined && w->depth < WALK_DEPTH_MAX)
 		child = walk_begin(name, type, now_ms);
 	if (child == NULL) {
-		w->slist.limited = true;
+		slist_refrain(&w->slist,
+		    w->depth < WALK_DEPTH_MAX ? LIMIT_WALKS : LIMIT_WALK_DEPTH);
 		return false;
 	}
 	edge = waiter_add(child, NULL, w);
@@ -1412,7 +1578,7 @@ walk_child_done(struct waiter *edge, uint64_t now_ms)
 	(void)slist_add_found(w, edge->ns, edge->type, edge->on->mark, now_ms);
 	if (edge->on->reason.ede == EDE_NETWORK_ERROR)
 		w->slist.unsent++;
-	w->slist.limited |= edge->on->limited;
+	slist_refrain(&w->slist, edge->on->limit);
 	waiter_unlink(edge);
 	if (w->state != WALK_WAIT || walk_is_out(w))
 		return;
@@ -1866,8 +2032,7 @@ walk_expire(struct walk *w, uint64_t now_ms)
 		timer_arm(&self.deadlines, &w->deadline, now_ms);
 		return;
 	}
-	w->state = walk_fail_limit(w, EDE_NO_REACHABLE_AUTHORITY,
-	    "no answer in time from", &w->slist.zone, now_ms);
+	w->state = walk_fail_limit(w, LIMIT_QUERY_MS, &w->slist.zone, now_ms);
 	walk_wake(w);
 }
 

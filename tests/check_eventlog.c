@@ -783,6 +783,19 @@ log_lame_server(void)
 	eventlog_lame_server(&incident, "not authoritative");
 }
 
+static const struct tally all_tallied = {.servers = 1,
+    .asked = 2,
+    .lookups = 3,
+    .timeouts = 4,
+    .refused = 5,
+    .lame = 6,
+    .failed = 7,
+    .unsent = 8,
+    .limit = "zone_sends",
+    .limit_max = 16,
+    .ms = 9,
+    .sends = 10};
+
 static void
 log_answer_failed(void)
 {
@@ -791,7 +804,7 @@ log_answer_failed(void)
 	struct reason why = {
 	    EDE_NO_REACHABLE_AUTHORITY, "lame.example.: 2 addresses refused"};
 
-	eventlog_answer_failed(&i, &why);
+	eventlog_answer_failed(&i, &why, &all_tallied);
 }
 
 static void
@@ -800,8 +813,15 @@ log_answer_failed_mute(void)
 	struct name none = {.len = 0};
 	struct incident i = {.zone = &none, .qname = &root, .qtype = TYPE_NS};
 	struct reason why = {.ede = EDE_NONE};
+	struct tally none_tallied = {.servers = 0};
 
-	eventlog_answer_failed(&i, &why);
+	eventlog_answer_failed(&i, &why, &none_tallied);
+}
+
+static void
+log_limit_reached(void)
+{
+	eventlog_limit_reached(&incident, "query_sends", 100);
 }
 
 static void
@@ -1077,11 +1097,19 @@ static const struct {
     {log_answer_failed, LEVEL_WARNING, true,
 	"level=warning id=10009 event=ANSWER_FAILED "
 	"msg=\"question could not be answered\" seq=1 q=7 zone=lame.example. "
-	"qname=www.lame.example. qtype=MX ede=22 "
+	"qname=www.lame.example. qtype=MX servers=1 asked=2 lookups=3 "
+	"timeouts=4 refused=5 lame=6 failed=7 unsent=8 limit=zone_sends "
+	"ms=9 sends=10 sends_max=100 ede=22 "
 	"text=\"lame.example.: 2 addresses refused\" count=1"},
     {log_answer_failed_mute, LEVEL_WARNING, true,
 	"level=warning id=10009 event=ANSWER_FAILED "
 	"msg=\"question could not be answered\" seq=1 qname=. qtype=NS "
+	"servers=0 asked=0 lookups=0 timeouts=0 refused=0 lame=0 failed=0 "
+	"unsent=0 ms=0 sends=0 sends_max=100 count=1"},
+    {log_limit_reached, LEVEL_WARNING, true,
+	"level=warning id=10014 event=LIMIT_REACHED "
+	"msg=\"question ended by a limit\" seq=1 q=7 zone=lame.example. "
+	"qname=www.lame.example. qtype=A limit=query_sends value=100 "
 	"count=1"},
     {log_table_full, LEVEL_WARNING, true,
 	"level=warning id=10005 event=QUERY_TABLE_FULL "
@@ -1381,6 +1409,33 @@ START_TEST(worst_names_keep_the_short_fields)
 	ck_assert_uint_eq(lines_having("prevents"), 2);
 	ck_assert_uint_eq(lines_having("cut"), 3);
 	file_agrees_with_counts();
+}
+END_TEST
+
+/* However large they are, and whatever the names. */
+START_TEST(worst_tallies_are_told_whole)
+{
+	static const char *const keys[] = {"servers", "asked", "lookups",
+	    "timeouts", "refused", "lame", "failed", "unsent", "limit", "ms",
+	    "sends", "sends_max", "ede"};
+	struct tally t = all_tallied;
+	struct reason why = {.ede = 65534};
+	size_t i;
+
+	format = (enum log_format)_i;
+	zone = name_of_octet(0xff, 20);
+	qname = name_of_octet('a', 63);
+	incident.qtype = 65280;
+	incident.q = UINT64_MAX;
+	t.servers = t.asked = t.lookups = t.timeouts = t.refused = t.lame =
+	    t.failed = t.unsent = t.sends = UINT32_MAX;
+	t.ms = UINT64_MAX;
+	memset(why.text, '"', sizeof why.text - 1);
+	log_open(LEVEL_INFO);
+	eventlog_answer_failed(&incident, &why, &t);
+	log_flush_and_read();
+	for (i = 0; i < sizeof keys / sizeof keys[0]; i++)
+		ck_assert_uint_eq(lines_having(keys[i]), 1);
 }
 END_TEST
 
@@ -1761,15 +1816,30 @@ START_TEST(failed_answers_fold_by_zone)
 	struct reason why = {EDE_NETWORK_ERROR, "first"};
 
 	log_open(LEVEL_INFO);
-	eventlog_answer_failed(&incident, &why);
+	eventlog_answer_failed(&incident, &why, &all_tallied);
 	ns = name_of("other.example.");
 	addr = peer;
 	why.ede = EDE_OTHER;
-	eventlog_answer_failed(&incident, &why);
+	eventlog_answer_failed(&incident, &why, &all_tallied);
 	counts_expect(1, 1, 0);
 	zone = ns;
-	eventlog_answer_failed(&incident, &why);
+	eventlog_answer_failed(&incident, &why, &all_tallied);
 	counts_expect(2, 1, 0);
+}
+END_TEST
+
+/* Another limit at the same zone is another matter; another name is not. */
+START_TEST(limits_fold_by_zone_and_limit)
+{
+	log_open(LEVEL_INFO);
+	eventlog_limit_reached(&incident, "query_sends", 100);
+	qname = name_of("other.lame.example.");
+	eventlog_limit_reached(&incident, "query_sends", 100);
+	eventlog_limit_reached(&incident, "query_ms", 8000);
+	counts_expect(2, 1, 0);
+	zone = name_of("other.example.");
+	eventlog_limit_reached(&incident, "query_ms", 8000);
+	counts_expect(3, 1, 0);
 }
 END_TEST
 
@@ -1813,7 +1883,7 @@ log_new_subject(unsigned id, uint32_t subject)
 		eventlog_lame_server(&i, "refused");
 		break;
 	case 4:
-		eventlog_answer_failed(&i, &why);
+		eventlog_answer_failed(&i, &why, &all_tallied);
 		break;
 	case 5:
 		eventlog_receive_failed(&a, EIO);
@@ -2451,6 +2521,7 @@ add_values(TCase *c)
 	tcase_add_loop_test(c, no_octets_leave_their_value, 0, 20);
 	tcase_add_loop_test(c, only_plain_values_are_bare, 0, 9);
 	tcase_add_loop_test(c, worst_names_keep_the_short_fields, 0, 12);
+	tcase_add_loop_test(c, worst_tallies_are_told_whole, 0, 2);
 	tcase_add_loop_test(c, a_long_token_is_cut, 0, 4);
 	tcase_add_loop_test(c, no_length_oversteps_the_line, 0, 2);
 	tcase_add_loop_test(c, no_word_oversteps_the_line, 0, 2);
@@ -2469,6 +2540,7 @@ add_folds(TCase *c)
 	tcase_add_test(c, other_subjects_do_not_fold);
 	tcase_add_test(c, the_address_goes_before_the_peer);
 	tcase_add_test(c, failed_answers_fold_by_zone);
+	tcase_add_test(c, limits_fold_by_zone_and_limit);
 	tcase_add_test(c, close_writes_open_folds);
 	tcase_add_test(c, the_oldest_fold_makes_room);
 }
