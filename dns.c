@@ -621,6 +621,19 @@ query_trace(const struct query *q)
 	eventlog_question(&told);
 }
 
+/* The question, if there is one, and what follows; false if malformed. */
+static bool
+query_read(struct query *q, struct reader *r)
+{
+	if (q->header.questions == 1 && !read_question(r, &q->question))
+		q->question.name.len = 0;
+	if (q->header.questions <= 1 && !r->failed &&
+	    query_read_additional(q, r))
+		return true;
+	memset(&q->edns, 0, sizeof(q->edns));
+	return false;
+}
+
 /*
  * Take a message apart.  True: it is a question to answer.  Else it has been
  * answered, or dropped because it is no question (RFC 1035 4.1.1).
@@ -629,8 +642,8 @@ static bool
 query_parse(struct query *q, const uint8_t *octets, size_t len)
 {
 	struct reader r;
+	bool sound;
 
-	memset(&q->edns, 0, sizeof(q->edns));
 	q->question.name.len = 0;
 	q->waiter = NULL;
 	reader_init(&r, octets, len);
@@ -639,18 +652,15 @@ query_parse(struct query *q, const uint8_t *octets, size_t len)
 		return false;
 	}
 	q->number = ++self.questions;
+	sound = query_read(q, &r);
 	if (q->header.opcode != 0) {
-		query_reject(q, RCODE_NOTIMP, EDE_NONE);
+		q->question.name.len = 0; /* what stands there is no question */
+		query_reject(q, RCODE_NOTIMP, EDE_NOT_SUPPORTED);
 		return false;
 	}
-	if (q->header.questions != 1 || !read_question(&r, &q->question)) {
-		q->question.name.len = 0;
-		query_reject(q, RCODE_FORMERR, EDE_NONE);
-		return false;
-	}
-	query_trace(q);
-	if (!query_read_additional(q, &r)) {
-		memset(&q->edns, 0, sizeof(q->edns));
+	if (q->question.name.len > 0)
+		query_trace(q);
+	if (!sound || q->question.name.len == 0) {
 		query_reject(q, RCODE_FORMERR, EDE_NONE);
 		return false;
 	}
