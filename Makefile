@@ -42,7 +42,7 @@ WRAPS   = socket bind connect setsockopt sendto recv recvmmsg sendmmsg close \
 	  listen accept4 send sendmsg getsockopt shutdown \
 	  epoll_create1 epoll_ctl epoll_wait signalfd read write open stat fstat \
 	  poll getrandom clock_gettime getifaddrs freeifaddrs getrlimit setrlimit \
-	  malloc calloc realloc exit
+	  gethostname malloc calloc realloc exit
 
 all: $(B)/dns
 

@@ -26,6 +26,7 @@
 
 enum {
 	QUERY_OCTETS = 4096, /* a question fits 600; more is malformed */
+	HOST_TEXT_MAX = 255, /* a character string: RFC 1035 3.3 */
 	CONTROL_OCTETS = 64  /* holds either family's pktinfo */
 };
 
@@ -81,6 +82,7 @@ static struct {
 	uint64_t reload_ms; /* not before this does a SIGHUP count */
 	bool reload;        /* a SIGHUP has come */
 	bool has_terminal;  /* we were started from one, and end with it */
+	char host[HOST_TEXT_MAX + 1]; /* the name of this host */
 } self;
 
 static void udp_readable(unsigned listener, uint64_t now_ms);
@@ -89,6 +91,7 @@ static bool query_parse(struct query *, const uint8_t *, size_t);
 static void answer(struct query *, uint64_t now_ms);
 static bool answer_from_cache(struct query *, uint32_t mark, uint64_t now_ms);
 static void answer_failure(struct query *, const struct reason *);
+static void answer_chaos(struct query *, const char *text);
 struct reply;
 static void reply_add_proofs(struct reply *, struct view *);
 static void answer_error(
@@ -514,6 +517,29 @@ client_may_ask(const struct address *from)
 }
 
 /*
+ * RFC 4892: what this server says of itself, and to its own host alone, as it
+ * helps attackers more than others.  NULL: that is not asked, or not for him.
+ */
+static const char *
+chaos_text(const struct query *q)
+{
+	static const struct name version_bind = {14, "\7version\4bind"};
+	static const struct name version_server = {16, "\7version\6server"};
+	static const struct name host_bind = {15, "\10hostname\4bind"};
+	static const struct name id_server = {11, "\2id\6server"};
+	const struct name *name = &q->question.name;
+
+	if (q->question.class != CLASS_CHAOS || !address_is_loopback(&q->from))
+		return NULL;
+	if (name_equal(name, &version_bind) ||
+	    name_equal(name, &version_server))
+		return "dns " VERSION;
+	if (name_equal(name, &host_bind) || name_equal(name, &id_server))
+		return self.host;
+	return NULL;
+}
+
+/*
  * What follows the question: one OPT at most, and a TSIG that we do not judge
  * (RFC 6891 6.1.1).  Anything else in a question is malformed.
  */
@@ -577,12 +603,13 @@ static bool
 query_is_askable(struct query *q)
 {
 	uint16_t type = q->question.type;
+	const char *chaos = chaos_text(q);
 
 	if (!client_may_ask(&q->from))
 		query_reject(q, RCODE_REFUSED, EDE_PROHIBITED);
 	else if (q->edns.version > 0)
 		query_reject(q, RCODE_BADVERS, EDE_NONE);
-	else if (q->question.class != CLASS_IN)
+	else if (q->question.class != CLASS_IN && chaos == NULL)
 		query_reject(q, RCODE_REFUSED, EDE_NOT_SUPPORTED);
 	else if (type == TYPE_NXNAME)
 		query_reject(q, RCODE_FORMERR, EDE_INVALID_QUERY_TYPE);
@@ -590,6 +617,8 @@ query_is_askable(struct query *q)
 		query_reject(q, type_rcode(type), EDE_NOT_SUPPORTED);
 	else if (!q->header.recursion_desired && !address_is_loopback(&q->from))
 		query_reject(q, RCODE_REFUSED, EDE_NOT_AUTHORITATIVE);
+	else if (chaos != NULL)
+		answer_chaos(q, chaos);
 	else
 		return true;
 	return false;
@@ -856,15 +885,16 @@ read_stored(struct reader *body)
 	return rdata;
 }
 
+/* Every record is of the class that was asked. */
 static void
-write_record(struct writer *w, const struct name *owner, uint16_t type,
+reply_add_record(struct reply *a, const struct name *owner, uint16_t type,
     uint32_t ttl_s, struct reader *rdata)
 {
-	write_name(w, owner);
-	write_u16(w, type);
-	write_u16(w, CLASS_IN);
-	write_u32(w, ttl_s);
-	write_rdata(w, type, rdata);
+	write_name(&a->message, owner);
+	write_u16(&a->message, type);
+	write_u16(&a->message, a->query->question.class);
+	write_u32(&a->message, ttl_s);
+	write_rdata(&a->message, type, rdata);
 }
 
 /* The RRset of the view; its proofs come after the whole answer. */
@@ -877,8 +907,7 @@ reply_add_set(struct reply *a, const struct name *owner, struct view *view)
 	for (i = 0; i < view->records; i++) {
 		struct reader rdata = read_stored(&view->body);
 
-		write_record(
-		    &a->message, owner, view->type, view->ttl_s, &rdata);
+		reply_add_record(a, owner, view->type, view->ttl_s, &rdata);
 		a->header.answers++;
 	}
 	for (i = 0; i < view->signatures; i++) {
@@ -886,8 +915,7 @@ reply_add_set(struct reply *a, const struct name *owner, struct view *view)
 
 		if (!signatures)
 			continue;
-		write_record(
-		    &a->message, owner, TYPE_RRSIG, view->ttl_s, &rdata);
+		reply_add_record(a, owner, TYPE_RRSIG, view->ttl_s, &rdata);
 		a->header.answers++;
 	}
 	assert(a->proof_count <= ALIASES_MAX);
@@ -907,7 +935,7 @@ reply_add_proofs(struct reply *a, struct view *view)
 
 		if (type != TYPE_SOA && !a->query->edns.dnssec_ok)
 			continue;
-		write_record(&a->message, &owner, type, view->ttl_s, &rdata);
+		reply_add_record(a, &owner, type, view->ttl_s, &rdata);
 		a->header.authorities++;
 	}
 }
@@ -925,8 +953,29 @@ reply_add_alias(struct reply *a, const struct name *sname, struct view *view,
 	if (view->type != TYPE_DNAME || target == NULL)
 		return;
 	reader_init(&rdata, target->wire, target->len);
-	write_record(&a->message, sname, TYPE_CNAME, view->ttl_s, &rdata);
+	reply_add_record(a, sname, TYPE_CNAME, view->ttl_s, &rdata);
 	a->header.answers++;
+}
+
+/* One string; of other types than TXT these names have nothing. */
+static void
+answer_chaos(struct query *q, const char *text)
+{
+	uint8_t octets[1 + HOST_TEXT_MAX];
+	struct writer string;
+	struct reader rdata;
+	struct reply a;
+
+	reply_begin(&a, q);
+	if (q->question.type == TYPE_TXT || q->question.type == TYPE_ANY) {
+		writer_init(&string, octets, sizeof(octets));
+		write_u8(&string, (uint8_t)strlen(text));
+		write_bytes(&string, text, strlen(text));
+		reader_init(&rdata, octets, string.len);
+		reply_add_record(&a, &q->question.name, TYPE_TXT, 0, &rdata);
+		a.header.answers = 1;
+	}
+	reply_end(&a, RCODE_NOERROR, NULL, 0);
 }
 
 /* The chain ends in a failure; who did not wait for it had it from the cache.
@@ -1289,6 +1338,8 @@ start(void)
 		    o->log.path != NULL ? o->log.path : "standard error",
 		    strerror(errno));
 	self.start_ms = turn_begin();
+	if (gethostname(self.host, sizeof(self.host) - 1) < 0)
+		self.host[0] = '\0';
 	eventlog_starting(VERSION);
 	self.epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (self.epoll < 0)

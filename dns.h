@@ -186,7 +186,8 @@ enum {
 	TYPE_MAILB = 253,
 	TYPE_MAILA = 254,
 	TYPE_ANY = 255,
-	CLASS_IN = 1
+	CLASS_IN = 1,
+	CLASS_CHAOS = 3
 };
 
 /* Extended errors, RFC 8914 4 and 9824. */

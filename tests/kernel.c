@@ -1347,6 +1347,18 @@ __wrap_getrandom(void *octets, size_t len, unsigned flags)
 	return (ssize_t)len;
 }
 
+int __real_gethostname(char *, size_t);
+int __wrap_gethostname(char *, size_t);
+
+int
+__wrap_gethostname(char *text, size_t size)
+{
+	if (!k.running)
+		return __real_gethostname(text, size);
+	snprintf(text, size, "host.example");
+	return 0;
+}
+
 int __real_getrlimit(int, struct rlimit *);
 int __wrap_getrlimit(int, struct rlimit *);
 
