@@ -162,6 +162,7 @@ START_TEST(a_second_reply_is_noticed)
 	ck_assert(witness_read(&d.witness, on, b.octets, b.len, 5, &fault));
 	buffer_free(&b);
 	ck_assert_uint_eq(d.witness.clients[0].replies, 2);
+	ck_assert_uint_eq(d.witness.clients[0].place, 1);
 	ck_assert(!witness_judge(&d.witness, step_next(STEP_EXPECT), &fault));
 	end();
 }
@@ -334,6 +335,7 @@ static const struct {
 	bool is_truncated;
 } sizes[] = {
     {"small.", 0, TRANSPORT_UDP, false},
+    {"small.", 40, TRANSPORT_UDP, false},
     {"middle.", 0, TRANSPORT_UDP, true},
     {"middle.", 100, TRANSPORT_UDP, true},
     {"middle.", 512, TRANSPORT_UDP, true},
@@ -519,18 +521,36 @@ START_TEST(a_name_server_breaks_off)
 }
 END_TEST
 
+START_TEST(the_end_comes_after_the_last_octet)
+{
+	size_t whole;
+	unsigned n;
+
+	session_run("server 198.41.0.4 half", two, 1);
+	whole = said[0].len;
+	n = session_run("server 198.41.0.4 half\n"
+			"server 198.41.0.4 dribble 5ms",
+	    two, 1);
+	ck_assert_uint_eq(n, whole);
+	ck_assert(!said[n - 2].fin && said[n - 1].fin);
+}
+END_TEST
+
 START_TEST(an_idle_connection_is_closed_after_the_last_reply)
 {
 	ck_assert_uint_eq(session_run("server 198.41.0.4 idle 2s", two, 0), 1);
 	ck_assert_uint_eq(said[0].at_ms, 2000);
 	ck_assert(said[0].fin);
+	ck_assert_uint_eq(session_run("server 198.41.0.4 idle 2s", two, 1), 2);
+	ck_assert_uint_eq(said[1].at_ms, 2010);
+	ck_assert(said[1].fin);
 	ck_assert_uint_eq(session_run("server 198.41.0.4 idle 2s\n"
 				      "server 198.41.0.4 for small. delay 5s",
-			      two, 2),
-	    3);
-	ck_assert(!said[1].fin);
-	ck_assert_uint_eq(said[2].at_ms, 7010);
-	ck_assert(said[2].fin);
+			      two, 1),
+	    2);
+	ck_assert(!said[0].fin);
+	ck_assert_uint_eq(said[1].at_ms, 7010);
+	ck_assert(said[1].fin);
 	ck_assert_uint_eq(session_run("", two, 2), 2);
 }
 END_TEST
@@ -642,6 +662,7 @@ servers(void)
 	tcase_add_test(t, replies_leave_when_they_are_ready);
 	tcase_add_test(t, a_reply_that_dribbles_is_not_interrupted);
 	tcase_add_loop_test(t, a_name_server_breaks_off, 0, 3);
+	tcase_add_test(t, the_end_comes_after_the_last_octet);
 	tcase_add_test(t, an_idle_connection_is_closed_after_the_last_reply);
 	tcase_add_loop_test(t, a_query_in_two_pieces_is_noticed, 0, 20);
 	tcase_add_test(t, a_closed_session_says_nothing_more);

@@ -412,7 +412,12 @@ static void
 octets_arrive(struct stream *t, struct packet *p)
 {
 	char text[64];
+	bool whole = p->session != NULL && p->len > PREFIX_LEN &&
+	    (size_t)(p->octets[0] << 8 | p->octets[1]) + PREFIX_LEN == p->len;
 
+	if (whole)
+		driver_trace_message(&s.d, "tcp arrives", &t->there, &t->here,
+		    p->octets + PREFIX_LEN, p->len - PREFIX_LEN);
 	snprintf(text, sizeof(text), "gets %zu octets%s", p->len,
 	    p->fin         ? ", fin"
 		: p->reset ? ", reset"
