@@ -465,9 +465,12 @@ streams_flush(void)
 	struct stream *t;
 
 	for (t = s.streams; t != NULL; t = t->next) {
-		if (t->asked.len > 0 && t->in_shut)
+		if (t->asked.len == 0)
+			continue;
+		if (!t->in_shut)
+			client_send(t, t->asked.octets, t->asked.len);
+		else if (!t->client->ended)
 			world_fault("the client has said all on this\n");
-		client_send(t, t->asked.octets, t->asked.len);
 		buffer_drop(&t->asked, t->asked.len);
 	}
 }
