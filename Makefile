@@ -16,18 +16,19 @@ STD     = -std=c11 -D_GNU_SOURCE -DSYSCONFDIR='"$(SYSCONFDIR)"' -I. -I$(B)
 WARN    = -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion \
 	  -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wcast-qual -Wundef \
 	  -Wformat=2 -Wimplicit-fallthrough
-HARDEN  = -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE
-HARDEN_LD = -pie -Wl,-z,relro,-z,now,-z,noexecstack
-# SANITIZE=1 builds the tests with the address and undefined sanitizers.
+# SANITIZE=1 builds all with the address and undefined sanitizers.
 SAN_1   = -fsanitize=address,undefined -fno-sanitize-recover=all \
-	  -fno-omit-frame-pointer
+	  -fno-omit-frame-pointer -U_FORTIFY_SOURCE
+HARDEN  = -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2 -fstack-protector-strong \
+	  -fPIE $(SAN_$(SANITIZE))
+HARDEN_LD = -pie -Wl,-z,relro,-z,now,-z,noexecstack
 TEST_CFLAGS = -U_FORTIFY_SOURCE $(SAN_$(SANITIZE))
 
 PARTS   = dns control referral server cache eventlog message
 OBJ     = $(PARTS:%=$(B)/%.o)
 TOBJ    = $(PARTS:%=$(B)/test/%.o)
 CHECKS  = $(patsubst tests/%.c,$(B)/%,$(wildcard tests/check_*.c))
-# Scenarios, and their driver.
+# Scenarios, and their two drivers.
 PLAY    = tests/parser.c tests/scenario.c tests/authority.c tests/witness.c \
 	  tests/buffer.c tests/driver.c
 PLAY_H  = tests/parser.h tests/scenario.h tests/buffer.h tests/driver.h
@@ -35,6 +36,8 @@ SIM     = $(PLAY) tests/files.c tests/stream.c tests/kernel.c \
 	  tests/simulator.c
 SIM_H   = $(PLAY_H) tests/files.h tests/stream.h tests/kernel.h \
 	  tests/simulator.h
+NAMES   = $(PLAY) tests/namespace.c tests/netns.c tests/wire.c
+NAMES_H = $(PLAY_H) tests/namespace.h tests/netns.h tests/wire.h
 CHECK_CFLAGS = `pkg-config --cflags check`
 CHECK_LIBS   = `pkg-config --libs check`
 # The system calls that the simulator stands in for.
@@ -76,6 +79,8 @@ $(B)/check_driver: $(PLAY) $(PLAY_H) $(B)/test/message.o
 $(B)/check_driver: CHECK_EXTRA = $(PLAY)
 $(B)/check_scenarios: $(SIM) $(SIM_H) $(TOBJ)
 $(B)/check_scenarios: CHECK_EXTRA = $(SIM) $(WRAPS:%=-Wl,--wrap=%)
+$(B)/check_namespaces: $(NAMES) $(NAMES_H) $(B)/test/message.o $(B)/dns
+$(B)/check_namespaces: CHECK_EXTRA = $(NAMES)
 $(CHECKS): $(B)/%: tests/%.c dns.h
 	$(CC) $(STD) -Itests $(WARN) $(CPPFLAGS) $(CFLAGS) $(TEST_CFLAGS) \
 	    $(CHECK_CFLAGS) $(LDFLAGS) -o $@ $< $(CHECK_EXTRA) \

@@ -509,7 +509,7 @@ driver_judge_start(struct driver *d, int status, const char *said)
 		    "the server ended with status %d before it served\n%s\n",
 		    status, said);
 	} else if (status != step->exit.status ||
-	    strstr(said, step->exit.text) == NULL) {
+	    !resembles(said, strlen(said), step->exit.pattern)) {
 		driver_fault(d,
 		    "the server ended with status %d and said\n%s\n", status,
 		    said);

@@ -4,6 +4,7 @@
  *	driver.c	packets on their way, forbidden places, the command
  *			line, the story of a run
  *	simulator.c	one process, system calls and time made up
+ *	namespace.c	the program as it is, between two network namespaces
  *
  * A driver reads no clock here and owns no socket: it puts its time into
  * now_ms, and gives and takes octets.

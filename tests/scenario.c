@@ -1283,11 +1283,15 @@ exit_parse(struct parser *p)
 {
 	struct step *step = step_add(p, STEP_EXIT);
 	unsigned status = 0;
+	char pattern[1024];
 
 	if (!parse_number(p, 255, &status))
 		return false;
 	step->exit.status = (int)status;
-	step->exit.text = words_left(p) ? word_take(p) : "";
+	snprintf(pattern, sizeof(pattern), "*%s*",
+	    words_left(p) ? word_take(p) : "");
+	step->exit.pattern =
+	    scenario_text(p->scenario, pattern, strlen(pattern));
 	return true;
 }
 

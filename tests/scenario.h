@@ -378,7 +378,7 @@ struct step {
 		int signal;
 		struct {
 			int status;
-			const char *text;
+			const char *pattern;
 		} exit;
 	};
 };
@@ -504,6 +504,7 @@ struct sighting {
 
 struct witness {
 	const struct scenario *scenario;
+	bool real_time; /* the driver's: then nothing is judged by its time */
 	struct client *clients;
 	unsigned client_count, client_room;
 	struct connection **connections;
@@ -553,6 +554,9 @@ void witness_log(struct witness *, const char *, size_t len);
 /* EXPECT, CLOSED to LOG: did it happen so?  If not, the fault. */
 bool witness_judge(struct witness *, const struct step *, struct fault *);
 void witness_free(struct witness *);
+
+/* Does the text look like the pattern, in which `*' is anything? */
+bool resembles(const char *text, size_t len, const char *pattern);
 
 /* A message on one line, for people. */
 void message_text(const uint8_t *, size_t len, char *text, size_t max);

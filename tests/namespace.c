@@ -1,0 +1,1363 @@
+/*
+ * namespace.c -- the run of a scenario with the real program and kernel.
+ *
+ * The server runs "here", alone.  This process plays everybody else: clients
+ * on this host and in the world, and every name server.  Queries are counted
+ * as they leave, on whatever interface, and not as they arrive: nothing that
+ * the server sends goes unseen.
+ *
+ * Nothing sleeps for a fixed time.  Steps wait for a reply, a line, or until
+ * all is quiet: the server waits for events, has read all that came to it, and
+ * nothing is on its way.
+ */
+#include "namespace.h"
+#include "driver.h"
+#include "netns.h"
+#include "wire.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/inotify.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+	LASTS_MAX_MS = 3000,  /* waited for, before it is left */
+	EDITS_MAX_MS = 10000, /* the same, if files change meanwhile */
+	JUDGE_MAX_MS = 2000,  /* for what is not so yet */
+	CLIENTS_MAX = 1000,   /* at once */
+	BURST = 32,           /* questions, then the server may catch up */
+	AT_ONCE_MAX = 128,    /* clients before any name server replies */
+	START_MAX_MS = 10000, /* until the server serves */
+	SETTLE_MAX_MS = 1000, /* until no packet is under way */
+	END_MAX_MS = 10000,   /* from SIGTERM to the end */
+	TICK_MS = 1,          /* nobody tells when a process goes to sleep */
+	SILENCE_MS = 100,     /* of a server costs each question, about */
+	FILES_SOFT = 1024,    /* the limits that the server finds */
+	FILES_HARD = 8192,
+	LISTENERS = 64,
+	SERVICES_MAX = 512,
+	EVENTS = 64,
+	PATH_LEN_MAX = 256,
+	SAID_MAX = 4096
+};
+
+enum source {
+	SOURCE_WATCH,
+	SOURCE_CHILD,
+	SOURCE_LOG,
+	SOURCE_SERVICE,
+	SOURCE_CLIENT
+};
+
+/* A socket of ours at which name servers are asked. */
+struct service {
+	int fd;
+	bool here;         /* else in the world */
+	struct address at; /* an address of all zeros is any */
+};
+
+static struct {
+	const struct run *run;
+	struct driver d;
+	struct netns net;
+	struct watch watch;
+	int raw[2][7]; /* by `here', and by family */
+	int epoll, child, inotify;
+	struct timespec start;
+	uint64_t turned_ms; /* when we last took in what came */
+	unsigned late_ms;   /* so long did something have to wait for us */
+
+	char hints[PATH_LEN_MAX], log[PATH_LEN_MAX], said[PATH_LEN_MAX];
+	int log_fd;
+	char log_part[LOG_LINE_MAX]; /* a line that has not its end yet */
+	size_t log_part_len;
+
+	pid_t server;
+	bool serves, over, ended;
+	int status;
+	struct address listeners[LISTENERS];
+	unsigned listener_count;
+	uint64_t stop_ms, go_on_ms; /* it is stopped between; or UINT64_MAX */
+
+	struct service services[SERVICES_MAX];
+	unsigned service_count;
+	int *clients; /* their sockets, as those of the witness; -1: closed */
+	unsigned client_room;
+	unsigned answers, replies; /* sent by the server, and got by clients */
+	unsigned quiet;            /* found so, so often in a row */
+	bool touched;  /* something happened since this was cleared */
+	bool unserved; /* a query came where no name server is */
+} n;
+
+static void turn(uint64_t until_ms);
+
+/* ---------------------------------------------------------------------------
+ * What is left to the simulator.
+ */
+const char *const left_texts[LEFTS][2] = {
+    [LEFT_CALL] = {"call", "a system call is made to fail"},
+    [LEFT_TIME] = {"time", "it takes long, or is about time"},
+    [LEFT_CLOCK] = {"clock", "the clock on the wall is set"},
+    [LEFT_CROWD] = {"crowd", "more clients at once than this process can be"},
+    [LEFT_SOURCE] = {"source", "a client has an address no packet comes from"},
+    [LEFT_FILE] = {"file", "a file is as no file of this process can be"},
+    [LEFT_STEP] = {"step", "it has a step that only the simulator can take"},
+};
+
+uint64_t
+scenario_lasts_ms(const struct scenario *s)
+{
+	uint64_t lasts_ms = 0, each_ms = 0;
+	const struct step *step;
+
+	for (step = s->steps; step != NULL; step = step->next) {
+		if (step->kind == STEP_WAIT)
+			lasts_ms += (uint64_t)step->ms;
+		else if (step->kind == STEP_NETWORK)
+			each_ms = step->network.least_ms;
+		else if (step->kind == STEP_RULE && !step->rule.narrowed &&
+		    step->rule.conduct == CONDUCT_SILENT)
+			each_ms = SILENCE_MS;
+		else if (step->kind == STEP_RULE &&
+		    step->rule.conduct == CONDUCT_DELAY)
+			each_ms = step->rule.number;
+		else if (step->kind == STEP_ASK && step->ask.in_turn)
+			lasts_ms += each_ms * step->ask.times;
+	}
+	return lasts_ms;
+}
+
+/* No kernel lets a packet in that says it is from there. */
+static bool
+is_no_source(const struct ask *ask)
+{
+	static const struct prefix mapped = {
+	    {6, {[10] = 0xff, [11] = 0xff}, 0}, 96};
+
+	return prefix_covers(&mapped, &ask->from);
+}
+
+static enum left
+step_left(const struct step *step, bool started)
+{
+	switch (step->kind) {
+	case STEP_FAILURE:
+		return LEFT_CALL;
+	case STEP_GAPS:
+		return LEFT_TIME;
+	case STEP_WALL:
+		return LEFT_CLOCK;
+	case STEP_ASK:
+		if (step->ask.times > CLIENTS_MAX)
+			return LEFT_CROWD;
+		return is_no_source(&step->ask) ? LEFT_SOURCE : LEFT_NOT;
+	case STEP_HINTS:
+		return step->hints.how == HINTS_UNREADABLE || /* to root? */
+			step->hints.how == HINTS_RESTLESS
+		    ? LEFT_FILE
+		    : LEFT_NOT;
+	case STEP_FILES:
+	case STEP_INTERFACE:
+		return started ? LEFT_STEP : LEFT_NOT;
+	case STEP_ZONE:
+	case STEP_RULE:
+	case STEP_NETWORK:
+	case STEP_REFUSED:
+	case STEP_EXPECT:
+	case STEP_PACKETS:
+	case STEP_LOG:
+	case STEP_WAIT:
+	case STEP_STOP:
+	case STEP_SIGNAL:
+	case STEP_EXIT:
+		return LEFT_NOT;
+	default:
+		return LEFT_STEP;
+	}
+}
+
+enum left
+namespace_left(const struct scenario *s)
+{
+	const struct step *step;
+	enum left left = LEFT_NOT;
+	bool started = false, edits = false;
+
+	for (step = s->steps; step != NULL && left == LEFT_NOT;
+	     step = step->next) {
+		started |= step->kind >= STEP_ASK;
+		edits |= started && step->kind == STEP_HINTS;
+		left = step_left(step, started);
+	}
+	if (left == LEFT_NOT &&
+	    scenario_lasts_ms(s) > (edits ? EDITS_MAX_MS : LASTS_MAX_MS))
+		left = LEFT_TIME;
+	return left;
+}
+
+/* ---------------------------------------------------------------------------
+ * Sockets of ours.
+ */
+static int
+domain_of(const struct address *a)
+{
+	return a->family == 4 ? AF_INET : AF_INET6;
+}
+
+static void
+watch_for(int fd, enum source source, unsigned index)
+{
+	struct epoll_event event = {
+	    .events = EPOLLIN, .data.u64 = (uint64_t)source << 32 | index};
+
+	if (epoll_ctl(n.epoll, EPOLL_CTL_ADD, fd, &event) < 0)
+		abort();
+}
+
+/*
+ * A bound UDP socket on this side, whose packets are known as ours; -1 if the
+ * address is taken.  In the world every address is ours, but the kernel binds
+ * to one of its interfaces only, unless it is told not to mind.
+ */
+static int
+socket_open(const struct address *at, bool here)
+{
+	struct sockaddr_storage sa;
+	socklen_t len = address_to_sockaddr(at, &sa);
+	bool four = at->family == 4;
+	int fd, one = 1;
+
+	netns_enter(here ? n.net.here : n.net.world);
+	fd =
+	    socket(domain_of(at), SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	netns_enter(n.net.here);
+	if (fd < 0)
+		abort();
+	if (!four)
+		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one));
+	if (!here)
+		setsockopt(fd, IPPROTO_IP, IP_FREEBIND, &one, sizeof(one));
+	setsockopt(fd, four ? IPPROTO_IP : IPPROTO_IPV6,
+	    four ? IP_PKTINFO : IPV6_RECVPKTINFO, &one, sizeof(one));
+	if (wire_mark(fd, at->family) &&
+	    bind(fd, (struct sockaddr *)&sa, len) == 0)
+		return fd;
+	close(fd);
+	return -1;
+}
+
+/* Name servers at this address are heard from now on. */
+static void
+service_open(struct address at)
+{
+	struct service *s = &n.services[n.service_count];
+	unsigned i;
+
+	s->here = netns_is_own(&n.net, &at);
+	if (s->here && !n.serves)
+		return; /* the server may want it */
+	if (!s->here)
+		memset(at.ip, 0, sizeof(at.ip));
+	for (i = 0; i < n.service_count; i++)
+		if (n.services[i].here == s->here &&
+		    address_equal(&n.services[i].at, &at))
+			return;
+	assert(n.service_count < SERVICES_MAX);
+	s->at = at;
+	s->fd = socket_open(&at, s->here);
+	if (s->fd >= 0)
+		watch_for(s->fd, SOURCE_SERVICE, n.service_count++);
+	else if (!s->here)
+		abort();
+}
+
+static void
+services_open(const struct step *step)
+{
+	unsigned i;
+
+	if (step->kind == STEP_ZONE)
+		for (i = 0; i < step->zone.server_count; i++)
+			service_open(step->zone.servers[i]);
+	if (step->kind == STEP_RULE)
+		for (i = 0; i < step->rule.server_count; i++)
+			service_open(step->rule.servers[i].address);
+}
+
+/* ---------------------------------------------------------------------------
+ * Packets.
+ */
+
+/* A datagram; where it went to, if the socket asked for that.  -1: none. */
+static ssize_t
+datagram_read(int fd, uint8_t *octets, size_t max, struct address *from,
+    struct address *to)
+{
+	struct sockaddr_storage sa;
+	_Alignas(struct cmsghdr) uint8_t control[256];
+	struct iovec part = {octets, max};
+	struct msghdr m = {.msg_name = &sa,
+	    .msg_namelen = sizeof(sa),
+	    .msg_iov = &part,
+	    .msg_iovlen = 1,
+	    .msg_control = control,
+	    .msg_controllen = sizeof(control)};
+	ssize_t len = recvmsg(fd, &m, 0);
+	struct cmsghdr *c;
+
+	if (len < 0 || !address_from_sockaddr(&sa, from))
+		return -1;
+	for (c = CMSG_FIRSTHDR(&m); c != NULL; c = CMSG_NXTHDR(&m, c)) {
+		struct in_pktinfo info4;
+		struct in6_pktinfo info6;
+
+		if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_PKTINFO) {
+			memcpy(&info4, CMSG_DATA(c), sizeof(info4));
+			memcpy(to->ip, &info4.ipi_addr, 4);
+		} else if (c->cmsg_level == IPPROTO_IPV6 &&
+		    c->cmsg_type == IPV6_PKTINFO) {
+			memcpy(&info6, CMSG_DATA(c), sizeof(info6));
+			memcpy(to->ip, &info6.ipi6_addr, 16);
+		}
+	}
+	return len;
+}
+
+static void
+service_readable(const struct service *s)
+{
+	static uint8_t octets[MESSAGE_MAX];
+	struct address from, to = s->at;
+	ssize_t len;
+
+	while ((len = datagram_read(
+		    s->fd, octets, sizeof(octets), &from, &to)) >= 0) {
+		if (driver_serve(&n.d, &from, &to, octets, (size_t)len))
+			continue;
+		driver_trace(&n.d, "nobody is there");
+		n.unserved = true;
+	}
+}
+
+static void
+packet_arrive(struct packet *p)
+{
+	int fd = n.raw[netns_is_own(&n.net, &p->from)][p->from.family];
+	bool sent;
+
+	if (p->unreachable) {
+		driver_trace(&n.d, "an ICMP error arrives");
+		sent = wire_send_unreachable(fd, &p->from, &p->to);
+	} else {
+		driver_trace_message(
+		    &n.d, "arrives", &p->from, &p->to, p->octets, p->len);
+		sent = wire_send(fd, &p->from, &p->to, p->octets, p->len);
+	}
+	if (!sent)
+		driver_fault(&n.d, "the kernel does not send this: %s\n",
+		    strerror(errno));
+	free(p);
+}
+
+static bool
+is_listener(const struct address *a)
+{
+	unsigned i;
+
+	for (i = 0; i < n.listener_count; i++) {
+		struct address l = n.listeners[i];
+		static const struct address none;
+
+		if (memcmp(l.ip, none.ip, sizeof(l.ip)) == 0)
+			memcpy(l.ip, a->ip, sizeof(l.ip));
+		if (address_equal(&l, a) && netns_is_own(&n.net, a))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * What the server sends and is no answer is a query.  To itself it must send
+ * none, nor to an address of this host at which the scenario has no server:
+ * on the wire 0.0.0.0 looks like that.
+ */
+static void
+query_seen(const struct seen *seen)
+{
+	struct witness *w = &n.d.witness;
+	bool self = is_listener(&seen->to);
+	char text[ADDRESS_TEXT_MAX];
+
+	driver_trace_message(
+	    &n.d, "query", &seen->from, &seen->to, seen->octets, seen->len);
+	driver_check_destination(&n.d, &seen->to, "a packet");
+	if (self ||
+	    (netns_is_own(&n.net, &seen->to) &&
+		!authority_listens(&n.d.authority, &seen->to)))
+		driver_fault(&n.d, "a packet to %s, which is this host\n",
+		    address_port_text(&seen->to, text));
+	witness_query(
+	    w, &seen->to, TRANSPORT_UDP, seen->octets, seen->len, n.d.fault);
+	w->sightings[w->sighting_count - 1].at_ms = n.d.now_ms;
+	w->sightings[w->sighting_count - 1].self = self;
+}
+
+static bool
+is_answer(const struct seen *seen)
+{
+	return is_listener(&seen->from) && seen->len >= 3 &&
+	    (seen->octets[2] & 0x80) != 0;
+}
+
+static uint64_t
+wall_us(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
+}
+
+/* Everything that left an interface since the last time. */
+static void
+watch_read(void)
+{
+	struct seen seen;
+
+	while (watch_next(&n.watch, &seen)) {
+		uint64_t now_us = wall_us();
+		unsigned late_ms = now_us > seen.wall_us
+		    ? (unsigned)((now_us - seen.wall_us) / 1000)
+		    : 0;
+
+		n.touched = true;
+		if (late_ms > n.late_ms)
+			n.late_ms = late_ms;
+		if (seen.ours || seen.tcp)
+			continue;
+		if (!is_answer(&seen)) {
+			query_seen(&seen);
+			continue;
+		}
+		driver_trace_message(&n.d, "answer", &seen.from, &seen.to,
+		    seen.octets, seen.len);
+		n.answers++;
+	}
+}
+
+/* ---------------------------------------------------------------------------
+ * Clients.
+ */
+static struct client *
+client_make(const struct step *step, unsigned nth)
+{
+	struct client *c = witness_client(
+	    &n.d.witness, step, nth, (uint16_t)random_next(&n.d.random), NULL);
+
+	if (c->to.family == 0)
+		c->to = loopback_address(c->from.family);
+	if (c->from.family == 0)
+		c->from = loopback_address(c->to.family);
+	if (c->from.port == DNS_PORT)
+		c->from.port = 0; /* the kernel chooses */
+	return c;
+}
+
+/* A socket of its own for each client. */
+static int
+client_open(struct client *c, unsigned index)
+{
+	struct sockaddr_storage sa;
+	socklen_t len = sizeof(sa);
+	int fd = socket_open(&c->from, netns_is_own(&n.net, &c->from));
+
+	if (fd < 0 || getsockname(fd, (struct sockaddr *)&sa, &len) < 0 ||
+	    !address_from_sockaddr(&sa, &c->from))
+		abort();
+	while (index >= n.client_room) {
+		n.client_room = n.client_room == 0 ? 64 : 2 * n.client_room;
+		n.clients =
+		    realloc(n.clients, n.client_room * sizeof(*n.clients));
+		if (n.clients == NULL)
+			abort();
+	}
+	n.clients[index] = fd;
+	watch_for(fd, SOURCE_CLIENT, index);
+	return fd;
+}
+
+static void
+client_ask(const struct step *step, unsigned nth)
+{
+	struct client *c = client_make(step, nth);
+	int fd = client_open(c, n.d.witness.client_count - 1);
+	struct sockaddr_storage sa;
+	socklen_t len = address_to_sockaddr(&c->to, &sa);
+
+	driver_trace_message(
+	    &n.d, "ask", &c->from, &c->to, c->query, c->query_len);
+	c->asked_ms = n.d.now_ms;
+	if (sendto(fd, c->query, c->query_len, 0, (struct sockaddr *)&sa,
+		len) != (ssize_t)c->query_len)
+		driver_fault(
+		    &n.d, "a client cannot send: %s\n", strerror(errno));
+}
+
+static void
+client_readable(unsigned index)
+{
+	static uint8_t octets[MESSAGE_MAX];
+	struct client *c = &n.d.witness.clients[index];
+	struct address from, to;
+	ssize_t len;
+
+	while ((len = datagram_read(n.clients[index], octets, sizeof(octets),
+		    &from, &to)) >= 0) {
+		n.replies++;
+		witness_reply(c, &from, octets, (size_t)len, n.d.now_ms);
+	}
+}
+
+static void
+clients_close(void)
+{
+	unsigned i;
+
+	for (i = 0; i < n.d.witness.client_count; i++) {
+		if (n.clients[i] >= 0)
+			close(n.clients[i]);
+		n.clients[i] = -1;
+	}
+}
+
+/* The step that will judge this ask. */
+static const struct expect *
+expect_of(const struct step *ask)
+{
+	const struct step *step = n.run->scenario->steps;
+	unsigned ahead = 0; /* asks that are judged before it */
+	bool found = false;
+
+	for (; step != NULL; step = step->next) {
+		found |= step == ask;
+		if (step->kind == STEP_ASK && !found)
+			ahead++;
+		if (step->kind != STEP_EXPECT)
+			continue;
+		if (found && (step->expect.all || ahead == 0))
+			return &step->expect;
+		ahead -= step->expect.all ? ahead : ahead > 0;
+	}
+	return NULL;
+}
+
+/* Has every client the reply that it will get? */
+static bool
+is_answered(void)
+{
+	const struct witness *w = &n.d.witness;
+	unsigned i;
+
+	for (i = w->client_count; i-- > 0 && !w->clients[i].judged;)
+		if (w->clients[i].replies == 0 &&
+		    !expect_of(w->clients[i].ask)->nothing)
+			return false;
+	return true;
+}
+
+/* ---------------------------------------------------------------------------
+ * The server: its files, its state.
+ */
+static void
+file_write(const char *path, int flags, const char *text, size_t len)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | flags, 0644);
+
+	if (fd < 0 || write(fd, text, len) != (ssize_t)len)
+		abort();
+	close(fd);
+}
+
+/* As an editor does it, or who wants to do us harm. */
+static void
+hints_edit(const struct hints_edit *edit)
+{
+	char other[PATH_LEN_MAX + 8];
+	struct stat st;
+
+	snprintf(other, sizeof(other), "%s.new", n.hints);
+	if (edit->how > HINTS_TOUCHED || lstat(n.hints, &st) < 0 ||
+	    !S_ISREG(st.st_mode))
+		remove(n.hints); /* what it was gives way */
+	switch (edit->how) {
+	case HINTS_WRITTEN:
+		file_write(n.hints, O_TRUNC, edit->text, edit->len);
+		break;
+	case HINTS_RENAMED:
+		file_write(other, O_TRUNC, edit->text, edit->len);
+		rename(other, n.hints);
+		break;
+	case HINTS_APPENDED:
+		file_write(n.hints, O_APPEND, edit->text, edit->len);
+		break;
+	case HINTS_TOUCHED:
+		utimensat(AT_FDCWD, n.hints, NULL, 0);
+		break;
+	case HINTS_DIRECTORY:
+		mkdir(n.hints, 0755);
+		break;
+	case HINTS_FIFO:
+		mkfifo(n.hints, 0644);
+		break;
+	case HINTS_LOOP:
+		if (symlink(n.hints, n.hints) < 0)
+			abort();
+		break;
+	case HINTS_LARGE:
+		file_write(n.hints, O_TRUNC, "", 0);
+		if (truncate(n.hints, HINTS_OCTETS_MAX + 1) < 0)
+			abort();
+		break;
+	default:
+		assert(edit->how == HINTS_MISSING);
+	}
+}
+
+/* Give a whole line to the witness. */
+static void
+log_line(size_t len)
+{
+	driver_trace(&n.d, "log %.*s", (int)len - 1, n.log_part);
+	witness_log(&n.d.witness, n.log_part, len);
+	n.log_part_len -= len;
+	memmove(n.log_part, n.log_part + len, n.log_part_len);
+	n.touched = true;
+}
+
+static void
+log_read(void)
+{
+	const char *end;
+	ssize_t len;
+
+	if (n.log_fd < 0)
+		n.log_fd = open(n.log, O_RDONLY | O_CLOEXEC);
+	while ((len = read(n.log_fd, n.log_part + n.log_part_len,
+		    sizeof(n.log_part) - n.log_part_len)) > 0) {
+		n.log_part_len += (size_t)len;
+		while ((end = memchr(n.log_part, '\n', n.log_part_len)) != NULL)
+			log_line((size_t)(end + 1 - n.log_part));
+		if (n.log_part_len == sizeof(n.log_part)) {
+			driver_fault(&n.d, "a line of the log is too long\n");
+			n.log_part_len = 0;
+		}
+	}
+}
+
+static void
+child_readable(void)
+{
+	struct signalfd_siginfo info;
+	int status;
+
+	while (read(n.child, &info, sizeof(info)) > 0)
+		if (waitpid(n.server, &status, WNOHANG) == n.server) {
+			n.ended = true;
+			n.status = WIFEXITED(status) ? WEXITSTATUS(status)
+						     : -WTERMSIG(status);
+		}
+}
+
+static void
+inotify_readable(void)
+{
+	_Alignas(struct inotify_event) char events[4096];
+
+	while (read(n.inotify, events, sizeof(events)) > 0)
+		; /* log_read looks anyway */
+}
+
+/* A file of /proc/PID of the server, or NULL. */
+static FILE *
+proc_open(const char *name)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/%s", (int)n.server, name);
+	return fopen(path, "re");
+}
+
+/* It sleeps, and takes signals as events: it is in its loop. */
+static bool
+server_waits(void)
+{
+	FILE *file = proc_open("status");
+	unsigned long long blocked = 0;
+	char line[256], state = '?';
+
+	while (file != NULL && fgets(line, sizeof(line), file) != NULL) {
+		sscanf(line, "State: %c", &state);
+		sscanf(line, "SigBlk: %llx", &blocked);
+	}
+	if (file != NULL)
+		fclose(file);
+	return state == 'S' && (blocked >> (SIGTERM - 1) & 1) == 1;
+}
+
+/* A row of /proc/net/udp: addresses as words in the order of this machine. */
+struct udp_row {
+	struct address local, peer;
+	unsigned unread;
+};
+
+static bool
+row_address(const char *text, uint8_t family, struct address *a)
+{
+	unsigned word, port, i, words = family == 4 ? 1 : 4;
+
+	memset(a, 0, sizeof(*a));
+	a->family = family;
+	for (i = 0; i < words; i++, text += 8) {
+		if (sscanf(text, "%8x", &word) != 1)
+			return false;
+		memcpy(a->ip + 4 * i, &word, 4);
+	}
+	if (sscanf(text, ":%4x", &port) != 1)
+		return false;
+	a->port = (uint16_t)port;
+	return true;
+}
+
+/* Call for each UDP socket of "here"; true if some call gave true. */
+static bool
+udp_rows(bool (*call)(const struct udp_row *))
+{
+	uint8_t family;
+	bool found = false;
+	char line[512], local[64], peer[64];
+
+	for (family = 4; family <= 6; family += 2) {
+		FILE *file = proc_open(family == 4 ? "net/udp" : "net/udp6");
+		struct udp_row row;
+
+		while (file != NULL && fgets(line, sizeof(line), file) != NULL)
+			if (sscanf(line, "%*d: %63s %63s %*x %*x:%x", local,
+				peer, &row.unread) == 3 &&
+			    row_address(local, family, &row.local) &&
+			    row_address(peer, family, &row.peer))
+				found |= call(&row);
+		if (file != NULL)
+			fclose(file);
+	}
+	return found;
+}
+
+/* A socket to one name server. */
+static bool
+row_is_connected(const struct udp_row *row)
+{
+	return row->peer.port != 0;
+}
+
+/* Of the server: our own sockets here are neither. */
+static bool
+row_is_unread(const struct udp_row *row)
+{
+	unsigned i;
+
+	if (row->unread == 0)
+		return false;
+	for (i = 0; i < n.listener_count; i++)
+		if (address_equal(&n.listeners[i], &row->local))
+			return true;
+	return row_is_connected(row);
+}
+
+/* The server is alone here until it serves. */
+static bool
+row_add_listener(const struct udp_row *row)
+{
+	if (row_is_connected(row))
+		return false;
+	assert(n.listener_count < LISTENERS);
+	n.listeners[n.listener_count++] = row->local;
+	return true;
+}
+
+/*
+ * Nothing is on its way and the server has nothing left to do.  The order
+ * matters: it reads, then sleeps, and what it sent before is seen by then.
+ */
+static bool
+is_quiet(void)
+{
+	struct epoll_event event;
+
+	if (n.d.flight != NULL || n.ended)
+		return n.ended;
+	n.touched = false;
+	if (udp_rows(row_is_unread) || !server_waits())
+		return false;
+	watch_read();
+	log_read();
+	return !n.touched && epoll_wait(n.epoll, &event, 1, 0) == 0;
+}
+
+/* Quiet, and still so a moment later: the kernel may have been behind. */
+static bool
+is_settled(void)
+{
+	n.quiet = is_quiet() ? n.quiet + 1 : 0;
+	return n.quiet >= 2;
+}
+
+/* ---------------------------------------------------------------------------
+ * Time goes on.
+ */
+static void
+clock_read(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	n.d.now_ms = (uint64_t)((ts.tv_sec - n.start.tv_sec) * 1000 +
+	    (ts.tv_nsec - n.start.tv_nsec) / 1000000);
+}
+
+static void
+dispatch(uint64_t tag)
+{
+	unsigned index = (unsigned)tag;
+
+	switch ((enum source)(tag >> 32)) {
+	case SOURCE_WATCH:
+		break; /* read in every turn, before all else */
+	case SOURCE_CHILD:
+		child_readable();
+		break;
+	case SOURCE_LOG:
+		inotify_readable();
+		break;
+	case SOURCE_SERVICE:
+		service_readable(&n.services[index]);
+		break;
+	case SOURCE_CLIENT:
+		client_readable(index);
+		break;
+	}
+}
+
+/* The process of the server is stopped and goes on, as a step told. */
+static void
+server_stop_and_go(void)
+{
+	if (n.d.now_ms >= n.stop_ms) {
+		kill(n.server, SIGSTOP);
+		n.stop_ms = UINT64_MAX;
+	}
+	if (n.d.now_ms >= n.go_on_ms) {
+		kill(n.server, SIGCONT);
+		n.go_on_ms = UINT64_MAX;
+	}
+}
+
+static int
+timeout_ms(uint64_t until_ms)
+{
+	if (n.d.flight != NULL && n.d.flight->due_ms < until_ms)
+		until_ms = n.d.flight->due_ms;
+	if (n.stop_ms < until_ms)
+		until_ms = n.stop_ms;
+	if (n.go_on_ms < until_ms)
+		until_ms = n.go_on_ms;
+	return until_ms <= n.d.now_ms ? 0 : (int)(until_ms - n.d.now_ms);
+}
+
+/* Take in what comes until then, but return as soon as something did. */
+static void
+turn(uint64_t until_ms)
+{
+	struct epoll_event events[EVENTS];
+	struct packet *p;
+	int i, count;
+
+	clock_read();
+	if (n.d.now_ms - n.turned_ms > n.late_ms)
+		n.late_ms = (unsigned)(n.d.now_ms - n.turned_ms);
+	count = epoll_wait(n.epoll, events, EVENTS, timeout_ms(until_ms));
+	clock_read();
+	n.turned_ms = n.d.now_ms;
+	watch_read();
+	for (i = 0; i < count; i++)
+		dispatch(events[i].data.u64);
+	log_read();
+	while ((p = packet_due(&n.d)) != NULL)
+		packet_arrive(p);
+	server_stop_and_go();
+}
+
+static bool
+is_over(void)
+{
+	return n.ended || n.d.fault->text[0] != '\0';
+}
+
+/*
+ * Let time go on until this is so, at most for so long; false: it is not.  If
+ * it is of the state of the server then nobody tells when it is so.
+ */
+static bool
+await(bool (*is_so)(void), unsigned most_ms, bool of_state)
+{
+	uint64_t until_ms = n.d.now_ms + most_ms;
+
+	while (!is_so()) {
+		if (is_over() || n.d.now_ms >= until_ms)
+			return false;
+		turn(of_state && n.d.now_ms + TICK_MS < until_ms
+			? n.d.now_ms + TICK_MS
+			: until_ms);
+	}
+	return true;
+}
+
+static bool
+is_never(void)
+{
+	return false;
+}
+
+static bool
+has_ended(void)
+{
+	return n.ended;
+}
+
+static void
+settle(void)
+{
+	n.quiet = 0;
+	await(is_settled, SETTLE_MAX_MS, true);
+}
+
+/* ---------------------------------------------------------------------------
+ * Steps.
+ */
+
+/* A step that makes the world, before the server starts or later. */
+static void
+step_make(const struct step *step)
+{
+	if (driver_make(&n.d, step))
+		services_open(step);
+	else if (step->kind == STEP_HINTS)
+		hints_edit(&step->hints);
+}
+
+/*
+ * Let the server read what was sent to it, while no name server replies: so
+ * clients ask at the same time, and no socket overflows.
+ */
+static void
+server_catch_up(void)
+{
+	unsigned tries;
+
+	for (tries = 0; tries < SETTLE_MAX_MS && udp_rows(row_is_unread);
+	     tries++) {
+		watch_read();
+		poll(NULL, 0, TICK_MS);
+	}
+}
+
+static void
+step_ask(const struct step *step)
+{
+	const struct ask *ask = &step->ask;
+	unsigned nth;
+
+	for (nth = 1; nth <= ask->times && !is_over(); nth++) {
+		client_ask(step, nth);
+		if (ask->in_turn) {
+			await(is_answered, WAIT_MAX_MS, false);
+			await(is_quiet, SETTLE_MAX_MS, true);
+			clients_close();
+		} else if (nth % AT_ONCE_MAX == 0) {
+			await(is_quiet, SETTLE_MAX_MS, true);
+		} else if (nth % BURST == 0 || nth == ask->times) {
+			server_catch_up();
+		}
+	}
+	if (ask->waits) {
+		await(is_answered, WAIT_MAX_MS, false);
+		settle();
+	}
+}
+
+/* Would the step come true now?  An ask is judged but once. */
+static bool
+is_true(void)
+{
+	static struct fault none;
+
+	none.text[0] = '\0';
+	return n.d.step->kind == STEP_EXPECT ||
+	    witness_judge(&n.d.witness, n.d.step, &none);
+}
+
+/* What is not so yet may be on its way, on a busy machine. */
+static void
+step_judge(const struct step *step)
+{
+	settle();
+	await(is_true, JUDGE_MAX_MS, false);
+	if (!witness_judge(&n.d.witness, step, n.d.fault))
+		driver_trace(&n.d, "line %u does not come true", step->line);
+}
+
+static void
+step_take(const struct step *step)
+{
+	switch (step->kind) {
+	case STEP_ASK:
+		step_ask(step);
+		break;
+	case STEP_EXPECT:
+	case STEP_PACKETS:
+	case STEP_LOG:
+		step_judge(step);
+		break;
+	case STEP_WAIT:
+		await(is_never, (unsigned)step->ms, false);
+		break;
+	case STEP_STOP:
+		n.stop_ms = n.d.now_ms + (uint64_t)step->stop.in_ms;
+		n.go_on_ms = n.stop_ms + (uint64_t)step->stop.for_ms;
+		break;
+	case STEP_SIGNAL:
+		kill(n.server, step->signal);
+		settle();
+		break;
+	case STEP_EXIT:
+		driver_fault(&n.d, "the server did not end but serve\n");
+		break;
+	default:
+		step_make(step);
+	}
+}
+
+static void
+steps_take(void)
+{
+	while (n.d.step != NULL && !is_over()) {
+		step_take(n.d.step);
+		if (!is_over())
+			n.d.step = n.d.step->next;
+	}
+}
+
+/* ---------------------------------------------------------------------------
+ * The server starts and ends.
+ */
+static void
+files_limit(const struct scenario *s)
+{
+	struct rlimit limit = {FILES_SOFT, FILES_HARD};
+	const struct step *step;
+
+	for (step = s->steps; step != NULL; step = step->next)
+		if (step->kind == STEP_FILES)
+			limit.rlim_cur = limit.rlim_max = step->files;
+	setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+/* In the process that is to be the server: become it. */
+static void
+server_exec(void)
+{
+	char *words[COMMAND_WORDS_MAX + 1];
+	int said = open(n.said, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+	int none = open("/dev/null", O_RDWR | O_CLOEXEC);
+	sigset_t set;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	sigemptyset(&set);
+	sigprocmask(SIG_SETMASK, &set, NULL);
+	driver_words(n.run->scenario, n.hints, n.log, words);
+	if (chdir("/") < 0 || dup2(none, STDIN_FILENO) < 0 ||
+	    dup2(none, STDOUT_FILENO) < 0 || dup2(said, STDERR_FILENO) < 0)
+		abort();
+	files_limit(n.run->scenario);
+	execv(n.run->server, words);
+	fprintf(stderr, "%s: %s\n", n.run->server, strerror(errno));
+	_exit(127);
+}
+
+static void
+server_start(void)
+{
+	const struct step *step;
+
+	fflush(NULL);
+	n.server = fork();
+	if (n.server == 0)
+		server_exec();
+	if (n.server < 0)
+		abort();
+	if (!await(server_waits, START_MAX_MS, true)) {
+		if (!n.ended)
+			driver_fault(&n.d, "the server does not start\n");
+		return;
+	}
+	udp_rows(row_add_listener);
+	n.serves = true;
+	for (step = n.run->scenario->steps; step != n.d.step; step = step->next)
+		services_open(step); /* those on this host too now */
+	settle();
+}
+
+static void
+server_end(void)
+{
+	n.over = true;
+	kill(n.server, SIGCONT);
+	kill(n.server, SIGTERM);
+	if (!await(has_ended, END_MAX_MS, false) && !n.ended) {
+		driver_fault(&n.d, "the server does not end on SIGTERM\n");
+		kill(n.server, SIGKILL);
+		waitpid(n.server, &n.status, 0);
+	}
+}
+
+/* What it said on standard error. */
+static const char *
+server_said(void)
+{
+	static char said[SAID_MAX + 1];
+	FILE *file = fopen(n.said, "re");
+	size_t len = 0;
+
+	if (file != NULL) {
+		len = fread(said, 1, SAID_MAX, file);
+		fclose(file);
+	}
+	said[len] = '\0';
+	return said;
+}
+
+/* With name servers that all answer, no socket to one is left open. */
+static void
+sockets_judge(void)
+{
+	const struct step *step;
+
+	for (step = n.run->scenario->steps; step != NULL; step = step->next)
+		if (step->kind == STEP_RULE || step->kind == STEP_NETWORK)
+			return;
+	if (!n.unserved && udp_rows(row_is_connected))
+		driver_fault(&n.d, "a socket to a name server is still open\n");
+}
+
+static void
+end_judge(void)
+{
+	const char *said = server_said();
+
+	if (!n.over)
+		driver_fault(&n.d, "the server ended by itself\n");
+	if (n.status != 0 || said[0] != '\0')
+		driver_fault(&n.d, "the server ended with status %d\n%s\n",
+		    n.status, said);
+	driver_judge_replies(&n.d);
+	if (n.answers != n.replies)
+		driver_fault(&n.d, "of %u answers %u came to clients\n",
+		    n.answers, n.replies);
+	if (watch_lost(&n.watch) > 0)
+		driver_fault(&n.d, "there was no room for all packets seen\n");
+}
+
+/* ---------------------------------------------------------------------------
+ * A run.
+ */
+static void
+interfaces_take(const struct scenario *s)
+{
+	const struct step *step;
+
+	for (step = s->steps; step != NULL; step = step->next)
+		if (step->kind == STEP_INTERFACE) {
+			assert(n.net.interface_count < INTERFACES_MAX);
+			n.net.interfaces[n.net.interface_count++] =
+			    step->interface;
+		}
+	if (n.net.interface_count > 0)
+		return;
+	n.net.interfaces[0] = driver_interfaces[0];
+	n.net.interfaces[1] = driver_interfaces[1];
+	n.net.interface_count = 2;
+}
+
+static void
+paths_make(const char *directory)
+{
+	snprintf(n.hints, sizeof(n.hints), "%s/cache.dns", directory);
+	snprintf(n.log, sizeof(n.log), "%s/dns.log", directory);
+	snprintf(n.said, sizeof(n.said), "%s/said", directory);
+	n.log_fd = -1;
+}
+
+static void
+sources_open(const char *directory)
+{
+	struct rlimit limit;
+	sigset_t set;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+		limit.rlim_cur = limit.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &limit);
+	}
+	sigemptyset(&set);
+	sigaddset(&set, SIGCHLD);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	n.epoll = epoll_create1(EPOLL_CLOEXEC);
+	n.child = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+	n.inotify = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+	if (n.epoll < 0 || n.child < 0 || n.inotify < 0 ||
+	    inotify_add_watch(n.inotify, directory, IN_CREATE | IN_MODIFY) < 0)
+		abort();
+	watch_for(n.child, SOURCE_CHILD, 0);
+	watch_for(n.inotify, SOURCE_LOG, 0);
+}
+
+/* NULL, or what this system does not let us do. */
+static const char *
+network_open(void)
+{
+	const char *obstacle = netns_make(&n.net);
+	unsigned here;
+	uint8_t family;
+
+	if (obstacle != NULL)
+		return obstacle;
+	for (here = 0; here < 2; here++)
+		for (family = 4; family <= 6; family += 2) {
+			netns_enter(here ? n.net.here : n.net.world);
+			n.raw[here][family] = wire_open(family);
+			if (n.raw[here][family] < 0)
+				return "it gives us no raw sockets";
+		}
+	return watch_open(&n.watch) ? NULL : "it does not show us packets";
+}
+
+static void
+run_begin(const struct run *run, struct fault *fault)
+{
+	n.run = run;
+	n.stop_ms = n.go_on_ms = UINT64_MAX;
+	clock_gettime(CLOCK_MONOTONIC, &n.start);
+	driver_init(&n.d, run->scenario, fault, run->trace, run->seed);
+	n.d.witness.real_time = true;
+	paths_make(run->directory);
+	sources_open(run->directory);
+	interfaces_take(run->scenario);
+}
+
+/* The world as it is when the server starts. */
+static void
+world_make(void)
+{
+	static const struct address any[2] = {
+	    {4, {0}, DNS_PORT}, {6, {0}, DNS_PORT}};
+
+	watch_for(n.watch.fd, SOURCE_WATCH, 0);
+	service_open(any[0]);
+	service_open(any[1]);
+	file_write(n.hints, 0, driver_hints, strlen(driver_hints));
+	for (; n.d.step != NULL && n.d.step->kind < STEP_ASK;
+	     n.d.step = n.d.step->next)
+		step_make(n.d.step);
+}
+
+static void
+run_end(void)
+{
+	clients_close();
+	free(n.clients);
+	while (n.service_count > 0)
+		close(n.services[--n.service_count].fd);
+	watch_close(&n.watch);
+	if (n.log_fd >= 0)
+		close(n.log_fd);
+	driver_end(&n.d);
+}
+
+bool
+namespace_run(const struct run *run, struct fault *fault, unsigned *late_ms)
+{
+	const char *obstacle;
+
+	assert(n.run == NULL); /* once in a process */
+	run_begin(run, fault);
+	obstacle = network_open();
+	if (obstacle != NULL) {
+		driver_fault(&n.d, "this system: %s\n", obstacle);
+		return false;
+	}
+	world_make();
+	server_start();
+	if (n.serves) {
+		steps_take();
+		settle();
+		if (!n.ended) {
+			sockets_judge();
+			server_end();
+		}
+		watch_read();
+		end_judge();
+	} else {
+		driver_judge_start(&n.d, n.status, server_said());
+	}
+	*late_ms = n.late_ms;
+	run_end();
+	return fault->text[0] == '\0';
+}
+
+/* In a process of its own: it is in the namespaces then. */
+const char *
+namespace_obstacle(void)
+{
+	const char *obstacle, **told;
+	pid_t pid;
+
+	told = mmap(NULL, sizeof(*told), PROT_READ | PROT_WRITE,
+	    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (told == MAP_FAILED)
+		abort();
+	*told = "it ends processes that make namespaces";
+	fflush(NULL);
+	pid = fork();
+	if (pid == 0) {
+		n.net.interfaces[0] = driver_interfaces[0];
+		n.net.interface_count = 1;
+		*told = network_open();
+		_exit(0);
+	}
+	waitpid(pid, NULL, 0);
+	obstacle = *told;
+	munmap(told, sizeof(*told));
+	return obstacle;
+}

@@ -1,0 +1,34 @@
+/*
+ * netns.h -- two network namespaces and the wire between them.
+ *
+ * The process that makes them is in "here" from then on: the host on which a
+ * server is tested.  All that its packets can reach beyond it is "world",
+ * where every address there is belongs to this process.  Both end with it.
+ */
+#ifndef NETNS_H
+#define NETNS_H
+
+#include "scenario.h"
+
+enum {
+	INTERFACES_MAX = 16
+};
+
+struct netns {
+	int here, world; /* descriptors to enter them by */
+	struct interface interfaces[INTERFACES_MAX]; /* addresses of "here" */
+	unsigned interface_count;
+};
+
+/*
+ * Make both for these interfaces.  As a user who is not root it makes a user
+ * namespace first, in which he is.  NULL, or what this system does not let us
+ * do.
+ */
+const char *netns_make(struct netns *);
+void netns_enter(int fd); /* sockets are of where they are made */
+
+/* Is it an address of "here"? */
+bool netns_is_own(const struct netns *, const struct address *);
+
+#endif
