@@ -68,6 +68,7 @@ static struct {
 	struct listener listeners[LISTENERS_MAX];
 	unsigned listener_count;
 	struct query *queries, *free_query;
+	unsigned queries_used; /* those after them were never touched */
 	unsigned waiting;
 	struct timer_queue deadlines;
 	struct batch in, out;
@@ -705,16 +706,18 @@ query_take(uint64_t now_ms)
 	struct query *oldest = (struct query *)timer_first(&self.deadlines);
 	struct query *q;
 
-	if (self.free_query == NULL) {
+	if (self.waiting == QUERIES_MAX) {
 		eventlog_table_full("queries", QUERIES_MAX);
 		if (oldest->deadline.due_ms - QUERY_MS_MAX + QUERY_AGE_MIN_MS >
 		    now_ms)
 			return NULL;
 		query_give_up(oldest, &busy, now_ms);
 	}
-	q = self.free_query;
-	self.free_query = q->next_free;
 	self.waiting++;
+	q = self.free_query;
+	if (q == NULL)
+		return &self.queries[self.queries_used++];
+	self.free_query = q->next_free;
 	return q;
 }
 
@@ -1230,15 +1233,9 @@ walks_affordable(void)
 static void
 queries_init(void)
 {
-	unsigned i;
-
 	self.queries = calloc(QUERIES_MAX, sizeof(*self.queries));
 	if (self.queries == NULL)
 		refuse("out of memory for questions", "", "");
-	for (i = QUERIES_MAX; i-- > 0;) {
-		self.queries[i].next_free = self.free_query;
-		self.free_query = &self.queries[i];
-	}
 	timer_queue_init(&self.deadlines, QUERY_MS_MAX);
 }
 

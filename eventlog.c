@@ -376,6 +376,7 @@ static struct log_counts counts;
 
 static struct fold folds[LOG_FOLDS_MAX];
 static struct fold *fold_heads[FOLD_HEADS], *folds_free;
+static unsigned folds_used; /* those after them were never touched */
 static struct timer_queue fold_windows;
 
 static struct gate gates[EVENTS]; /* by row; those never gated stay empty */
@@ -471,8 +472,6 @@ static uint64_t out_lines(void);
 bool
 eventlog_open(const struct log_options *o, const uint8_t key[16])
 {
-	size_t i;
-
 	assert(out.fd == -1);
 	out.fd = o->path == NULL ? stderr_open() : log_open(o->path);
 	if (out.fd == -1)
@@ -491,10 +490,7 @@ eventlog_open(const struct log_options *o, const uint8_t key[16])
 	timer_queue_init(&fold_windows, LOG_WINDOW_S * UINT64_C(1000));
 	timer_queue_init(&gate_windows, LOG_WINDOW_S * UINT64_C(1000));
 	folds_free = NULL;
-	for (i = LOG_FOLDS_MAX; i > 0; i--) {
-		folds[i - 1].next = folds_free;
-		folds_free = &folds[i - 1];
-	}
+	folds_used = 0;
 	return true;
 }
 
@@ -1183,9 +1179,12 @@ fold_find(uint64_t key)
 static void
 fold_make_room(void)
 {
-	if (folds_free == NULL)
+	if (folds_free == NULL && folds_used == LOG_FOLDS_MAX)
 		fold_end((struct fold *)timer_first(&fold_windows));
-	assert(folds_free != NULL);
+	if (folds_free == NULL) {
+		folds_free = &folds[folds_used++];
+		folds_free->next = NULL;
+	}
 }
 
 static void

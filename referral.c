@@ -216,12 +216,18 @@ static struct {
 	struct referral_options options;
 	struct referral_counts counts;
 
+	/*
+	 * Walks and waiters that were never used come after those that were,
+	 * and are not touched before they are needed: memory that nobody
+	 * needs costs nothing.
+	 */
 	struct walk *walks;
 	struct walk *free_walk;
-	unsigned free_walks;
+	unsigned free_walks, walks_used;
 	struct walk *buckets[WALK_BUCKETS];
 	struct waiter *waiters;
 	struct waiter *free_waiter;
+	unsigned waiters_used;
 	struct walk *ready, **ready_end;
 	struct walk *done, **done_end;
 	struct walk **stack; /* of walk_reaches */
@@ -274,15 +280,7 @@ referral_init(const struct referral_options *options)
 	self.waiters = calloc(WAITERS_MAX, sizeof(*self.waiters));
 	if (self.walks == NULL || self.stack == NULL || self.waiters == NULL)
 		return false;
-	for (i = options->walks_max; i-- > 0;) {
-		self.walks[i].next = self.free_walk;
-		self.free_walk = &self.walks[i];
-	}
 	self.free_walks = options->walks_max;
-	for (i = WAITERS_MAX; i-- > 0;) {
-		self.waiters[i].next = self.free_waiter;
-		self.free_waiter = &self.waiters[i];
-	}
 	self.ready_end = &self.ready;
 	self.done_end = &self.done;
 	for (i = 0; i < SPANS; i++)
@@ -313,7 +311,7 @@ referral_close(void)
 {
 	unsigned i, c;
 
-	for (i = 0; i < self.options.walks_max; i++)
+	for (i = 0; i < self.walks_used; i++)
 		for (c = 0; c < CHANNELS; c++)
 			if (self.walks[i].generation > 0)
 				exchange_close(&self.walks[i].exchange[c]);
@@ -365,18 +363,31 @@ walk_list(struct walk *w)
 	*at = w;
 }
 
+/* A place for a walk, which still has its generation; NULL if none is free. */
+static struct walk *
+walk_take(void)
+{
+	struct walk *w = self.free_walk;
+
+	if (self.free_walks == 0)
+		return NULL;
+	self.free_walks--;
+	if (w == NULL)
+		return &self.walks[self.walks_used++];
+	self.free_walk = w->next;
+	return w;
+}
+
 /* A walk on its own account, ready to run; NULL if all are taken. */
 static struct walk *
 walk_begin(const struct name *qname, uint16_t qtype, uint64_t now_ms)
 {
-	struct walk *w = self.free_walk;
+	struct walk *w = walk_take();
 	uint32_t generation;
 	unsigned i;
 
 	if (w == NULL)
 		return NULL;
-	self.free_walk = w->next;
-	self.free_walks--;
 	generation = w->generation + 1;
 	memset(w, 0, sizeof(*w));
 	w->generation = generation;
@@ -415,8 +426,12 @@ waiter_add(struct walk *on, struct query *query, struct walk *parent)
 {
 	struct waiter *waiter = self.free_waiter;
 
-	assert(waiter != NULL);
-	self.free_waiter = waiter->next;
+	if (waiter != NULL) {
+		self.free_waiter = waiter->next;
+	} else {
+		assert(self.waiters_used < WAITERS_MAX);
+		waiter = &self.waiters[self.waiters_used++];
+	}
 	memset(waiter, 0, sizeof(*waiter));
 	waiter->on = on;
 	waiter->query = query;
