@@ -791,6 +791,8 @@ reply_begin(struct reply *a, const struct query *q)
 	a->max = q->edns.present ? q->edns.udp_max : UDP_PLAIN_MAX;
 	if (a->max > UDP_EDNS_MAX)
 		a->max = UDP_EDNS_MAX;
+	if (q->question.type == TYPE_ANY)
+		a->max = UDP_PLAIN_MAX; /* RFC 8482: one RRset, a small one */
 	writer_init(&a->message, udp_buffer(q), a->max - opt);
 	writer_compress(&a->message, &a->names);
 	write_header(&a->message, &a->header); /* again when all is known */
