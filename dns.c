@@ -902,15 +902,24 @@ reply_add_record(struct reply *a, const struct name *owner, uint16_t type,
 	write_rdata(&a->message, type, rdata);
 }
 
-/* The RRset of the view; its proofs come after the whole answer. */
+/*
+ * The RRset of the view, from any of its records on, as clients like to take
+ * the first; its proofs come after the whole answer.
+ */
 static void
 reply_add_set(struct reply *a, const struct name *owner, struct view *view)
 {
 	bool signatures = a->query->edns.dnssec_ok;
+	unsigned first = view->records > 1 ? random_below(view->records) : 0;
+	struct reader others = view->body;
 	unsigned i;
 
+	for (i = 0; i < first; i++)
+		(void)read_stored(&view->body);
 	for (i = 0; i < view->records; i++) {
-		struct reader rdata = read_stored(&view->body);
+		bool before = i + first >= view->records;
+		struct reader rdata =
+		    read_stored(before ? &others : &view->body);
 
 		reply_add_record(a, owner, view->type, view->ttl_s, &rdata);
 		a->header.answers++;

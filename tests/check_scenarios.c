@@ -283,6 +283,18 @@ static const struct {
 	"    answer alias.example. 60 CNAME www.example.\n",
 	false},
     {NO_MORE, "expect NOERROR\n    ordered\n", false},
+    {NO_MORE,
+	"expect any\nask alias.example. A\nask www.example. A\n"
+	"ask alias.example. A\nexpect all NOERROR\n    beginnings 2\n",
+	true},
+    {NO_MORE,
+	"expect any\nask alias.example. A\nask alias.example. A\n"
+	"expect all NOERROR\n    beginnings 2\n",
+	false},
+    {NO_MORE,
+	"expect any\nask alias.example. A\nask www.example. A\n"
+	"expect all NOERROR\n    beginnings 1\n",
+	false},
 
     /* The second time it is 13 too. */
     {BROKEN, "    ede only 22\n    ede not 13\n", true},

@@ -847,6 +847,8 @@ expect_line(struct parser *p)
 		return expect_keepalive(p, expect);
 	if (strcmp(word, "size") == 0)
 		return expect_size(p, expect);
+	if (strcmp(word, "beginnings") == 0)
+		return parse_number(p, BEGINNINGS_MAX, &expect->beginnings);
 	if (strcmp(word, "ordered") == 0)
 		return expect->ordered = true;
 	if (strcmp(word, "question") == 0 && word_given(p, "none"))

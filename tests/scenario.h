@@ -18,11 +18,12 @@
 enum {
 	ADDRESSES_MAX = 64, /* named in one line */
 	GAPS_MAX = 64,
-	EDES_MAX = 8,      /* looked for in one reply */
-	OPTIONS_MAX = 256, /* octets of a client's EDNS options */
-	RULES_MAX = 1024,  /* server and reply lines in force */
-	ZONES_MAX = 1024,  /* published */
-	DATAGRAMS_MAX = 4, /* sent back for one query */
+	EDES_MAX = 8,        /* looked for in one reply */
+	BEGINNINGS_MAX = 64, /* of answers, told apart */
+	OPTIONS_MAX = 256,   /* octets of a client's EDNS options */
+	RULES_MAX = 1024,    /* server and reply lines in force */
+	ZONES_MAX = 1024,    /* published */
+	DATAGRAMS_MAX = 4,   /* sent back for one query */
 	FAULT_TEXT_MAX = 8192,
 	WAIT_MAX_MS = 20000,    /* an ask waits so long for its replies */
 	WINDOW_DEFAULT = 65536, /* octets that wait for a client to read */
@@ -237,6 +238,7 @@ struct expect {
 	struct ede edes[EDES_MAX];
 	unsigned ede_count;
 	size_t size_min, size_max;
+	unsigned beginnings; /* different first records; 0: any number */
 	uint64_t least_ms, most_ms;
 	bool placed; /* which reply on its connection it is */
 	enum comparison place_comparison;

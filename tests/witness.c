@@ -852,11 +852,41 @@ client_judge(struct witness *w, const struct client *c, const struct step *step,
 	return false;
 }
 
+/* The records that answers begin with, each once. */
+struct beginnings {
+	unsigned count;
+	struct {
+		const uint8_t *rdata; /* in a reply */
+		uint16_t len;
+	} of[BEGINNINGS_MAX];
+};
+
+static void
+beginnings_add(struct beginnings *b, const struct client *c)
+{
+	static struct answer a;
+	const uint8_t *rdata;
+	unsigned i;
+
+	if (!answer_read(&a, c->reply, c->reply_len) || a.header.answers == 0)
+		return;
+	rdata = c->reply + a.records[0].rdata_at;
+	for (i = 0; i < b->count; i++)
+		if (b->of[i].len == a.records[0].rdata_len &&
+		    memcmp(b->of[i].rdata, rdata, b->of[i].len) == 0)
+			return;
+	if (b->count == BEGINNINGS_MAX)
+		return;
+	b->of[b->count].rdata = rdata;
+	b->of[b->count++].len = a.records[0].rdata_len;
+}
+
 /* Judge the oldest ask that was not judged yet, or all. */
 static bool
 expect_judge(struct witness *w, const struct step *step, struct fault *fault)
 {
 	const struct step *ask = NULL;
+	struct beginnings b = {.count = 0};
 	unsigned i;
 
 	for (i = 0; i < w->client_count; i++) {
@@ -871,8 +901,13 @@ expect_judge(struct witness *w, const struct step *step, struct fault *fault)
 		c->judged = true;
 		if (!client_judge(w, c, step, fault))
 			return false;
+		beginnings_add(&b, c);
 	}
-	return true;
+	if (step->expect.beginnings == 0 || step->expect.beginnings == b.count)
+		return true;
+	fault_at(fault, w->scenario, step,
+	    "the answers begin with %u different records\n", b.count);
+	return false;
 }
 
 /* ---------------------------------------------------------------------------
