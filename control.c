@@ -32,7 +32,8 @@ static const char usage[] =
     "  -r, --root-hints FILE        default ./cache.dns, then\n"
     "                               " SYSCONFDIR "/dns/cache.dns,\n"
     "                               then the compiled-in one\n"
-    "  -e, --event-log FILE         default standard error\n"
+    "  -e, --event-log FILE         default standard error; opened anew when\n"
+    "                               it was renamed or deleted\n"
     "      --log-level LEVEL        error, warning, info (default) or debug\n"
     "      --log-format FORMAT      logfmt (default) or json\n"
     "      --query-log              log each question when it is answered\n"
@@ -44,8 +45,8 @@ static const char usage[] =
     "  -h, --help\n"
     "  -V, --version\n"
     "\n"
-    "SIGHUP takes changed root hints at once, SIGUSR1 writes statistics to\n"
-    "the event log, SIGTERM and SIGINT end.\n";
+    "SIGHUP has root hints and event log looked at now, and not within a\n"
+    "second; SIGUSR1 writes statistics to the log; SIGTERM and SIGINT end.\n";
 
 /* One clear line, and nothing half-started. */
 void

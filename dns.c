@@ -262,6 +262,7 @@ files_look(uint64_t now_ms)
 		self.reload = false;
 		self.reload_ms = now_ms + RELOAD_MIN_MS;
 	}
+	eventlog_look(); /* what comes next goes to the new file */
 	if (hints_look(at_once))
 		hints_change(now_ms);
 }

@@ -122,7 +122,7 @@ enum {
 	HINT_FAULTS_MAX = 20,       /* told of one file: it may be a letter */
 	HINTS_UNENDED_LOOKS = 5,    /* a last line without its end may grow */
 	HINTS_PLACES_MAX = 2,
-	LOOK_MS = 1000,      /* between looks at the hints file */
+	LOOK_MS = 1000,      /* between looks at hints and event log */
 	RELOAD_MIN_MS = 100, /* however many SIGHUPs come: attacks.md I14 */
 
 	/* Tables and turns. */
@@ -783,7 +783,13 @@ void eventlog_time(uint64_t now_ms, uint64_t wall_ms);
 /* Write what waits; close windows that are over.  Call once a turn. */
 void eventlog_flush(void);
 uint64_t eventlog_next_due(void); /* when a window ends; UINT64_MAX never */
-void eventlog_close(void);        /* every open fold is written first */
+
+/*
+ * Is the file still at its path?  If it was renamed or deleted, another one is
+ * opened there; lines until then are in the old one.  Call every LOOK_MS.
+ */
+void eventlog_look(void);
+void eventlog_close(void); /* every open fold is written first */
 void eventlog_count(struct log_counts *);
 size_t eventlog_memory(void); /* octets of its tables */
 

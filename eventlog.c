@@ -64,6 +64,7 @@ enum row {
 	EVENT_HINTS_LOADED,
 	EVENT_NO_ROOTS,
 	EVENT_CACHING_ONLY,
+	EVENT_LOG_UNOPENED,
 	EVENT_HINTS_MISSING,
 	EVENT_HINTS_REJECTED,
 	EVENT_HINT_TOKEN,
@@ -91,6 +92,7 @@ enum row {
 	EVENT_ANSWER_FAILED,
 	EVENT_LIMIT_REACHED,
 	EVENT_QUERY,
+	EVENT_LOG_REOPENED,
 	EVENT_QUESTION,
 	EVENT_JOINED,
 	EVENT_QUERY_SENT,
@@ -130,6 +132,12 @@ static const struct event catalogue[EVENTS] = {
     [EVENT_CACHING_ONLY] = {708, 0, LEVEL_INFO, ALWAYS,
 	"DNS_EVENT_CACHING_SERVER_ONLY", "no zones; caching only", "",
 	"The server holds no zone of its own.", "Nothing."},
+    [EVENT_LOG_UNOPENED] = {1000, 0, LEVEL_ERROR, ALWAYS,
+	"DNS_EVENT_FILE_OPEN_ERROR", "event log cannot be opened anew",
+	"errno file",
+	"The file was renamed or deleted, and no other can be opened in its "
+	"place; lines go on into the old one.",
+	"See errno; it is tried again every second."},
     [EVENT_HINTS_MISSING] = {1003, 0, LEVEL_ERROR, ALWAYS,
 	"DNS_EVENT_CACHE_FILE_NOT_FOUND", "hints file cannot be read",
 	"errno why file",
@@ -254,6 +262,11 @@ static const struct event catalogue[EVENTS] = {
 	"q client transport qname qtype rcode hit ms size",
 	"What a client asked and got; hit=yes came from the cache at once.",
 	"Nothing; --query-log writes it, and so does level debug."},
+    [EVENT_LOG_REOPENED] = {10020, 0, LEVEL_INFO, ALWAYS, "LOG_REOPENED",
+	"event log opened anew", "file",
+	"The file was renamed or deleted; lines before this one are in the "
+	"old file.",
+	"Nothing."},
     [EVENT_QUESTION] = {10100, 0, LEVEL_DEBUG, ALWAYS, "QUESTION",
 	"question received", "q client transport qname qtype",
 	"A client asks; all lines with the same q are on its account.",
@@ -387,16 +400,23 @@ static struct timer_queue gate_windows;
  * the first, which may have gone out in part.
  */
 static struct {
-	int fd;  /* -1: the log is not open and events are not counted */
-	int err; /* why a write failed, until it is told */
+	int fd; /* -1: the log is not open and events are not counted */
+	const char *path; /* NULL: standard error, which is opened but once */
+	int err;          /* why a write failed, until it is told */
+	int open_err;     /* why the path cannot be opened anew, as was told */
 	uint64_t retry_ms;
 	uint64_t untold; /* lines lost that no line tells of yet */
 	size_t start, end;
+	bool torn; /* the first line has gone out in part */
 } out = {.fd = -1};
 static char out_text[LOG_BUFFER];
 
 static int log_open(const char *path);
 static int stderr_open(void);
+static bool log_is_there(void);
+static void log_switch(int fd);
+static void log_tell_unopened(int err);
+static void log_tell_reopened(void);
 
 static bool line_begin(struct line *, enum row, const struct subject *);
 static bool event_is_wanted(enum row);
@@ -465,6 +485,7 @@ static size_t out_room(void);
 static void out_drain(void);
 static void out_tell_loss(void);
 static void out_write(void);
+static void out_drop_torn(void);
 static bool out_ready(void);
 static size_t out_piece(void);
 static uint64_t out_lines(void);
@@ -476,8 +497,10 @@ eventlog_open(const struct log_options *o, const uint8_t key[16])
 	out.fd = o->path == NULL ? stderr_open() : log_open(o->path);
 	if (out.fd == -1)
 		return false;
+	out.path = o->path;
 	out.start = out.end = 0;
-	out.err = 0;
+	out.torn = false;
+	out.err = out.open_err = 0;
 	out.retry_ms = out.untold = 0;
 	least = o->least;
 	queries = o->queries || o->least == LEVEL_DEBUG;
@@ -522,6 +545,59 @@ stderr_open(void)
 	fd = open("/proc/self/fd/2",
 	    O_WRONLY | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	return fd == -1 ? STDERR_FILENO : fd;
+}
+
+void
+eventlog_look(void)
+{
+	int fd;
+
+	if (out.fd == -1 || out.path == NULL || log_is_there())
+		return;
+	fd = log_open(out.path);
+	if (fd != -1)
+		log_switch(fd);
+	else if (errno != out.open_err)
+		log_tell_unopened(errno);
+}
+
+static bool
+same_file(const struct stat *a, const struct stat *b)
+{
+	return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
+}
+
+static bool
+log_is_there(void)
+{
+	struct stat there, here;
+
+	return stat(out.path, &there) == 0 && fstat(out.fd, &here) == 0 &&
+	    same_file(&there, &here);
+}
+
+/*
+ * The old file gets what it takes at once, the new one the rest; but not the
+ * end of a line whose beginning is in the old one.
+ */
+static void
+log_switch(int fd)
+{
+	struct stat before, now;
+
+	if (fstat(out.fd, &before) == 0 && fstat(fd, &now) == 0 &&
+	    same_file(&before, &now)) { /* it could not be looked at, no more */
+		close(fd);
+		return;
+	}
+	out_write();
+	if (out.torn)
+		out_drop_torn();
+	close(out.fd);
+	out.fd = fd;
+	out.open_err = 0;
+	out.retry_ms = 0;
+	log_tell_reopened();
 }
 
 void
@@ -1017,6 +1093,32 @@ eventlog_address_refused(const struct incident *i, const char *class)
 	if (!line_begin(&l, EVENT_ADDRESS_REFUSED, NULL))
 		return;
 	line_incident(&l, i, class);
+	line_end(&l);
+}
+
+/* The log has events of its own. */
+
+static void
+log_tell_unopened(int err)
+{
+	struct line l;
+
+	out.open_err = err;
+	if (!line_begin(&l, EVENT_LOG_UNOPENED, NULL))
+		return;
+	line_errno(&l, err);
+	line_path(&l, "file", out.path);
+	line_end(&l);
+}
+
+static void
+log_tell_reopened(void)
+{
+	struct line l;
+
+	if (!line_begin(&l, EVENT_LOG_REOPENED, NULL))
+		return;
+	line_path(&l, "file", out.path);
 	line_end(&l);
 }
 
@@ -1865,8 +1967,10 @@ out_write(void)
 		return;
 	while (out.start < out.end && n > 0 && out_ready()) {
 		n = write(out.fd, out_text + out.start, out_piece());
-		if (n > 0)
+		if (n > 0) {
 			out.start += (size_t)n;
+			out.torn = out_text[out.start - 1] != '\n';
+		}
 	}
 	if (n < 0 && errno != EAGAIN && errno != EINTR) {
 		out.err = errno;
@@ -1877,6 +1981,20 @@ out_write(void)
 	out.start = out.end = 0;
 	if (out.untold == 0)
 		out.err = 0;
+}
+
+/* The rest of that line is lost, and the line with it. */
+static void
+out_drop_torn(void)
+{
+	const char *from = out_text + out.start;
+	const char *end = memchr(from, '\n', out.end - out.start);
+
+	assert(end != NULL);
+	out.start += (size_t)(end - from) + 1;
+	out.torn = false;
+	counts.lost++;
+	out.untold++;
 }
 
 /* A broken pipe is ready, too: to say so. */

@@ -446,9 +446,9 @@ lines_read(void)
 }
 
 static void
-log_fetch(void)
+log_fetch_from(const char *file)
 {
-	int fd = open(path, O_RDONLY);
+	int fd = open(file, O_RDONLY);
 	struct stat st;
 
 	ck_assert_int_ge(fd, 0);
@@ -462,10 +462,22 @@ log_fetch(void)
 }
 
 static void
+log_fetch(void)
+{
+	log_fetch_from(path);
+}
+
+static void
+log_read_from(const char *file)
+{
+	log_fetch_from(file);
+	lines_read();
+}
+
+static void
 log_read(void)
 {
-	log_fetch();
-	lines_read();
+	log_read_from(path);
 }
 
 static void
@@ -2125,16 +2137,23 @@ START_TEST(a_log_that_cannot_be_opened_says_why)
 }
 END_TEST
 
+/* Where a descriptor that is opened now would be. */
+static int
+free_descriptor(void)
+{
+	int fd = dup(STDERR_FILENO);
+
+	close(fd);
+	return fd;
+}
+
 START_TEST(close_gives_the_descriptor_back)
 {
-	int before = dup(STDERR_FILENO), after;
+	int before = free_descriptor();
 
-	close(before);
 	log_open(LEVEL_INFO);
 	eventlog_close();
-	after = dup(STDERR_FILENO);
-	close(after);
-	ck_assert_int_eq(before, after);
+	ck_assert_int_eq(free_descriptor(), before);
 }
 END_TEST
 
@@ -2202,6 +2221,176 @@ loss_is_told(uint64_t lost, const char *err)
 	ck_assert(err == NULL ? strstr(told, " errno=") == NULL
 			      : strstr(told, part) != NULL);
 }
+
+static const char *
+old_path(unsigned n)
+{
+	static char old[64];
+
+	(void)snprintf(old, sizeof old, "%s/%u", directory, n);
+	return old;
+}
+
+/*
+ * I13: renamed; deleted; renamed, and its like put there.  What is written
+ * before anybody looks is in the old file.
+ */
+START_TEST(a_renamed_log_is_opened_anew)
+{
+	log_open(LEVEL_INFO);
+	log_starting();
+	eventlog_flush();
+	if (_i == 1)
+		ck_assert_int_eq(link(path, old_path(0)) + unlink(path), 0);
+	else
+		ck_assert_int_eq(rename(path, old_path(0)), 0);
+	if (_i == 2)
+		ck_assert_int_eq(
+		    close(open(path, O_WRONLY | O_CREAT, 0600)), 0);
+	log_starting();
+	eventlog_flush();
+	log_starting();
+	eventlog_look();
+	log_starting();
+	log_flush_and_read();
+	ck_assert_uint_eq(line_count, 2);
+	ck_assert_uint_eq(number_of(lines[0], "id"), 10020);
+	ck_assert_uint_eq(number_of(lines[1], "seq"), 5);
+	log_read_from(old_path(0));
+	ck_assert_uint_eq(line_count, 3);
+	ck_assert_int_eq(unlink(old_path(0)), 0);
+}
+END_TEST
+
+/* I13: copytruncate.  The file does not begin with a hole. */
+START_TEST(a_log_that_is_emptied_goes_on_from_its_start)
+{
+	log_open(LEVEL_INFO);
+	log_starting();
+	eventlog_flush();
+	eventlog_look();
+	ck_assert_int_eq(truncate(path, 0), 0);
+	eventlog_look();
+	log_starting();
+	log_flush_and_read();
+	ck_assert_uint_eq(line_count, 1);
+	ck_assert_uint_eq(number_of(lines[0], "seq"), 2);
+}
+END_TEST
+
+START_TEST(a_log_that_cannot_be_opened_anew_is_told_once)
+{
+	log_open(LEVEL_INFO);
+	ck_assert_int_eq(rename(path, old_path(0)), 0);
+	ck_assert_int_eq(mkdir(path, 0700), 0);
+	for (unsigned i = 0; i < 5; i++)
+		eventlog_look();
+	ck_assert_int_eq(rmdir(path), 0);
+	ck_assert_int_eq(symlink(path, path), 0);
+	for (unsigned i = 0; i < 5; i++)
+		eventlog_look();
+	eventlog_flush();
+	log_read_from(old_path(0));
+	ck_assert_uint_eq(line_count, 2);
+	ck_assert_uint_eq(lines_with(" id=1000 "), 2);
+	ck_assert_uint_eq(lines_with(" errno=EISDIR "), 1);
+	ck_assert_uint_eq(lines_with(" errno=ELOOP "), 1);
+	ck_assert_int_eq(unlink(path), 0);
+	eventlog_look();
+	log_flush_and_read();
+	ck_assert_uint_eq(line_count, 1);
+	ck_assert_uint_eq(lines_with(" id=10020 "), 1);
+
+	/* It is told again when it happens again. */
+	ck_assert_int_eq(unlink(path), 0);
+	ck_assert_int_eq(symlink(path, path), 0);
+	eventlog_look();
+	ck_assert_uint_eq(counts_now().written, 4);
+	ck_assert_int_eq(unlink(old_path(0)), 0);
+}
+END_TEST
+
+/* The old file has the beginning of a line, and no room for its end. */
+START_TEST(the_new_log_does_not_begin_in_a_line)
+{
+	struct rlimit limit;
+	unsigned i;
+
+	(void)signal(SIGXFSZ, SIG_IGN);
+	ck_assert_int_eq(getrlimit(RLIMIT_FSIZE, &limit), 0);
+	limit.rlim_cur = 250;
+	log_open(LEVEL_INFO);
+	ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
+	for (i = 0; i < 10; i++)
+		log_starting();
+	eventlog_flush();
+	ck_assert_int_eq(rename(path, old_path(0)), 0);
+	limit.rlim_cur = limit.rlim_max;
+	ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
+	eventlog_look();
+	log_flush_and_read();
+	ck_assert_uint_eq(counts_now().lost, 1);
+	ck_assert_uint_eq(lines_with(" id=3153 "), 1);
+	ck_assert_uint_eq(lines_with(" lost=1"), 1);
+	ck_assert_uint_eq(lines_with(" errno=EFBIG "), 1);
+	ck_assert_uint_eq(
+	    number_of(lines[0], "seq") + line_count, counts_now().written + 2);
+	ck_assert_int_eq(unlink(old_path(0)), 0);
+}
+END_TEST
+
+START_TEST(standard_error_is_not_opened_anew)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_APPEND, 0600);
+
+	ck_assert_int_eq(dup2(fd, STDERR_FILENO), STDERR_FILENO);
+	ck_assert(log_open_at(NULL));
+	ck_assert_int_eq(rename(path, old_path(0)), 0);
+	eventlog_look();
+	log_starting();
+	eventlog_flush();
+	ck_assert_int_ne(access(path, F_OK), 0);
+	log_read_from(old_path(0));
+	ck_assert_uint_eq(line_count, 1);
+	ck_assert_int_eq(unlink(old_path(0)), 0);
+}
+END_TEST
+
+/* I13: no line is lost or torn, and no descriptor is left. */
+START_TEST(a_thousand_rotations_lose_nothing)
+{
+	uint32_t state = (uint32_t)_i + 1;
+	uint64_t expected = 1;
+	unsigned n;
+	int before;
+	size_t i;
+
+	log_open(LEVEL_INFO);
+	before = free_descriptor();
+	for (n = 0; n < 1000; n++) {
+		for (i = random_up_to(&state, 20); i > 0; i--) {
+			log_starting();
+			if (random_up_to(&state, 3) == 0)
+				eventlog_flush();
+		}
+		ck_assert_int_eq(rename(path, old_path(n)), 0);
+		for (i = random_up_to(&state, 5); i > 0; i--)
+			log_starting();
+		eventlog_look();
+	}
+	eventlog_flush();
+	ck_assert_int_eq(rename(path, old_path(n)), 0);
+	for (n = 0; n <= 1000; n++) {
+		log_read_from(old_path(n));
+		for (i = 0; i < line_count; i++)
+			require(number_of(lines[i], "seq") == expected++, "seq",
+			    lines[i]);
+		ck_assert_int_eq(unlink(old_path(n)), 0);
+	}
+	ck_assert_uint_eq(counts_now().written, expected - 1);
+	ck_assert_int_eq(free_descriptor(), before);
+}
+END_TEST
 
 /* Take what is in the pipe; true if there was something. */
 static bool
@@ -2489,7 +2678,15 @@ START_TEST(every_field_of_the_catalogue_is_written)
 	limit.rlim_cur = limit.rlim_max;
 	ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
 	time_pass(1000);
+	eventlog_flush();
+	ck_assert_int_eq(rename(path, old_path(0)), 0);
+	ck_assert_int_eq(mkdir(path, 0700), 0);
+	eventlog_look();
+	ck_assert_int_eq(rmdir(path), 0);
+	eventlog_look();
+	log_read_from(old_path(0));
 	log_flush_and_read();
+	ck_assert_int_eq(unlink(old_path(0)), 0);
 	for (row = 0; row < count; row++, e++) {
 		key_count = e->fields[0] != '\0';
 		for (i = 0; e->fields[i] != '\0'; i++)
@@ -2561,6 +2758,12 @@ add_files(TCase *c)
 {
 	tcase_add_test(c, the_log_is_appended_to);
 	tcase_add_test(c, a_log_that_cannot_be_opened_says_why);
+	tcase_add_loop_test(c, a_renamed_log_is_opened_anew, 0, 3);
+	tcase_add_test(c, a_log_that_is_emptied_goes_on_from_its_start);
+	tcase_add_test(c, a_log_that_cannot_be_opened_anew_is_told_once);
+	tcase_add_test(c, the_new_log_does_not_begin_in_a_line);
+	tcase_add_test(c, standard_error_is_not_opened_anew);
+	tcase_add_loop_test(c, a_thousand_rotations_lose_nothing, 0, 2);
 	tcase_add_test(c, close_gives_the_descriptor_back);
 	tcase_add_test(c, without_a_log_events_go_nowhere);
 	tcase_add_test_raise_signal(c, it_is_opened_once, SIGABRT);

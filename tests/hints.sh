@@ -26,7 +26,7 @@ begin() {
 begin && told "id=540 .*file=$hints roots=1 addresses=1" >/dev/null && stop &&
     mv "$hints" "$dir/cache.old" && "$dns" --print-hints >"$hints" && begin &&
     told " id=540 .*file=$hints roots=13 addresses=26" >/dev/null && stop
-verdict $? 'stop, rename to cache.old, --print-hints, start: as the article says'
+verdict $? 'the article: stop, rename to cache.old, --print-hints, start'
 
 # --- Who may not read a file that root may?  As root, the server is nobody.
 

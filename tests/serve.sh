@@ -6,6 +6,7 @@ B=${B:-build}
 dns=$PWD/$B/dns
 case $B in /*) dns=$B/dns ;; esac
 dir=$(mktemp -d) || exit 1
+log=$dir/log
 pid=
 trap 'test -n "$pid" && kill "$pid" 2>/dev/null; rm -rf "$dir"' EXIT
 passed=0 failed=0
@@ -20,14 +21,14 @@ verdict() { # STATUS NAME
 	else
 		failed=$((failed + 1))
 		echo "FAIL $2"
-		tail -n 30 "$dir/out" "$dir/err" "$dir/log" 2>/dev/null |
+		tail -n 30 "$dir/out" "$dir/err" "$log" 2>/dev/null |
 		    sed 's/^/     /'
 	fi
 }
 
 # Start in the background and wait until it has its port.
 start() { # ARGUMENT...
-	rm -f "$dir/log"
+	rm -f "$log"
 	"$dns" -r "$dir/hints" "$@" >"$dir/out" 2>"$dir/err" &
 	pid=$!
 	bound
@@ -39,7 +40,7 @@ bound() {
 	n=0
 	until grep -qi ":$(printf %04X "$port") " /proc/net/udp &&
 	    { [ "${quiet-}" ] ||
-		grep -qsE ' id=2 |"id":2,' "$dir/err" "$dir/log"; }; do
+		grep -qsE ' id=2 |"id":2,' "$dir/err" "$log"; }; do
 		n=$((n + 1))
 		[ $n -lt 1000 ] || return 1
 		sleep 0.01
@@ -65,7 +66,7 @@ until_true() {
 
 # How many lines with this expression the log has.
 told() {
-	grep -cE -- "$1" "$dir/log"
+	grep -cE -- "$1" "$log"
 }
 
 told_times() { # COUNT EXPRESSION
