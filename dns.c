@@ -138,6 +138,9 @@ statistics_write(uint64_t now_ms)
 	s.replies = r.replies;
 	s.timeouts = r.timeouts;
 	s.mismatched = r.mismatched;
+	s.tcp_connects = r.tcp_connects;
+	s.tcp_sent = r.tcp_sent;
+	s.tcp_reused = r.tcp_reused;
 	s.addresses_refused = r.addresses_refused;
 	s.sends_failed = r.sends_failed;
 	s.self_sends = r.self_sends;
@@ -293,8 +296,9 @@ dispatch(const struct epoll_event *events, int n, uint64_t now_ms)
 	int i;
 
 	for (i = 0; i < n; i++)
-		if (tag_kind(events[i].data.u64) == TAG_UPSTREAM)
-			referral_readable(events[i].data.u64, now_ms);
+		if (tag_kind(events[i].data.u64) == TAG_UPSTREAM ||
+		    tag_kind(events[i].data.u64) == TAG_CONNECTION)
+			referral_ready(events[i].data.u64, now_ms);
 	for (i = 0; i < n; i++)
 		if (tag_kind(events[i].data.u64) == TAG_LISTENER)
 			udp_readable(tag_index(events[i].data.u64), now_ms);
@@ -1238,7 +1242,7 @@ walks_affordable(void)
 	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 ||
 	    limit.rlim_cur < 4 * DESCRIPTORS_SPARE)
 		refuse("too few file descriptors", "", "see ulimit -n");
-	most = limit.rlim_cur - DESCRIPTORS_SPARE - LISTENERS_MAX;
+	most = limit.rlim_cur - DESCRIPTORS_SPARE - LISTENERS_MAX - TCP_OUT_MAX;
 	return most < WALKS_MAX ? (unsigned)most : WALKS_MAX;
 }
 

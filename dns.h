@@ -90,7 +90,7 @@ enum {
 	SLIST_NS_MAX = 13,           /* a random sample of the delegation */
 	SLIST_ADDRESSES_MAX = 26,    /* 13 names in both families */
 	NS_FAMILY_ADDRESSES_MAX = 4, /* of one NS name, each family */
-	ADDRESS_SENDS_MAX = 2        /* one query: RFC 9520 3.1 allows 3 */
+	ADDRESS_SENDS_MAX = 2 /* one query, UDP or TCP: RFC 9520 3.1: 3 */
 };
 
 enum {
@@ -124,6 +124,15 @@ enum {
 	HINTS_PLACES_MAX = 2,
 	LOOK_MS = 1000,      /* between looks at hints and event log */
 	RELOAD_MIN_MS = 100, /* however many SIGHUPs come: attacks.md I14 */
+
+	/* Connections to name servers (RFC 7766 6.2). */
+	TCP_OUT_MAX = 64,          /* few replies need one; 66 KB each */
+	TCP_OUT_ADDRESS_MAX = 2,   /* one may be stuck: 6.2.2 wants few */
+	TCP_OUT_QUERIES_MAX = 128, /* out on one: searched for each reply */
+	TCP_CONNECT_MS = 2000,     /* a lost SYN is sent again after 1 s */
+	TCP_OUT_IDLE_MS = 10000,   /* RFC 9210 4.5: servers wait as long */
+	NO_TCP_AFTER = 2,          /* failures in a row; one may be chance */
+	NO_TCP_S = 900,            /* a firewall gets mended */
 
 	/* Tables and turns. */
 	WALKS_MAX = 4096,       /* open at once: one descriptor each */
@@ -279,7 +288,8 @@ timer_first(const struct timer_queue *q)
 enum tag_kind {
 	TAG_SIGNAL,
 	TAG_LISTENER,
-	TAG_UPSTREAM,
+	TAG_UPSTREAM,   /* referral.c's: datagrams of a walk ... */
+	TAG_CONNECTION, /* ... and connections that walks share */
 };
 
 static inline uint64_t
@@ -765,6 +775,7 @@ struct statistics {
 	uint64_t received, answered, dropped, refused; /* clients */
 	uint64_t hits, joined, walks, failed, waiting;
 	uint64_t sent, replies, timeouts, mismatched; /* name servers */
+	uint64_t tcp_connects, tcp_sent, tcp_reused;
 	uint64_t addresses_refused, sends_failed, self_sends, lame;
 	struct cache_counts cache;
 };
@@ -976,6 +987,13 @@ void server_asked(const struct address *, uint64_t now_ms);
 void server_replied(const struct address *, uint64_t rtt_ms, uint64_t now_ms);
 void server_timed_out(
     const struct address *, uint64_t sent_ms, uint64_t now_ms);
+bool server_has_answered(const struct address *); /* over UDP, ever */
+void server_replied_tcp(const struct address *, uint64_t now_ms);
+bool server_takes_tcp(const struct address *, uint64_t now_ms);
+
+/* It answers over UDP, but not over TCP; refused: it said so. */
+void server_chokes_on_tcp(
+    const struct address *, bool refused, uint64_t now_ms);
 bool server_takes_edns(const struct address *, uint64_t now_ms);
 void server_chokes_on_edns(const struct address *, uint64_t now_ms);
 
@@ -1028,6 +1046,9 @@ struct referral_options {
 struct referral_counts {
 	uint64_t walks, joined, failed;
 	uint64_t sent, replies, timeouts, mismatched;
+	uint64_t tcp_connects; /* connections begun */
+	uint64_t tcp_sent;     /* of sent, the queries over TCP */
+	uint64_t tcp_reused; /* queries given to a connection that was there */
 	uint64_t addresses_refused, sends_failed, self_sends, lame;
 	unsigned open, walks_max; /* walks now, and at most */
 };
@@ -1059,7 +1080,7 @@ bool referral_hints(const struct root_servers *, uint64_t now_ms);
 struct waiter *referral_ask(
     struct query *, const struct client_question *, uint64_t now_ms);
 void referral_forget(struct waiter *, uint64_t now_ms); /* client is gone */
-void referral_readable(uint64_t tag, uint64_t now_ms);
+void referral_ready(uint64_t tag, uint64_t now_ms);     /* either tag */
 void referral_expire(uint64_t now_ms); /* timers that are due */
 uint64_t referral_next_due(void);      /* UINT64_MAX: no timer is armed */
 bool referral_next_done(struct done *);

@@ -221,10 +221,11 @@ static const struct event catalogue[EVENTS] = {
     [EVENT_STATISTICS] = {10001, 0, LEVEL_INFO, ALWAYS, "STATISTICS",
 	"counters since start",
 	"uptime_s received answered dropped refused hits joined walks failed "
-	"waiting sent replies timeouts mismatched addresses_refused "
-	"sends_failed self_sends lame cache_stored cache_evicted "
-	"cache_rescued cache_failures cache_entries cache_octets "
-	"log_counted log_written log_folded log_gated log_lost",
+	"waiting sent replies timeouts mismatched tcp_connects tcp_sent "
+	"tcp_reused addresses_refused sends_failed self_sends lame "
+	"cache_stored cache_evicted cache_rescued cache_failures "
+	"cache_entries cache_octets log_counted log_written log_folded "
+	"log_gated log_lost",
 	"What was done, and what is held now.", "Nothing."},
     [EVENT_SERVER_REFUSED] = {10002, 0, LEVEL_WARNING, LIMITED,
 	"INVALID_SERVER_ADDRESS",
@@ -1615,6 +1616,9 @@ line_statistics(struct line *l, const struct statistics *s)
 	    {"replies", s->replies},
 	    {"timeouts", s->timeouts},
 	    {"mismatched", s->mismatched},
+	    {"tcp_connects", s->tcp_connects},
+	    {"tcp_sent", s->tcp_sent},
+	    {"tcp_reused", s->tcp_reused},
 	    {"addresses_refused", s->addresses_refused},
 	    {"sends_failed", s->sends_failed},
 	    {"self_sends", s->self_sends},

@@ -7,14 +7,16 @@
  * name server starts or joins a walk for it and waits: walks and the clients
  * behind them form a graph without cycles, whose edges are waiters.
  *
- * Every packet to a name server leaves through server_send, which asks
- * address_fault first.  No function here calls itself or calls up; a walk that
- * can go on is put on the ready list, one that is done on the done list.
+ * Every packet to a name server leaves through server_send, and every
+ * connection begins there: it asks address_fault first.  No function here calls
+ * itself or calls up; a walk that can go on is put on the ready list, one that
+ * is done on the done list.
  */
 #include <sys/epoll.h>
 
 #include <errno.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -43,6 +45,7 @@ enum walk_state {
  *	WAIT	a response that matches			ANALYZE
  *		timeout, or a child done and none out	SEND
  *		a child done, a query still out		WAIT
+ *		a reply that does not match: TCP too	WAIT
  *		the deadline, or nobody waits any more	DONE
  *	ANALYZE	4a answer or name error stored		LOOK
  *		4b a better delegation stored		FIND
@@ -60,16 +63,22 @@ enum walk_state {
  */
 
 enum channel {
-	CHANNEL_UDP,
-	CHANNEL_TCP, /* beside UDP, never instead of it: DESIGN decision 4 */
+	CHANNEL_UDP, /* a socket of its own for each query (RFC 5452 9.2) */
+	CHANNEL_TCP, /* a connection that many share (RFC 7766 6.2) */
 	CHANNELS
 };
 
-/* A query that is out. */
+/*
+ * A query that is out, by fd or connection; if it is by neither, none is, but
+ * what was asked of whom stays here until the response was analyzed.
+ */
 struct exchange {
 	struct timer timer; /* its retransmission; must stand first */
 	struct walk *walk;
-	int fd; /* -1: none is out, and nothing else here is true */
+	int fd;                        /* of CHANNEL_UDP; else -1 */
+	struct connection *connection; /* of CHANNEL_TCP; else NULL */
+	struct exchange *next;         /* on the connection */
+	bool queued; /* it is not sent yet: the connection has to take it */
 	struct question asked; /* as it was sent; the reply must echo it */
 	uint64_t sent_ms;
 	uint16_t id;
@@ -77,14 +86,62 @@ struct exchange {
 	bool edns;
 };
 
+enum connection_state {
+	CONNECTION_CLOSED,
+	CONNECTION_OPENING, /* nothing could be sent yet */
+	CONNECTION_BUSY,    /* replies are awaited, or queries wait to go */
+	CONNECTION_IDLE
+};
+
+/*
+ *	from		on					to
+ *	CLOSED		an exchange needs one			OPENING
+ *	OPENING		the first query went			BUSY
+ *			refused, or not open in time		CLOSED
+ *			its last exchange was closed		CLOSED
+ *	BUSY		its last exchange was closed		IDLE
+ *			the same, and it was silent		CLOSED
+ *			the server closed it, or talks rubbish	CLOSED
+ *	IDLE		an exchange with the same server	BUSY
+ *			unused for long, or its place is needed	CLOSED
+ *			the server closed it			CLOSED
+ *
+ *	state		socket	exchanges	timer
+ *	CLOSED		no	none		none
+ *	OPENING		yes	some		TCP_CONNECT_MS
+ *	BUSY		yes	some		none: each exchange has its own
+ *	IDLE		yes	none		TCP_IDLE_MS
+ */
+struct connection {
+	struct timer timer; /* must stand first */
+	enum connection_state state;
+	uint32_t generation;
+	int fd;
+	bool writable; /* epoll is to tell when it can be written to */
+	struct address at;
+	struct exchange *exchanges; /* first come, first sent */
+	unsigned count;             /* of them */
+	unsigned strays;   /* messages in a row that nobody waits for */
+	bool proven;       /* a reply came by it */
+	bool spent;        /* it takes no new exchanges: it was silent */
+	uint64_t heard_ms; /* when octets last came */
+	struct reader out; /* what is left to send of one message */
+	uint8_t out_octets[2 + UDP_PLAIN_MAX];
+	size_t in_len;
+	uint8_t in[2 + MESSAGE_MAX]; /* pages that are not used cost nothing */
+};
+
 struct candidate {
 	struct address at;
-	uint8_t ns;       /* index into slist.ns */
-	uint8_t sends;    /* of the present query, ADDRESS_SENDS_MAX at most */
-	bool asked;       /* anything, so that it counts among the contacted */
-	bool typed;       /* the operator wrote it into the hints */
-	bool aside;       /* failed, lame or out of reach: not again */
-	uint64_t lame_ms; /* found lame for the zone then; 0 is never */
+	uint8_t ns;              /* index into slist.ns */
+	uint8_t sends[CHANNELS]; /* of this query, ADDRESS_SENDS_MAX each */
+	bool asked;              /* anything: it counts as contacted */
+	bool typed;              /* the operator wrote it into the hints */
+	bool aside;              /* failed, lame or out of reach: not again */
+	bool truncated;          /* its reply is longer: TCP alone */
+	bool no_tcp;             /* over TCP it failed: not again */
+	bool fresh;              /* a connection broke: TCP on a new one */
+	uint64_t lame_ms;        /* found lame for the zone then; 0 is never */
 };
 
 /* The limits that can end a walk; those of the zone come last. */
@@ -179,7 +236,8 @@ struct walk {
 	bool last_resort; /* data without AA is in the cache for us */
 	struct address told_by; /* who sent the referral being taken in */
 	struct slist slist;
-	struct exchange exchange[CHANNELS];
+	struct exchange exchange[CHANNELS]; /* both with the same server */
+	enum channel heard; /* in ANALYZE: by which the response came */
 
 	struct waiter *waiters, *awaited;
 	unsigned clients, children;
@@ -192,7 +250,8 @@ struct walk {
 enum send_result {
 	SEND_DONE,
 	SEND_REFUSED, /* by the filter */
-	SEND_FAILED   /* by the system */
+	SEND_FAILED,  /* by the system */
+	SEND_NO_ROOM  /* all connections are taken */
 };
 
 enum {
@@ -233,6 +292,8 @@ static struct {
 	struct walk **stack; /* of walk_reaches */
 	uint64_t visits;
 	struct timer_queue retransmissions[SPANS], deadlines;
+	struct connection *connections;
+	struct timer_queue opening, idle; /* of connections */
 
 	struct root_servers hints, primed;
 	uint64_t primed_until_ms, prime_next_ms;
@@ -260,9 +321,16 @@ static bool slist_look_up(struct walk *, struct walk *account, uint64_t);
 static struct candidate *server_choose(struct walk *, uint64_t);
 static struct candidate *candidate_draw(
     struct slist *, const uint8_t *, unsigned, unsigned, unsigned);
+static enum channel candidate_channel(const struct candidate *);
 static enum send_result exchange_open(
-    struct walk *, struct candidate *, uint64_t);
-static void exchange_close(struct exchange *);
+    struct walk *, struct candidate *, enum channel, uint64_t);
+static bool exchange_is_out(const struct exchange *);
+static void exchange_close(struct exchange *, uint64_t);
+static enum send_result exchange_join(
+    struct exchange *, struct candidate *, uint64_t);
+static bool error_is_remote(int err);
+static void connection_remove(struct exchange *, uint64_t);
+static void connection_doubt(struct exchange *, uint64_t);
 static void prime(uint64_t);
 
 /* ---------------------------------------------------------------------------
@@ -278,7 +346,9 @@ referral_init(const struct referral_options *options)
 	self.walks = calloc(options->walks_max, sizeof(*self.walks));
 	self.stack = calloc(options->walks_max, sizeof(struct walk *));
 	self.waiters = calloc(WAITERS_MAX, sizeof(*self.waiters));
-	if (self.walks == NULL || self.stack == NULL || self.waiters == NULL)
+	self.connections = calloc(TCP_OUT_MAX, sizeof(*self.connections));
+	if (self.walks == NULL || self.stack == NULL || self.waiters == NULL ||
+	    self.connections == NULL)
 		return false;
 	self.free_walks = options->walks_max;
 	self.ready_end = &self.ready;
@@ -286,6 +356,8 @@ referral_init(const struct referral_options *options)
 	for (i = 0; i < SPANS; i++)
 		timer_queue_init(&self.retransmissions[i], spans_ms[i]);
 	timer_queue_init(&self.deadlines, QUERY_MS_MAX);
+	timer_queue_init(&self.opening, TCP_CONNECT_MS);
+	timer_queue_init(&self.idle, TCP_OUT_IDLE_MS);
 	return true;
 }
 
@@ -294,7 +366,8 @@ referral_memory(void)
 {
 	return self.options.walks_max *
 	    (sizeof(struct walk) + sizeof(struct walk *)) +
-	    WAITERS_MAX * sizeof(struct waiter) + sizeof(self) +
+	    WAITERS_MAX * sizeof(struct waiter) +
+	    TCP_OUT_MAX * sizeof(struct connection) + sizeof(self) +
 	    sizeof(response) + sizeof(draft_body);
 }
 
@@ -309,12 +382,16 @@ referral_count(struct referral_counts *counts)
 void
 referral_close(void)
 {
-	unsigned i, c;
+	unsigned i;
 
 	for (i = 0; i < self.walks_used; i++)
-		for (c = 0; c < CHANNELS; c++)
-			if (self.walks[i].generation > 0)
-				exchange_close(&self.walks[i].exchange[c]);
+		if (self.walks[i].generation > 0 &&
+		    self.walks[i].exchange[CHANNEL_UDP].fd >= 0)
+			close(self.walks[i].exchange[CHANNEL_UDP].fd);
+	for (i = 0; i < TCP_OUT_MAX; i++)
+		if (self.connections[i].state != CONNECTION_CLOSED)
+			close(self.connections[i].fd);
+	free(self.connections);
 	free(self.walks);
 	free(self.stack);
 	free(self.waiters);
@@ -675,8 +752,8 @@ walk_drop_children(struct walk *w)
 static bool
 walk_is_out(const struct walk *w)
 {
-	return w->exchange[CHANNEL_UDP].fd >= 0 ||
-	    w->exchange[CHANNEL_TCP].fd >= 0;
+	return exchange_is_out(&w->exchange[CHANNEL_UDP]) ||
+	    exchange_is_out(&w->exchange[CHANNEL_TCP]);
 }
 
 /* Asserts the table at the head of this file. */
@@ -689,6 +766,10 @@ walk_check(const struct walk *w)
 		assert(!walk_is_out(w));
 	if (w->state == WALK_WAIT)
 		assert(walk_is_out(w) || w->children > 0);
+	if (exchange_is_out(&w->exchange[CHANNEL_UDP]) &&
+	    exchange_is_out(&w->exchange[CHANNEL_TCP]))
+		assert(
+		    w->exchange[CHANNEL_UDP].to == w->exchange[CHANNEL_TCP].to);
 	assert(w->slist.ns_count <= SLIST_NS_MAX);
 	assert(w->slist.address_count <= SLIST_ADDRESSES_MAX);
 	assert(w->sponsor == w || w->waiters != NULL);
@@ -705,6 +786,16 @@ walk_wake(struct walk *w)
 	w->next_ready = NULL;
 	*self.ready_end = w;
 	self.ready_end = &w->next_ready;
+}
+
+/* What it waited for is over: it goes on, unless something else is out. */
+static void
+walk_resume(struct walk *w)
+{
+	if (w->state != WALK_WAIT || walk_is_out(w))
+		return;
+	w->state = WALK_SEND;
+	walk_wake(w);
 }
 
 static void
@@ -956,6 +1047,14 @@ walk_is_probing(const struct walk *w)
 	return w->shown < name_labels(&w->sname);
 }
 
+/* It is to be asked something new, to which its reply may be shorter. */
+static void
+candidate_renew(struct candidate *c)
+{
+	memset(c->sends, 0, sizeof(c->sends));
+	c->truncated = c->fresh = false;
+}
+
 /*
  * The zone's servers know no cut at the first `known' labels: show them as
  * few more as can lead to one.  A label that begins with an underscore is
@@ -979,7 +1078,7 @@ walk_show_more(struct walk *w, size_t known, uint64_t now_ms)
 	w->probes += walk_is_probing(w);
 	w->probe_timeouts = 0;
 	for (i = 0; i < w->slist.address_count; i++)
-		w->slist.addresses[i].sends = 0;
+		candidate_renew(&w->slist.addresses[i]);
 }
 
 /* Something is wrong with probes here: the question itself, from now on. */
@@ -1078,12 +1177,10 @@ walk_send(struct walk *w, uint64_t now_ms)
 	if (w->slist.sends >= ZONE_SENDS_MAX)
 		return walk_exhausted(w, now_ms);
 	do {
-		while ((to = server_choose(w, now_ms)) != NULL) {
-			if (exchange_open(w, to, now_ms) != SEND_DONE)
-				continue;
-			account->sends_left--;
-			return WALK_WAIT;
-		}
+		while ((to = server_choose(w, now_ms)) != NULL)
+			if (exchange_open(w, to, candidate_channel(to),
+				now_ms) == SEND_DONE)
+				return WALK_WAIT;
 	} while (slist_look_up(w, account, now_ms));
 	return w->children > 0 ? WALK_WAIT : walk_exhausted(w, now_ms);
 }
@@ -1098,7 +1195,7 @@ walk_finish(struct walk *w, uint64_t now_ms)
 	assert(w->state == WALK_DONE);
 	timer_disarm(&w->deadline);
 	for (i = 0; i < CHANNELS; i++)
-		exchange_close(&w->exchange[i]);
+		exchange_close(&w->exchange[i], now_ms);
 	walk_drop_children(w);
 	walk_unlist(w);
 	if (w == self.priming)
@@ -1595,10 +1692,7 @@ walk_child_done(struct waiter *edge, uint64_t now_ms)
 		w->slist.unsent++;
 	slist_refrain(&w->slist, edge->on->limit);
 	waiter_unlink(edge);
-	if (w->state != WALK_WAIT || walk_is_out(w))
-		return;
-	w->state = WALK_SEND;
-	walk_wake(w);
+	walk_resume(w);
 }
 
 /* ---------------------------------------------------------------------------
@@ -1629,6 +1723,34 @@ candidate_mark_lame(
 }
 
 /*
+ * How to ask it: over TCP if its reply does not fit a datagram; or if both
+ * datagrams were lost, though it is known to answer: larger replies may not
+ * get through to us (RFC 9715 3.2 R7).
+ */
+static enum channel
+candidate_channel(const struct candidate *c)
+{
+	return c->truncated ||
+		(c->sends[CHANNEL_UDP] >= ADDRESS_SENDS_MAX &&
+		    server_has_answered(&c->at))
+	    ? CHANNEL_TCP
+	    : CHANNEL_UDP;
+}
+
+static unsigned
+candidate_sends(const struct candidate *c)
+{
+	return c->sends[CHANNEL_UDP] + c->sends[CHANNEL_TCP];
+}
+
+static bool
+candidate_takes_tcp(const struct candidate *c, uint64_t now_ms)
+{
+	return !c->no_tcp && c->sends[CHANNEL_TCP] < ADDRESS_SENDS_MAX &&
+	    server_takes_tcp(&c->at, now_ms);
+}
+
+/*
  * May the candidate be asked now?  Holds never stop all roots: without them
  * nothing can be found.  Lame servers are asked when no other is left.
  */
@@ -1638,7 +1760,11 @@ candidate_usable(const struct walk *w, const struct candidate *c,
 {
 	const struct slist *l = &w->slist;
 
-	if (c->aside || c->sends >= ADDRESS_SENDS_MAX)
+	if (c->aside)
+		return false;
+	if (candidate_channel(c) == CHANNEL_TCP
+		? !candidate_takes_tcp(c, now_ms)
+		: c->sends[CHANNEL_UDP] >= ADDRESS_SENDS_MAX)
 		return false;
 	if (!c->asked && l->asked >= ZONE_ADDRESSES_ASKED_MAX)
 		return false;
@@ -1648,10 +1774,25 @@ candidate_usable(const struct walk *w, const struct candidate *c,
 	    c->lame_ms + LAME_HOLD_S * UINT64_C(1000) <= now_ms;
 }
 
+/* The one whose truncated reply was just read; NULL: there is none. */
+static struct candidate *
+candidate_truncated(struct walk *w, uint64_t now_ms)
+{
+	struct slist *l = &w->slist;
+	unsigned i;
+
+	for (i = 0; i < l->address_count; i++)
+		if (l->addresses[i].truncated &&
+		    candidate_usable(w, &l->addresses[i], true, now_ms))
+			return &l->addresses[i];
+	return NULL;
+}
+
 /*
- * The least tried first; of these any whose timeout is within a band of the
- * best, so that nobody can steer us by being a little faster; and now and then
- * any at all, so that we learn of better times (RFC 1035 7.2).
+ * Over TCP the one that said it has more to tell.  Else the least tried first;
+ * of these any whose timeout is within a band of the best, so that nobody can
+ * steer us by being a little faster; and now and then any at all, so that we
+ * learn of better times (RFC 1035 7.2).
  */
 static struct candidate *
 server_choose(struct walk *w, uint64_t now_ms)
@@ -1659,22 +1800,25 @@ server_choose(struct walk *w, uint64_t now_ms)
 	struct slist *l = &w->slist;
 	unsigned pass, i, n, fewest, best_ms, band_ms;
 	uint8_t usable[SLIST_ADDRESSES_MAX];
+	struct candidate *truncated = candidate_truncated(w, now_ms);
 
+	if (truncated != NULL)
+		return truncated;
 	for (pass = n = 0; pass < 2 && n == 0; pass++)
 		for (i = 0; i < l->address_count; i++)
 			if (candidate_usable(
 				w, &l->addresses[i], pass > 0, now_ms))
 				usable[n++] = (uint8_t)i;
-	fewest = ADDRESS_SENDS_MAX;
+	fewest = CHANNELS * ADDRESS_SENDS_MAX;
 	for (i = 0; i < n; i++)
-		if (l->addresses[usable[i]].sends < fewest)
-			fewest = l->addresses[usable[i]].sends;
+		if (candidate_sends(&l->addresses[usable[i]]) < fewest)
+			fewest = candidate_sends(&l->addresses[usable[i]]);
 	best_ms = RTO_MAX_MS;
 	for (i = 0; i < n; i++) {
 		const struct candidate *c = &l->addresses[usable[i]];
 		unsigned rto_ms = server_rto_ms(&c->at);
 
-		if (c->sends == fewest && rto_ms < best_ms)
+		if (candidate_sends(c) == fewest && rto_ms < best_ms)
 			best_ms = rto_ms;
 	}
 	l->best_ms = (uint16_t)best_ms;
@@ -1693,7 +1837,8 @@ candidate_draw(struct slist *l, const uint8_t *usable, unsigned n,
 	for (i = 0; i < n; i++) {
 		struct candidate *c = &l->addresses[usable[i]];
 
-		if (c->sends == sends && server_rto_ms(&c->at) <= rto_max_ms &&
+		if (candidate_sends(c) == sends &&
+		    server_rto_ms(&c->at) <= rto_max_ms &&
 		    random_below(++seen) == 0)
 			drawn = c;
 	}
@@ -1701,11 +1846,16 @@ candidate_draw(struct slist *l, const uint8_t *usable, unsigned n,
 }
 
 /* ---------------------------------------------------------------------------
- * Exchanges: a fresh socket and port for each query (RFC 5452 9.2).
+ * Sockets towards name servers.
  */
 
+/*
+ * A random port for a datagram.  The port of a connection is the kernel's to
+ * choose, which can use one for many servers: who forges has to guess 32 bits
+ * of a sequence number too.
+ */
 static int
-socket_bind(int fd, uint8_t family)
+socket_bind(int fd, uint8_t family, int type)
 {
 	/* Services whose port a firewall, or a naive server, may watch. */
 	static const uint16_t avoid[] = {1900, 2049, 4791, 5353, 6000, 11211};
@@ -1715,6 +1865,8 @@ socket_bind(int fd, uint8_t family)
 
 	memset(&any, 0, sizeof(any));
 	any.family = family;
+	if (type == SOCK_STREAM)
+		return 0;
 	for (tries = 0; tries < PORT_TRIES_MAX; tries++) {
 		any.port = (uint16_t)(1024 + random_below(65536 - 1024));
 		for (i = 0; i < sizeof(avoid) / sizeof(avoid[0]); i++)
@@ -1729,85 +1881,162 @@ socket_bind(int fd, uint8_t family)
 	return -1;
 }
 
-/* A socket of our own port; -1 sets errno. */
+/*
+ * Forged "packet too big" must not make us fragment (RFC 9715 3.1), and no
+ * query on a connection waits until the one before is acknowledged.
+ */
 static int
-socket_open(uint8_t family)
+socket_options(int fd, uint8_t family, int type)
 {
 	int on = 1, omit = IP_PMTUDISC_OMIT, omit6 = IPV6_PMTUDISC_OMIT;
-	int fd = socket(family == 4 ? AF_INET : AF_INET6,
-	    SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
-	if (fd < 0)
-		return -1;
-	/* Forged "packet too big" must not make us fragment: RFC 9715 3.1. */
-	if (family == 4)
+	if (type == SOCK_STREAM)
+		(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	else if (family == 4)
 		(void)setsockopt(
 		    fd, IPPROTO_IP, IP_MTU_DISCOVER, &omit, sizeof(omit));
 	else
 		(void)setsockopt(
 		    fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, &omit6, sizeof(omit6));
-	if ((family == 6 &&
-		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)) <
-		    0) ||
-	    socket_bind(fd, family) < 0) {
-		int err = errno;
+	if (family == 4)
+		return 0;
+	return setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
+}
 
-		close(fd);
-		errno = err;
+/* Without losing errno, which says what went wrong. */
+static void
+socket_close(int fd)
+{
+	int err = errno;
+
+	close(fd);
+	errno = err;
+}
+
+/* A socket towards a name server; -1 sets errno. */
+static int
+socket_open(uint8_t family, int type)
+{
+	int fd = socket(family == 4 ? AF_INET : AF_INET6,
+	    type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return -1;
+	if (socket_options(fd, family, type) < 0 ||
+	    socket_bind(fd, family, type) < 0) {
+		socket_close(fd);
 		return -1;
 	}
 	return fd;
 }
 
 /*
- * The one function that sends to a name server.  Linux takes 0.0.0.0 and :: to
- * mean ourselves and reports no error, so the filter stands before the call.
+ * The one function that connects or sends to a name server; octets NULL: it
+ * only connects.  Linux takes 0.0.0.0 and :: to mean ourselves and reports no
+ * error, so the filter stands before the calls.  From octets goes what was
+ * sent, which is all of a datagram; a failure is in errno.
  */
 static enum send_result
-server_send(struct walk *w, int fd, const struct writer *query,
-    const struct candidate *to)
+server_send(struct walk *w, const struct candidate *to, int fd, bool connected,
+    struct reader *octets)
 {
 	struct sockaddr_storage sa;
 	socklen_t sa_len;
+	ssize_t n;
 
-	assert(!query->failed && query->len >= HEADER_LEN);
 	if (candidate_refuse(w, to))
 		return SEND_REFUSED;
 	sa_len = address_to_sockaddr(&to->at, &sa);
-	if (connect(fd, (struct sockaddr *)&sa, sa_len) < 0 ||
-	    sendto(fd, query->base, query->len, MSG_NOSIGNAL, NULL, 0) < 0)
+	if (!connected && connect(fd, (struct sockaddr *)&sa, sa_len) < 0 &&
+	    errno != EINPROGRESS)
 		return SEND_FAILED;
-	self.counts.sent++;
+	if (octets == NULL)
+		return SEND_DONE;
+	n = sendto(fd, octets->base + octets->at, octets->len - octets->at,
+	    MSG_NOSIGNAL, NULL, 0);
+	if (n < 0)
+		return SEND_FAILED;
+	(void)read_bytes(octets, (size_t)n);
 	return SEND_DONE;
+}
+
+/* ---------------------------------------------------------------------------
+ * Exchanges: a query to one server, by one channel.
+ */
+
+static enum channel
+exchange_channel(const struct exchange *x)
+{
+	return (enum channel)(x - x->walk->exchange);
+}
+
+static const char *
+exchange_transport(const struct exchange *x)
+{
+	return exchange_channel(x) == CHANNEL_TCP ? "tcp" : "udp";
+}
+
+static struct candidate *
+exchange_candidate(const struct exchange *x)
+{
+	return &x->walk->slist.addresses[x->to];
+}
+
+static bool
+exchange_is_out(const struct exchange *x)
+{
+	return x->fd >= 0 || x->connection != NULL;
+}
+
+static void
+exchange_close(struct exchange *x, uint64_t now_ms)
+{
+	timer_disarm(&x->timer);
+	if (x->fd >= 0)
+		close(x->fd);
+	x->fd = -1;
+	if (x->connection != NULL)
+		connection_remove(x, now_ms);
 }
 
 /* What this walk asks of this server. */
 static void
-exchange_compose(struct exchange *x, struct writer *query, bool edns)
+exchange_prepare(
+    struct exchange *x, const struct candidate *to, uint64_t now_ms)
 {
-	struct header header = {.questions = 1, .additionals = edns};
+	struct walk *w = x->walk;
+
+	assert(!exchange_is_out(x));
+	x->to = (uint8_t)(to - w->slist.addresses);
+	x->id = (uint16_t)random_u32();
+	x->edns = server_takes_edns(&to->at, now_ms);
+	walk_question(w, &x->asked);
+	x->sent_ms = now_ms;
+}
+
+static void
+exchange_compose(const struct exchange *x, struct writer *query)
+{
+	struct header header = {
+	    .id = x->id, .questions = 1, .additionals = x->edns};
 	struct edns opt = {
 	    .present = true, .dnssec_ok = true, .udp_max = UDP_EDNS_MAX};
 
-	x->id = (uint16_t)random_u32();
-	x->edns = edns;
-	walk_question(x->walk, &x->asked);
-	header.id = x->id;
 	write_header(query, &header);
 	write_question(query, &x->asked);
-	if (edns)
+	if (x->edns)
 		write_opt(query, &opt, NULL, 0);
+	assert(!query->failed);
 }
 
 static bool
-exchange_register(struct exchange *x)
+exchange_register(const struct exchange *x)
 {
 	struct walk *w = x->walk;
-	uint32_t index =
-	    (uint32_t)(w - self.walks) * CHANNELS + (uint32_t)(x - w->exchange);
 	struct epoll_event event = {.events = EPOLLIN};
 
-	event.data.u64 = tag_make(TAG_UPSTREAM, w->generation, index);
+	event.data.u64 =
+	    tag_make(TAG_UPSTREAM, w->generation, (uint32_t)(w - self.walks));
 	return epoll_ctl(self.options.epoll, EPOLL_CTL_ADD, x->fd, &event) == 0;
 }
 
@@ -1820,10 +2049,10 @@ exchange_traced(const struct exchange *x, struct incident *i)
 {
 	if (!eventlog_is_tracing())
 		return false;
-	candidate_incident(x->walk, &x->walk->slist.addresses[x->to], i);
+	candidate_incident(x->walk, exchange_candidate(x), i);
 	i->qname = &x->asked.name;
 	i->qtype = x->asked.type;
-	i->transport = "udp";
+	i->transport = exchange_transport(x);
 	return true;
 }
 
@@ -1850,27 +2079,30 @@ exchange_trace_reply(
 		    kinds[class], now_ms - x->sent_ms, response.message.len);
 }
 
-/* The system would not: told, and held against nobody (decision 7). */
+/* A datagram from a fresh socket and port (RFC 5452 9.2). */
 static enum send_result
-exchange_fail(struct exchange *x, struct candidate *to, int err)
+exchange_send(struct exchange *x, const struct candidate *to)
 {
-	struct walk *w = x->walk;
-	struct incident i;
+	uint8_t octets[UDP_PLAIN_MAX];
+	struct writer query;
+	struct reader out;
+	enum send_result result;
 
-	exchange_close(x);
-	to->aside = true;
-	w->slist.unsent++;
-	self.counts.sends_failed++;
-	candidate_incident(w, to, &i);
-	i.transport = "udp";
-	eventlog_send_failed(&i, err);
-	eventlog_undelivered(&i, err);
-	return SEND_FAILED;
+	x->fd = socket_open(to->at.family, SOCK_DGRAM);
+	if (x->fd < 0 || !exchange_register(x))
+		return SEND_FAILED;
+	writer_init(&query, octets, sizeof(octets));
+	exchange_compose(x, &query);
+	reader_init(&out, octets, query.len);
+	result = server_send(x->walk, to, x->fd, false, &out);
+	self.counts.sent += result == SEND_DONE;
+	return result;
 }
 
 /*
  * To see whether a silent server is back is done on the client's time: it has
- * no longer than twice what the best would take.
+ * no longer than twice what the best would take.  Over TCP the system sends
+ * again what is lost, so there is but one wait, in which to connect as well.
  */
 static void
 exchange_arm(struct exchange *x, uint64_t now_ms)
@@ -1881,56 +2113,115 @@ exchange_arm(struct exchange *x, uint64_t now_ms)
 
 	if (server_is_silent(at) && rto_ms > 2u * l->best_ms)
 		rto_ms = 2u * l->best_ms;
+	if (exchange_channel(x) == CHANNEL_TCP)
+		rto_ms = RTO_MAX_MS;
 	while (i < SPANS - 1 && spans_ms[i] < rto_ms)
 		i++;
 	timer_arm(&self.retransmissions[i], &x->timer, now_ms);
 }
 
-/* Ask the candidate; unless it is done the candidate is put aside. */
-static enum send_result
-exchange_open(struct walk *w, struct candidate *to, uint64_t now_ms)
+/* What was sent is on the account of the walk that pays, and the zone's. */
+static void
+exchange_charge(const struct exchange *x, struct candidate *to, uint64_t now_ms)
 {
-	struct exchange *x = &w->exchange[CHANNEL_UDP];
-	uint8_t octets[UDP_PLAIN_MAX];
-	struct incident i;
-	struct writer query;
-	enum send_result result;
+	struct walk *w = x->walk;
 
-	assert(x->fd < 0);
-	writer_init(&query, octets, sizeof(octets));
-	exchange_compose(x, &query, server_takes_edns(&to->at, now_ms));
-	x->fd = socket_open(to->at.family);
-	if (x->fd < 0 || !exchange_register(x))
-		return exchange_fail(x, to, errno);
-	result = server_send(w, x->fd, &query, to);
-	if (result == SEND_FAILED)
-		return exchange_fail(x, to, errno);
-	if (result == SEND_REFUSED) {
-		exchange_close(x);
-		to->aside = true;
-		return result;
-	}
-	x->to = (uint8_t)(to - w->slist.addresses);
-	x->sent_ms = now_ms;
+	walk_payer(w)->sends_left--;
 	w->name_sends++;
 	w->slist.sends++;
 	w->slist.asked = (uint8_t)(w->slist.asked + !to->asked);
 	to->asked = true;
-	to->sends++;
+	to->sends[exchange_channel(x)]++;
 	server_asked(&to->at, now_ms);
-	exchange_arm(x, now_ms);
-	if (exchange_traced(x, &i))
-		eventlog_query_sent(&i, x->timer.due_ms - now_ms);
-	return result;
 }
 
+/* Not by this channel again, in this query. */
 static void
-exchange_close(struct exchange *x)
+exchange_put_aside(const struct exchange *x, struct candidate *to)
 {
-	timer_disarm(&x->timer);
-	if (x->fd >= 0)
-		close(x->fd);
-	x->fd = -1;
+	if (exchange_channel(x) == CHANNEL_TCP)
+		to->no_tcp = true;
+	else
+		to->aside = true;
+}
+
+/* The system would not: told, and held against nobody (decision 7). */
+static void
+exchange_fail(
+    struct exchange *x, struct candidate *to, int err, uint64_t now_ms)
+{
+	struct walk *w = x->walk;
+	struct incident i;
+
+	exchange_close(x, now_ms);
+	exchange_put_aside(x, to);
+	w->slist.unsent++;
+	self.counts.sends_failed++;
+	candidate_incident(w, to, &i);
+	i.transport = exchange_transport(x);
+	eventlog_send_failed(&i, err);
+	eventlog_undelivered(&i, err);
+}
+
+/* The server itself ended it: nobody listens there, or it talks nonsense. */
+static void
+exchange_give_up(struct exchange *x, int err, uint64_t now_ms)
+{
+	struct incident i;
+
+	if (exchange_traced(x, &i))
+		eventlog_undelivered(&i, err);
+	exchange_put_aside(x, exchange_candidate(x));
+	x->walk->slist.failed++;
+	exchange_close(x, now_ms);
+	walk_resume(x->walk);
+}
+
+/* So near that it refused at once, before there was a connection. */
+static void
+exchange_reject(
+    struct exchange *x, struct candidate *to, int err, uint64_t now_ms)
+{
+	exchange_give_up(x, err, now_ms);
+	if (to->truncated && err == ECONNREFUSED)
+		server_chokes_on_tcp(&to->at, true, now_ms);
+}
+
+/* Ask the candidate; unless it is done it is not asked so again. */
+static enum send_result
+exchange_open(
+    struct walk *w, struct candidate *to, enum channel channel, uint64_t now_ms)
+{
+	struct exchange *x = &w->exchange[channel];
+	struct incident i;
+	enum send_result result;
+
+	exchange_prepare(x, to, now_ms);
+	result = channel == CHANNEL_TCP ? exchange_join(x, to, now_ms)
+					: exchange_send(x, to);
+	switch (result) {
+	case SEND_DONE:
+		exchange_charge(x, to, now_ms);
+		exchange_arm(x, now_ms);
+		if (exchange_traced(x, &i))
+			eventlog_query_sent(&i, x->timer.due_ms - now_ms);
+		break;
+	case SEND_REFUSED:
+		exchange_close(x, now_ms);
+		to->aside = true;
+		break;
+	case SEND_FAILED:
+		if (channel == CHANNEL_TCP && error_is_remote(errno))
+			exchange_reject(x, to, errno, now_ms);
+		else
+			exchange_fail(x, to, errno, now_ms);
+		break;
+	case SEND_NO_ROOM:
+		exchange_put_aside(x, to);
+		w->slist.unsent++;
+		break;
+	}
+	return result;
 }
 
 static bool
@@ -1959,74 +2250,553 @@ exchange_matches(const struct exchange *x, const uint8_t *octets, size_t len)
 	    (response.header.questions == 0 || exchange_is_answered(x));
 }
 
-/* The server's host says that nobody listens there: its own answer. */
+/*
+ * The reply to the exchange: `response` is its walk's, until it is analyzed.
+ * What else the walk had out is not waited for.
+ */
 static void
-exchange_unreachable(struct exchange *x, int err, uint64_t now_ms)
+exchange_heard(struct exchange *x, size_t octets, uint64_t now_ms)
 {
 	struct walk *w = x->walk;
-	struct incident i;
+	struct walk *account = walk_payer(w);
+	unsigned i;
 
-	if (exchange_traced(x, &i))
-		eventlog_undelivered(&i, err);
-	w->slist.addresses[x->to].aside = true;
-	w->slist.failed++;
-	exchange_close(x);
-	w->state = WALK_SEND;
-	walk_wake(w);
-	ready_run(now_ms);
+	self.counts.replies++;
+	account->octets_left -=
+	    account->octets_left < octets ? account->octets_left : octets;
+	w->heard = exchange_channel(x);
+	if (response.header.truncated && w->heard == CHANNEL_UDP &&
+	    exchange_is_out(&w->exchange[CHANNEL_TCP])) {
+		exchange_candidate(x)->truncated = true;
+		exchange_close(x, now_ms);
+		return; /* the rest of it is on its way */
+	}
+	for (i = 0; i < CHANNELS; i++)
+		exchange_close(&w->exchange[i], now_ms);
+	w->state = WALK_ANALYZE;
+	walk_run(w, now_ms);
 }
 
-void
-referral_readable(uint64_t tag, uint64_t now_ms)
+/*
+ * Somebody guesses, or the server errs.  From afar nobody can forge what comes
+ * over TCP, so it is asked there too; the true reply may still be the first
+ * (attacks.md S01, S08).
+ */
+static void
+exchange_doubt(struct exchange *x, uint64_t now_ms)
+{
+	struct walk *w = x->walk;
+	struct candidate *to = exchange_candidate(x);
+
+	self.counts.mismatched++;
+	if (to->sends[CHANNEL_TCP] > 0 || !candidate_takes_tcp(to, now_ms) ||
+	    walk_spent(w, walk_account(w)) != LIMIT_NONE ||
+	    w->slist.sends >= ZONE_SENDS_MAX)
+		return;
+	(void)exchange_open(w, to, CHANNEL_TCP, now_ms);
+}
+
+/* An event, maybe of an earlier life. */
+static void
+walk_readable(struct walk *w, uint32_t generation, uint64_t now_ms)
 {
 	static uint8_t octets[MESSAGE_MAX];
-	struct walk *w = &self.walks[tag_index(tag) / CHANNELS];
-	struct exchange *x = &w->exchange[tag_index(tag) % CHANNELS];
-	struct walk *account;
+	struct exchange *x = &w->exchange[CHANNEL_UDP];
 	ssize_t n;
 
-	if (w->generation != tag_generation(tag) || x->fd < 0)
-		return; /* of an earlier life */
+	if (w->generation != generation || x->fd < 0)
+		return;
 	n = recv(x->fd, octets, sizeof(octets), 0);
 	if (n < 0) {
 		if (errno != EAGAIN && errno != EINTR)
-			exchange_unreachable(x, errno, now_ms);
+			exchange_give_up(x, errno, now_ms);
 		return;
 	}
 	if (!exchange_matches(x, octets, (size_t)n)) {
-		self.counts.mismatched++; /* and wait for the true one */
+		exchange_doubt(x, now_ms);
 		return;
 	}
-	self.counts.replies++;
-	account = walk_payer(w);
-	account->octets_left -=
-	    account->octets_left < (size_t)n ? account->octets_left : (size_t)n;
-	server_replied(
-	    &w->slist.addresses[x->to].at, now_ms - x->sent_ms, now_ms);
-	exchange_close(x);
-	w->state = WALK_ANALYZE;
-	walk_run(w, now_ms); /* at once: `response` is this walk's now */
-	ready_run(now_ms);
+	server_replied(&exchange_candidate(x)->at, now_ms - x->sent_ms, now_ms);
+	exchange_heard(x, (size_t)n, now_ms);
 }
 
 static void
 exchange_expire(struct exchange *x, uint64_t now_ms)
 {
 	struct walk *w = x->walk;
-	const struct address *at = &w->slist.addresses[x->to].at;
+	struct candidate *to = exchange_candidate(x);
 	struct incident i;
 
 	if (exchange_traced(x, &i))
 		eventlog_timed_out(&i, now_ms - x->sent_ms);
 	self.counts.timeouts++;
 	w->slist.timeouts++;
-	if (now_ms - x->sent_ms >= server_rto_ms(at))
-		server_timed_out(at, x->sent_ms, now_ms);
-	if (++w->probe_timeouts == PROBE_TIMEOUTS_MAX)
+	if (x->connection != NULL) {
+		exchange_put_aside(x, to);
+		connection_doubt(x, now_ms);
+	} else if (now_ms - x->sent_ms >= server_rto_ms(&to->at)) {
+		server_timed_out(&to->at, x->sent_ms, now_ms);
+	}
+	exchange_close(x, now_ms);
+	if (++w->probe_timeouts >= PROBE_TIMEOUTS_MAX && !walk_is_out(w))
 		walk_show_all(w);
-	exchange_close(x);
-	w->state = WALK_SEND;
-	walk_wake(w);
+	walk_resume(w);
+}
+
+/* ---------------------------------------------------------------------------
+ * Connections: kept open and shared (RFC 7766 6.2).
+ */
+
+/* Asserts the table at the head of this file. */
+static void
+connection_check(const struct connection *c)
+{
+	bool some =
+	    c->state == CONNECTION_OPENING || c->state == CONNECTION_BUSY;
+	bool timed =
+	    c->state == CONNECTION_OPENING || c->state == CONNECTION_IDLE;
+
+	assert((c->count > 0) == some && (c->exchanges != NULL) == some);
+	assert((c->timer.next != NULL) == timed);
+	assert(c->count <= TCP_OUT_QUERIES_MAX);
+	assert(c->in_len < sizeof(c->in));
+}
+
+/* Have epoll tell what comes, and if need be when it can be written to. */
+static bool
+connection_watch(struct connection *c, int operation, bool writable)
+{
+	struct epoll_event event = {.events = EPOLLIN};
+
+	if (operation == EPOLL_CTL_MOD && c->writable == writable)
+		return true;
+	if (writable)
+		event.events |= EPOLLOUT;
+	event.data.u64 = tag_make(
+	    TAG_CONNECTION, c->generation, (uint32_t)(c - self.connections));
+	if (epoll_ctl(self.options.epoll, operation, c->fd, &event) < 0)
+		return false;
+	c->writable = writable;
+	return true;
+}
+
+static void
+connection_close(struct connection *c)
+{
+	assert(c->state != CONNECTION_CLOSED && c->exchanges == NULL);
+	timer_disarm(&c->timer);
+	close(c->fd);
+	c->state = CONNECTION_CLOSED;
+	c->generation++;
+}
+
+/* Let go of the exchange; after the last one others may have the connection. */
+static void
+connection_remove(struct exchange *x, uint64_t now_ms)
+{
+	struct connection *c = x->connection;
+	struct exchange **at = &c->exchanges;
+
+	while (*at != x)
+		at = &(*at)->next;
+	*at = x->next;
+	c->count--;
+	x->connection = NULL;
+	if (c->exchanges != NULL)
+		return;
+	if (c->state == CONNECTION_OPENING || c->spent ||
+	    c->out.at < c->out.len) {
+		connection_close(c);
+		return;
+	}
+	c->state = CONNECTION_IDLE;
+	timer_arm(&self.idle, &c->timer, now_ms);
+	connection_check(c);
+}
+
+/* The exchange gets an ID that no other has on this connection. */
+static void
+connection_add(struct connection *c, struct exchange *x)
+{
+	struct exchange **at = &c->exchanges;
+
+	while (*at != NULL) {
+		bool taken = (*at)->id == x->id;
+
+		at = &(*at)->next;
+		if (taken) {
+			x->id = (uint16_t)random_u32();
+			at = &c->exchanges;
+		}
+	}
+	*at = x;
+	x->next = NULL;
+	x->queued = true;
+	x->connection = c;
+	c->count++;
+	if (c->state == CONNECTION_IDLE) {
+		timer_disarm(&c->timer);
+		c->state = CONNECTION_BUSY;
+	}
+	connection_check(c);
+}
+
+/* The least used of those that take another query for the server, or NULL. */
+static struct connection *
+connection_find(const struct candidate *to)
+{
+	struct connection *c, *found = NULL;
+
+	for (c = self.connections; c < self.connections + TCP_OUT_MAX; c++) {
+		if (c->state == CONNECTION_CLOSED || c->spent ||
+		    (c->proven && to->fresh) ||
+		    c->count == TCP_OUT_QUERIES_MAX ||
+		    !address_equal(&c->at, &to->at))
+			continue;
+		if (found == NULL || c->count < found->count)
+			found = c;
+	}
+	return found;
+}
+
+/*
+ * A place for a connection to this address; the one idle for longest has to
+ * go if there is no other.  NULL: none is free, or the server has its share.
+ */
+static struct connection *
+connection_place(const struct address *at)
+{
+	struct connection *c, *place = NULL;
+	unsigned same = 0;
+
+	for (c = self.connections; c < self.connections + TCP_OUT_MAX; c++) {
+		if (c->state == CONNECTION_CLOSED)
+			place = c;
+		else
+			same += address_equal(&c->at, at);
+	}
+	if (same >= TCP_OUT_ADDRESS_MAX) {
+		eventlog_table_full("connections to a server", same);
+		return NULL;
+	}
+	if (place != NULL)
+		return place;
+	place = (struct connection *)timer_first(&self.idle);
+	if (place == NULL)
+		eventlog_table_full("connections to servers", TCP_OUT_MAX);
+	else
+		connection_close(place);
+	return place;
+}
+
+/* What becomes of it is told by epoll, and by the first octets sent. */
+static enum send_result
+connection_open(struct connection *c, struct walk *w,
+    const struct candidate *to, uint64_t now_ms)
+{
+	enum send_result result = SEND_FAILED;
+
+	c->fd = socket_open(to->at.family, SOCK_STREAM);
+	if (c->fd < 0)
+		return SEND_FAILED;
+	if (connection_watch(c, EPOLL_CTL_ADD, true))
+		result = server_send(w, to, c->fd, false, NULL);
+	if (result != SEND_DONE) {
+		socket_close(c->fd);
+		return result;
+	}
+	self.counts.tcp_connects++;
+	c->state = CONNECTION_OPENING;
+	c->at = to->at;
+	c->proven = c->spent = false;
+	c->strays = 0;
+	c->heard_ms = 0;
+	c->in_len = 0;
+	reader_init(&c->out, c->out_octets, 0);
+	timer_arm(&self.opening, &c->timer, now_ms);
+	return SEND_DONE;
+}
+
+/* Put the exchange on a connection to the server, a new one if need be. */
+static enum send_result
+exchange_join(struct exchange *x, struct candidate *to, uint64_t now_ms)
+{
+	struct connection *c = connection_find(to);
+	enum send_result result;
+
+	if (c != NULL) {
+		if (!connection_watch(c, EPOLL_CTL_MOD, true))
+			return SEND_FAILED;
+		self.counts.tcp_reused++;
+	} else {
+		c = connection_place(&to->at);
+		if (c == NULL)
+			return SEND_NO_ROOM;
+		result = connection_open(c, x->walk, to, now_ms);
+		if (result != SEND_DONE)
+			return result;
+	}
+	connection_add(c, x);
+	return SEND_DONE;
+}
+
+/* Is it the server's doing?  Else our own system's. */
+static bool
+error_is_remote(int err)
+{
+	return err == ECONNREFUSED || err == ECONNRESET || err == EPIPE ||
+	    err == ETIMEDOUT;
+}
+
+/*
+ * The connection failed: did the server, which said over UDP that its reply is
+ * longer, refuse it or never say a word on it?  One that is silent over UDP as
+ * well is just down.
+ */
+static void
+connection_blame(const struct connection *c, int err, uint64_t now_ms)
+{
+	const struct exchange *x = c->exchanges;
+
+	while (x != NULL && !exchange_candidate(x)->truncated)
+		x = x->next;
+	if (x != NULL && !c->proven && !c->spent &&
+	    (err == ECONNREFUSED || err == ETIMEDOUT))
+		server_chokes_on_tcp(&c->at, err == ECONNREFUSED, now_ms);
+}
+
+/* The exchange's time is over: a connection that was silent in it is spent. */
+static void
+connection_doubt(struct exchange *x, uint64_t now_ms)
+{
+	struct connection *c = x->connection;
+
+	if (c->spent || c->heard_ms >= x->sent_ms)
+		return;
+	connection_blame(c, ETIMEDOUT, now_ms);
+	c->spent = true;
+}
+
+/*
+ * The exchange lost its connection.  Servers close them as they like, so what
+ * is out on one that served before is asked again, once, on a new one, unless
+ * a part of a reply had come (RFC 7766 6.2.4); ADDRESS_SENDS_MAX sees to it.
+ */
+static void
+exchange_lose(struct exchange *x, int err, uint64_t now_ms)
+{
+	const struct connection *c = x->connection;
+	struct candidate *to = exchange_candidate(x);
+	struct walk *w = x->walk;
+
+	if (err == 0) {
+		to->aside = true;
+	} else if (!error_is_remote(err)) {
+		exchange_fail(x, to, err, now_ms);
+	} else if (c->proven && c->in_len == 0 &&
+	    candidate_takes_tcp(to, now_ms)) {
+		to->fresh = true;
+	} else if (err == ETIMEDOUT) {
+		exchange_expire(x, now_ms);
+	} else {
+		exchange_give_up(x, err, now_ms);
+	}
+	exchange_close(x, now_ms);
+	walk_resume(w);
+}
+
+/*
+ * All who have something out on it lose it, and with the last it closes.  An
+ * error of 0: our own filter stopped it, and told so.
+ */
+static void
+connection_break(struct connection *c, int err, uint64_t now_ms)
+{
+	uint32_t generation = c->generation;
+
+	connection_blame(c, err, now_ms);
+	c->spent = true;
+	if (c->exchanges == NULL)
+		connection_close(c);
+	while (c->generation == generation)
+		exchange_lose(c->exchanges, err, now_ms);
+}
+
+static struct exchange *
+connection_queued(const struct connection *c)
+{
+	struct exchange *x = c->exchanges;
+
+	while (x != NULL && !x->queued)
+		x = x->next;
+	return x;
+}
+
+/* The next message to send, with its length in front; false: there is none. */
+static bool
+connection_load(struct connection *c, uint64_t now_ms)
+{
+	struct exchange *x = connection_queued(c);
+	struct writer w;
+
+	if (c->out.at < c->out.len)
+		return true;
+	if (x == NULL)
+		return false;
+	writer_init(&w, c->out_octets, sizeof(c->out_octets));
+	write_u16(&w, 0);
+	exchange_compose(x, &w);
+	write_u16_at(&w, 0, (uint16_t)(w.len - 2));
+	reader_init(&c->out, c->out_octets, w.len);
+	x->queued = false;
+	x->sent_ms = now_ms;
+	return true;
+}
+
+/*
+ * Send what waits, each message in one call (RFC 7766 8), until the server
+ * takes no more for now.  Any walk that waits here can speak for the others:
+ * the address is the same.
+ */
+static void
+connection_write(struct connection *c, uint64_t now_ms)
+{
+	while (connection_load(c, now_ms)) {
+		const struct exchange *x = c->exchanges;
+		enum send_result result = server_send(
+		    x->walk, exchange_candidate(x), c->fd, true, &c->out);
+
+		if (result == SEND_FAILED &&
+		    (errno == EAGAIN || errno == EINTR))
+			break;
+		if (result != SEND_DONE) {
+			connection_break(
+			    c, result == SEND_FAILED ? errno : 0, now_ms);
+			return;
+		}
+		if (c->state == CONNECTION_OPENING) {
+			timer_disarm(&c->timer);
+			c->state = CONNECTION_BUSY;
+		}
+		if (c->out.at < c->out.len)
+			break;
+		self.counts.sent++;
+		self.counts.tcp_sent++;
+	}
+	(void)connection_watch(
+	    c, EPOLL_CTL_MOD, c->out.at < c->out.len || connection_queued(c));
+}
+
+/* The exchange that the message is the reply to, by its ID, or NULL. */
+static struct exchange *
+connection_asked(const struct connection *c, const uint8_t *octets, size_t len)
+{
+	struct exchange *x = c->exchanges;
+	struct reader r;
+	uint16_t id;
+
+	reader_init(&r, octets, len);
+	id = read_u16(&r);
+	while (x != NULL && (x->queued || x->id != id))
+		x = x->next;
+	return x;
+}
+
+/* A message: a reply that is waited for, or one that comes too late. */
+static void
+connection_hear(
+    struct connection *c, const uint8_t *octets, size_t len, uint64_t now_ms)
+{
+	struct exchange *x = connection_asked(c, octets, len);
+
+	if (x == NULL) {
+		self.counts.mismatched++;
+		c->strays++;
+	} else if (!exchange_matches(x, octets, len)) {
+		self.counts.mismatched++;
+		exchange_give_up(x, EBADMSG, now_ms);
+	} else {
+		c->strays = 0;
+		c->proven = true;
+		server_replied_tcp(&c->at, now_ms);
+		exchange_heard(x, len, now_ms);
+	}
+}
+
+/* The message at that place; false: it is not whole yet. */
+static bool
+connection_message(const struct connection *c, size_t at, size_t *len)
+{
+	struct reader r;
+
+	reader_init(&r, c->in + at, c->in_len - at);
+	*len = read_u16(&r);
+	return read_bytes(&r, *len) != NULL;
+}
+
+/*
+ * Take what has come, in whatever pieces (RFC 7766 8).  Of all that is out
+ * here the replies may come too late, but no more than that.  To take a
+ * message runs a walk, by which this connection may end.
+ */
+static void
+connection_read(struct connection *c, uint64_t now_ms)
+{
+	uint32_t generation = c->generation;
+	size_t at = 0, len;
+	ssize_t n =
+	    recv(c->fd, c->in + c->in_len, sizeof(c->in) - c->in_len, 0);
+
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (n <= 0) {
+		connection_break(c, n == 0 ? ECONNRESET : errno, now_ms);
+		return;
+	}
+	c->in_len += (size_t)n;
+	c->heard_ms = now_ms;
+	while (connection_message(c, at, &len)) {
+		if (len < HEADER_LEN || c->strays == TCP_OUT_QUERIES_MAX) {
+			connection_break(c, EPIPE, now_ms);
+			return;
+		}
+		connection_hear(c, c->in + at + 2, len, now_ms);
+		ready_run(now_ms); /* none that is done waits for the next */
+		if (c->generation != generation)
+			return;
+		at += 2 + len;
+	}
+	memmove(c->in, c->in + at, c->in_len - at);
+	c->in_len -= at;
+}
+
+/* An event, maybe of an earlier life; what it is about is seen by trying. */
+static void
+connection_ready(struct connection *c, uint32_t generation, uint64_t now_ms)
+{
+	if (generation != c->generation)
+		return;
+	if (c->writable)
+		connection_write(c, now_ms);
+	if (c->generation == generation && c->state != CONNECTION_OPENING)
+		connection_read(c, now_ms);
+	connection_check(c);
+}
+
+/* ---------------------------------------------------------------------------
+ * Events and timers.
+ */
+
+void
+referral_ready(uint64_t tag, uint64_t now_ms)
+{
+	if (tag_kind(tag) == TAG_CONNECTION)
+		connection_ready(&self.connections[tag_index(tag)],
+		    tag_generation(tag), now_ms);
+	else
+		walk_readable(
+		    &self.walks[tag_index(tag)], tag_generation(tag), now_ms);
+	ready_run(now_ms);
 }
 
 /*
@@ -2051,6 +2821,15 @@ walk_expire(struct walk *w, uint64_t now_ms)
 	walk_wake(w);
 }
 
+/* The first timer of the queue if it is due, or NULL. */
+static struct timer *
+timer_due(const struct timer_queue *q, uint64_t now_ms)
+{
+	struct timer *t = timer_first(q);
+
+	return t != NULL && t->due_ms <= now_ms ? t : NULL;
+}
+
 void
 referral_expire(uint64_t now_ms)
 {
@@ -2058,28 +2837,36 @@ referral_expire(uint64_t now_ms)
 	unsigned i;
 
 	for (i = 0; i < SPANS; i++)
-		while ((t = timer_first(&self.retransmissions[i])) != NULL &&
-		    t->due_ms <= now_ms)
+		while ((t = timer_due(&self.retransmissions[i], now_ms)))
 			exchange_expire((struct exchange *)t, now_ms);
-	while (
-	    (t = timer_first(&self.deadlines)) != NULL && t->due_ms <= now_ms) {
+	while ((t = timer_due(&self.opening, now_ms)))
+		connection_break((struct connection *)t, ETIMEDOUT, now_ms);
+	while ((t = timer_due(&self.idle, now_ms)))
+		connection_close((struct connection *)t);
+	while ((t = timer_due(&self.deadlines, now_ms)))
 		walk_expire((struct walk *)t, now_ms);
-	}
 	ready_run(now_ms);
+}
+
+/* The earlier of due_ms and what the queue has. */
+static uint64_t
+earlier_due(uint64_t due_ms, const struct timer_queue *q)
+{
+	const struct timer *t = timer_first(q);
+
+	return t != NULL && t->due_ms < due_ms ? t->due_ms : due_ms;
 }
 
 uint64_t
 referral_next_due(void)
 {
-	struct timer *t = timer_first(&self.deadlines);
-	uint64_t due_ms = t == NULL ? UINT64_MAX : t->due_ms;
+	uint64_t due_ms = earlier_due(UINT64_MAX, &self.deadlines);
 	unsigned i;
 
-	for (i = 0; i < SPANS; i++) {
-		t = timer_first(&self.retransmissions[i]);
-		if (t != NULL && t->due_ms < due_ms)
-			due_ms = t->due_ms;
-	}
+	due_ms = earlier_due(due_ms, &self.opening);
+	due_ms = earlier_due(due_ms, &self.idle);
+	for (i = 0; i < SPANS; i++)
+		due_ms = earlier_due(due_ms, &self.retransmissions[i]);
 	return due_ms;
 }
 
@@ -2744,9 +3531,19 @@ walk_lame(struct walk *w, struct candidate *from, const struct question *asked,
 static enum walk_state
 walk_without_edns(struct walk *w, struct candidate *from, uint64_t now_ms)
 {
-	if (!w->exchange[CHANNEL_UDP].edns)
+	if (!w->exchange[w->heard].edns)
 		return walk_put_aside(w, from);
 	server_chokes_on_edns(&from->at, now_ms);
+	return WALK_SEND;
+}
+
+/* RFC 7766 5: what does not fit a datagram is asked of it over TCP. */
+static enum walk_state
+walk_truncated(struct walk *w, struct candidate *from, uint64_t now_ms)
+{
+	if (w->heard == CHANNEL_TCP || !candidate_takes_tcp(from, now_ms))
+		return walk_put_aside(w, from);
+	from->truncated = true;
 	return WALK_SEND;
 }
 
@@ -2790,15 +3587,15 @@ walk_go_on(struct walk *w, const struct question *asked,
 static enum walk_state
 walk_analyze(struct walk *w, uint64_t now_ms)
 {
-	struct candidate *from =
-	    &w->slist.addresses[w->exchange[CHANNEL_UDP].to];
+	struct exchange *x = &w->exchange[w->heard];
+	struct candidate *from = exchange_candidate(x);
 	enum response_class class;
 	struct question asked;
 
 	walk_question(w, &asked);
 	class =
 	    response_class(&response, &asked.name, asked.type, &w->slist.zone);
-	exchange_trace_reply(&w->exchange[CHANNEL_UDP], class, now_ms);
+	exchange_trace_reply(x, class, now_ms);
 	if (walk_is_probing(w) && probe_is_answered(class))
 		return walk_go_on(w, &asked, class, now_ms);
 	switch (class) {
@@ -2826,6 +3623,7 @@ walk_analyze(struct walk *w, uint64_t now_ms)
 	case RESPONSE_LAME:
 		return walk_lame(w, from, &asked, now_ms);
 	case RESPONSE_TRUNCATED:
+		return walk_truncated(w, from, now_ms);
 	case RESPONSE_FAILURE:
 	case RESPONSE_BIZARRE:
 		break;
@@ -2852,12 +3650,12 @@ roots_share(const struct root_servers *roots)
 
 /* Nothing that the walk has learned counts any more, but what it has spent. */
 static void
-walk_restart(struct walk *w)
+walk_restart(struct walk *w, uint64_t now_ms)
 {
 	unsigned i;
 
 	for (i = 0; i < CHANNELS; i++)
-		exchange_close(&w->exchange[i]);
+		exchange_close(&w->exchange[i], now_ms);
 	walk_drop_children(w);
 	w->sname = w->qname;
 	w->mark = cache_mark();
@@ -2871,14 +3669,14 @@ walk_restart(struct walk *w)
 
 /* Each walk that is not done has its deadline armed. */
 static void
-walks_restart(void)
+walks_restart(uint64_t now_ms)
 {
 	struct timer *t;
 
 	for (t = self.deadlines.head.next; t != &self.deadlines.head;
 	     t = t->next)
 		if (((struct walk *)t)->state != WALK_DONE)
-			walk_restart((struct walk *)t);
+			walk_restart((struct walk *)t, now_ms);
 }
 
 bool
@@ -2898,7 +3696,7 @@ referral_hints(const struct root_servers *roots, uint64_t now_ms)
 	if (other) {
 		self.primed.address_count = 0;
 		cache_flush();
-		walks_restart();
+		walks_restart(now_ms);
 	}
 	if (!first)
 		prime(now_ms);

@@ -26,9 +26,11 @@ struct server {
 	struct address at;
 	uint64_t used_ms, held_until_ms, no_edns_until_ms;
 	uint64_t lost_ms; /* when the last timeout was counted */
+	uint64_t no_tcp_until_ms;
 	uint16_t srtt_ms, rttvar_ms, rto_ms; /* RFC 6298; rto 0: unknown */
 	uint16_t hold_s;
-	uint8_t lost; /* timeouts in a row */
+	uint8_t lost;     /* timeouts in a row */
+	uint8_t lost_tcp; /* connections in a row that brought nothing */
 };
 
 /* A server that is lame for a zone. */
@@ -216,13 +218,27 @@ clamp_rto_ms(unsigned ms)
 	return (uint16_t)(ms > RTO_MAX_MS ? RTO_MAX_MS : ms);
 }
 
+/* Nothing that was lost before counts any more. */
+static void
+server_is_well(struct server *s)
+{
+	unsigned slack = RTO_SLACK_MS;
+
+	if (4u * s->rttvar_ms > slack)
+		slack = 4u * s->rttvar_ms;
+	if (s->srtt_ms > 0)
+		s->rto_ms = clamp_rto_ms(s->srtt_ms + slack);
+	s->lost = 0;
+	s->hold_s = 0;
+	s->held_until_ms = 0;
+}
+
 /* RFC 6298 2.2 and 2.3.  Each try has its own socket: no sample is doubtful. */
 void
 server_replied(const struct address *at, uint64_t rtt_ms, uint64_t now_ms)
 {
 	struct server *s = server_get(at, now_ms);
 	unsigned rtt = rtt_ms < RTO_MAX_MS ? (unsigned)rtt_ms : RTO_MAX_MS;
-	unsigned slack = RTO_SLACK_MS;
 	unsigned off = rtt > s->srtt_ms ? rtt - s->srtt_ms : s->srtt_ms - rtt;
 
 	if (s->srtt_ms == 0) {
@@ -232,12 +248,48 @@ server_replied(const struct address *at, uint64_t rtt_ms, uint64_t now_ms)
 		s->rttvar_ms = (uint16_t)((3u * s->rttvar_ms + off) / 4);
 		s->srtt_ms = (uint16_t)((7u * s->srtt_ms + rtt + 7) / 8);
 	}
-	if (4u * s->rttvar_ms > slack)
-		slack = 4u * s->rttvar_ms;
-	s->rto_ms = clamp_rto_ms(s->srtt_ms + slack);
-	s->lost = 0;
-	s->hold_s = 0;
-	s->held_until_ms = 0;
+	server_is_well(s);
+}
+
+bool
+server_has_answered(const struct address *at)
+{
+	const struct server *s = server_find(at);
+
+	return s != NULL && s->srtt_ms > 0;
+}
+
+/*
+ * It is alive, so what was lost over UDP was lost on the way.  How long it
+ * took tells little of the way: a connection is shared, and may be new.
+ */
+void
+server_replied_tcp(const struct address *at, uint64_t now_ms)
+{
+	struct server *s = server_get(at, now_ms);
+
+	server_is_well(s);
+	s->lost_tcp = 0;
+	s->no_tcp_until_ms = 0;
+}
+
+bool
+server_takes_tcp(const struct address *at, uint64_t now_ms)
+{
+	const struct server *s = server_find(at);
+
+	return s == NULL || s->no_tcp_until_ms <= now_ms;
+}
+
+void
+server_chokes_on_tcp(const struct address *at, bool refused, uint64_t now_ms)
+{
+	struct server *s = server_get(at, now_ms);
+
+	if (s->lost_tcp < NO_TCP_AFTER)
+		s->lost_tcp++;
+	if (refused || s->lost_tcp == NO_TCP_AFTER)
+		s->no_tcp_until_ms = now_ms + NO_TCP_S * UINT64_C(1000);
 }
 
 /*

@@ -867,6 +867,9 @@ log_statistics(void)
 	    .replies = 12,
 	    .timeouts = 13,
 	    .mismatched = 14,
+	    .tcp_connects = 24,
+	    .tcp_sent = 25,
+	    .tcp_reused = 26,
 	    .addresses_refused = 15,
 	    .sends_failed = 16,
 	    .self_sends = 17,
@@ -1134,7 +1137,8 @@ static const struct {
 	"level=info id=10001 event=STATISTICS msg=\"counters since start\" "
 	"seq=1 uptime_s=1 received=2 answered=3 dropped=4 refused=5 hits=6 "
 	"joined=7 walks=8 failed=9 waiting=10 sent=11 replies=12 "
-	"timeouts=13 mismatched=14 addresses_refused=15 sends_failed=16 "
+	"timeouts=13 mismatched=14 tcp_connects=24 tcp_sent=25 "
+	"tcp_reused=26 addresses_refused=15 sends_failed=16 "
 	"self_sends=17 lame=18 cache_stored=19 cache_evicted=20 "
 	"cache_rescued=21 cache_failures=22 cache_entries=23 "
 	"cache_octets=18446744073709551615 log_counted=1 log_written=1 "

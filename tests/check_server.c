@@ -1857,6 +1857,62 @@ START_TEST(timeouts_leave_edns_alone)
 }
 END_TEST
 
+static bool
+takes_tcp_in_s(unsigned s)
+{
+	return server_takes_tcp(&server, now_ms + s * 1000u);
+}
+
+/* E14: one silence is no reason to do without for long; a refusal is. */
+START_TEST(tcp_is_done_without_after_a_refusal_or_two_silences)
+{
+	ck_assert(takes_tcp_in_s(0));
+	server_chokes_on_tcp(&server, _i == 1, now_ms);
+	ck_assert(takes_tcp_in_s(0) == (_i == 0));
+	if (_i == 0)
+		server_chokes_on_tcp(&server, false, now_ms);
+	ck_assert(!takes_tcp_in_s(0) && !takes_tcp_in_s(899));
+	ck_assert(takes_tcp_in_s(900));
+	now_ms += 900 * 1000;
+	server_chokes_on_tcp(&server, false, now_ms);
+	ck_assert(!takes_tcp_in_s(0));
+	ck_assert(server_takes_edns(&server, now_ms));
+	ck_assert(!held());
+}
+END_TEST
+
+START_TEST(a_reply_over_tcp_ends_what_silences_began)
+{
+	server_chokes_on_tcp(&server, false, now_ms);
+	server_replied_tcp(&server, now_ms);
+	server_chokes_on_tcp(&server, false, now_ms);
+	ck_assert(takes_tcp_in_s(0));
+	server_chokes_on_tcp(&server, true, now_ms);
+	server_replied_tcp(&server, now_ms);
+	ck_assert(takes_tcp_in_s(0));
+}
+END_TEST
+
+/* C01: it is alive; but how fast its datagrams are is another matter. */
+START_TEST(a_reply_over_tcp_ends_a_hold_and_tells_no_time)
+{
+	unsigned rto_ms;
+
+	ck_assert(!server_has_answered(&server));
+	server_replied_tcp(&server, now_ms);
+	ck_assert(!server_has_answered(&server));
+	ck_assert_uint_eq(server_rto_ms(&server), RTO_FIRST_MS);
+	reply(40);
+	ck_assert(server_has_answered(&server));
+	rto_ms = server_rto_ms(&server);
+	time_out(DEAD_AFTER);
+	ck_assert(held() && server_is_silent(&server));
+	server_replied_tcp(&server, now_ms);
+	ck_assert(!held() && !server_is_silent(&server));
+	ck_assert_uint_eq(server_rto_ms(&server), rto_ms);
+}
+END_TEST
+
 static struct address
 server_of_number(unsigned n)
 {
@@ -2157,6 +2213,10 @@ times(void)
 	tcase_add_test(t, timeouts_without_end_hold_no_longer);
 	tcase_add_test(t, lack_of_edns_is_remembered_for_a_quarter_of_an_hour);
 	tcase_add_test(t, timeouts_leave_edns_alone);
+	tcase_add_loop_test(
+	    t, tcp_is_done_without_after_a_refusal_or_two_silences, 0, 2);
+	tcase_add_test(t, a_reply_over_tcp_ends_what_silences_began);
+	tcase_add_test(t, a_reply_over_tcp_ends_a_hold_and_tells_no_time);
 	tcase_add_test(t, crowd_of_servers_is_forgotten_oldest_first);
 	tcase_add_test(t, server_in_use_survives_a_crowd);
 	tcase_set_timeout(t, 60);

@@ -139,6 +139,23 @@ edns()
 	    'BADVERS' ask +edns=1 +noednsnegotiation www.example.com A
 }
 
+# What does not fit a datagram is fetched over TCP; both over one connection.
+tcp()
+{
+	before=$(server_statistic tcp_sent)
+	expect "what a name server truncates is fetched over TCP" \
+	    'NOERROR.*flags: qr tc rd ra;' ask +ignore one.huge.example.com TXT
+	expect "and another such answer over the same connection" \
+	    'NOERROR.*flags: qr tc rd ra;' ask +ignore two.huge.example.com TXT
+	sent=$(server_statistic tcp_sent) opened=$(server_statistic tcp_connects)
+	if [ $((sent - before)) = 2 ] && [ "$opened" = 1 ]; then
+		pass "two queries were sent over one connection"
+	else
+		fail "two queries were sent over one connection:" \
+		    "$((sent - before)) over $opened"
+	fi
+}
+
 # In a mount namespace of its own, the C library sees a resolv.conf that names
 # our server.
 with_resolv_conf()
@@ -248,6 +265,7 @@ server_start -l 127.0.0.1 -l ::1 -p 53
 questions_with_dig
 delegations
 edns
+tcp
 library
 cached
 port_in_use
