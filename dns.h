@@ -759,6 +759,13 @@ struct hint_fault {
 	const char *class;
 };
 
+/* How the addresses of the primed roots differ from those of the hints. */
+struct hints_difference {
+	const char *file;
+	const struct address *added, *removed;
+	unsigned added_count, removed_count;
+};
+
 struct startup {
 	const char *hints; /* absolute path, or "compiled-in" */
 	unsigned roots, addresses;
@@ -819,6 +826,7 @@ void eventlog_hints_missing(
     const char *file, int err); /* 1003; 0: no regular file */
 void eventlog_hint_fault(const struct hint_fault *);
 void eventlog_hints_rejected(const char *file, unsigned faults); /* 1501 */
+void eventlog_hints_differ(const struct hints_difference *);     /* 10016 */
 void eventlog_primed(
     unsigned names, unsigned addresses, const struct address *peer); /* 10004 */
 void eventlog_roots_unreachable(unsigned tried);                     /* 10003 */
@@ -965,6 +973,10 @@ const char *hints_file(void); /* absolute path, or "compiled-in" */
 
 /* Do these roots name this address? */
 bool roots_hold(const struct root_servers *, const struct address *);
+
+/* The addresses that the second names and the first does not; how many. */
+unsigned roots_add(const struct root_servers *, const struct root_servers *,
+    struct address added[ROOT_ADDRESSES_MAX]);
 
 /* Allowed prefixes (-s) open ASK addresses; they must outlive all calls. */
 bool server_init(

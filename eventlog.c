@@ -92,6 +92,7 @@ enum row {
 	EVENT_ANSWER_FAILED,
 	EVENT_LIMIT_REACHED,
 	EVENT_QUERY,
+	EVENT_HINTS_DIFFER,
 	EVENT_LOG_REOPENED,
 	EVENT_QUESTION,
 	EVENT_JOINED,
@@ -263,6 +264,11 @@ static const struct event catalogue[EVENTS] = {
 	"q client transport qname qtype rcode hit ms size",
 	"What a client asked and got; hit=yes came from the cache at once.",
 	"Nothing; --query-log writes it, and so does level debug."},
+    [EVENT_HINTS_DIFFER] = {10016, 0, LEVEL_INFO, LIMITED, "HINTS_DIFFER",
+	"root servers are not those of the hints", "file added removed",
+	"A root server told addresses that the hints lack, or not all that "
+	"they have.  What it told is used; the hints only lead there.",
+	"Get today's root hints, unless they are private ones."},
     [EVENT_LOG_REOPENED] = {10020, 0, LEVEL_INFO, ALWAYS, "LOG_REOPENED",
 	"event log opened anew", "file",
 	"The file was renamed or deleted; lines before this one are in the "
@@ -457,6 +463,8 @@ static void line_hint_place(struct line *, const struct hint_fault *);
 static void line_errno(struct line *, int err);
 static void line_listeners(struct line *, const struct startup *);
 static void line_clients(struct line *, const struct startup *);
+static void line_addresses(
+    struct line *, const char *key, const struct address *, unsigned count);
 static void line_tally(struct line *, const struct tally *);
 static void line_statistics(struct line *, const struct statistics *);
 static void line_text(struct line *, const char *key, const char *, size_t);
@@ -827,6 +835,22 @@ eventlog_hints_rejected(const char *file, unsigned faults)
 		return;
 	line_path(&l, "file", file);
 	line_number(&l, "faults", faults);
+	line_end(&l);
+}
+
+/* Folded by the first address, as other hints differ in other ones. */
+void
+eventlog_hints_differ(const struct hints_difference *d)
+{
+	const struct subject s = {
+	    .addr = d->added_count > 0 ? d->added : d->removed};
+	struct line l;
+
+	if (!line_begin(&l, EVENT_HINTS_DIFFER, &s))
+		return;
+	line_path(&l, "file", d->file);
+	line_addresses(&l, "added", d->added, d->added_count);
+	line_addresses(&l, "removed", d->removed, d->removed_count);
 	line_end(&l);
 }
 
@@ -1670,6 +1694,22 @@ line_clients(struct line *l, const struct startup *s)
 		put_number(l, s->allowed[i].bits, 1);
 	}
 	list_end(l, s->allowed_count - i);
+}
+
+/* Without their ports; an empty list is left out. */
+static void
+line_addresses(
+    struct line *l, const char *key, const struct address *list, unsigned count)
+{
+	char text[ADDRESS_TEXT_MAX];
+	unsigned i;
+
+	if (count == 0)
+		return;
+	list_begin(l, key);
+	for (i = 0; i < count && list_has_room(l); i++)
+		list_add(l, address_text(&list[i], text));
+	list_end(l, count - i);
 }
 
 static void

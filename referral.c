@@ -3768,6 +3768,20 @@ primed_add_hints(unsigned ns)
 	}
 }
 
+/* Nobody else tells an operator that his hints grow old. */
+static void
+primed_compare(void)
+{
+	struct address added[ROOT_ADDRESSES_MAX], removed[ROOT_ADDRESSES_MAX];
+	struct hints_difference d = {
+	    .file = hints_file(), .added = added, .removed = removed};
+
+	d.added_count = roots_add(&self.hints, &self.primed, added);
+	d.removed_count = roots_add(&self.primed, &self.hints, removed);
+	if (d.added_count + d.removed_count > 0)
+		eventlog_hints_differ(&d);
+}
+
 /*
  * Names and addresses of the roots, apart from the cache.  A set without a
  * usable address never takes the place of the hints.
@@ -3805,5 +3819,6 @@ walk_prime(struct walk *w, struct candidate *from, uint64_t now_ms)
 		return walk_put_aside(w, from);
 	self.primed_until_ms = now_ms + ttl_s * UINT64_C(1000);
 	eventlog_primed(p->name_count, p->address_count, &from->at);
+	primed_compare();
 	return WALK_DONE;
 }

@@ -932,6 +932,18 @@ roots_hold(const struct root_servers *roots, const struct address *at)
 	return false;
 }
 
+unsigned
+roots_add(const struct root_servers *before, const struct root_servers *after,
+    struct address added[ROOT_ADDRESSES_MAX])
+{
+	unsigned i, count = 0;
+
+	for (i = 0; i < after->address_count; i++)
+		if (!roots_hold(before, &after->addresses[i].at))
+			added[count++] = after->addresses[i].at;
+	return count;
+}
+
 /* ---------------------------------------------------------------------------
  * The file that the hints are from, under the operator's hands.
  */

@@ -743,6 +743,21 @@ log_hints_rejected(void)
 }
 
 static void
+log_hints_differ(void)
+{
+	struct address added[] = {
+	    address_of("170.247.170.2", 53), address_of("2801:1b8:10::b", 53)};
+	struct address removed[] = {address_of("199.9.14.201", 53)};
+	struct hints_difference d = {.file = "/etc/dns/cache.dns",
+	    .added = added,
+	    .added_count = 2,
+	    .removed = removed,
+	    .removed_count = 1};
+
+	eventlog_hints_differ(&d);
+}
+
+static void
 log_primed(void)
 {
 	eventlog_primed(13, 26, &peer);
@@ -1078,6 +1093,11 @@ static const struct {
     {log_hints_rejected, LEVEL_ERROR, false,
 	"level=error id=1501 event=DNS_EVENT_COULD_NOT_PARSE_DATABASE "
 	"msg=\"hints file refused\" seq=1 file=cache.dns faults=21"},
+    {log_hints_differ, LEVEL_INFO, true,
+	"level=info id=10016 event=HINTS_DIFFER "
+	"msg=\"root servers are not those of the hints\" seq=1 "
+	"file=/etc/dns/cache.dns added=\"170.247.170.2 2801:1b8:10::b\" "
+	"removed=\"199.9.14.201\" count=1"},
     {log_primed, LEVEL_INFO, false,
 	"level=info id=10004 event=ROOT_PRIMED msg=\"root servers learned\" "
 	"seq=1 peer=192.0.2.53:53 roots=13 addresses=26"},
