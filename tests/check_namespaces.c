@@ -29,6 +29,7 @@ enum {
 	RUN_S_MAX = 120,  /* it hangs */
 	LATE_MAX_MS = 40, /* else retransmissions tell of this machine */
 	TRIES_MAX = 4,
+	DESCRIPTION_MAX = 512,
 	SHOWN_MAX = 1000 /* in Check's message; the rest goes before it */
 };
 
@@ -42,7 +43,8 @@ struct outcome {
 /* A scenario, and its run that is under way. */
 struct job {
 	const char *path;
-	struct scenario *scenario;
+	char description[DESCRIPTION_MAX];
+	uint64_t lasts_ms;
 	bool is_true; /* must it come true? */
 	struct outcome *outcome;
 	unsigned runs_left, tries;
@@ -75,12 +77,12 @@ directory_remove(const char *path)
 static void
 run_here(const struct job *job)
 {
-	struct run run = {.scenario = job->scenario,
+	struct outcome *o = job->outcome;
+	struct run run = {.scenario = scenario_read(job->path, &o->fault),
 	    .server = server,
 	    .directory = job->directory,
 	    .seed = setting("SEED", 1) + job->runs_left,
 	    .trace = getenv("TRACE") != NULL ? stdout : NULL};
-	struct outcome *o = job->outcome;
 
 	alarm(RUN_S_MAX);
 	o->passed = namespace_run(&run, &o->fault, &o->late_ms);
@@ -235,35 +237,38 @@ static void
 job_add(const char *path, bool is_true)
 {
 	struct job *job = &jobs[job_count];
+	struct scenario *scenario;
 	struct fault fault;
 	enum left left;
 
-	job->path = path;
-	job->is_true = is_true;
-	job->runs_left = (unsigned)setting("RUNS", 1);
-	job->scenario = scenario_read(path, &fault);
-	if (job->scenario == NULL) {
+	scenario = scenario_read(path, &fault);
+	if (scenario == NULL) {
 		fprintf(stderr, "%s", fault.text);
 		exit(1);
 	}
-	left = namespace_left(job->scenario);
+	left = namespace_left(scenario);
 	if (left == LEFT_NOT) {
+		job->path = path;
+		job->is_true = is_true;
+		job->runs_left = (unsigned)setting("RUNS", 1);
+		job->lasts_ms = scenario_lasts_ms(scenario);
+		snprintf(job->description, sizeof(job->description), "%s",
+		    scenario->description);
 		job_count++;
-		return;
+	} else {
+		left_counts[left]++;
+		if (getenv("LEFT") != NULL)
+			printf("%s: %s\n", left_texts[left][0], path);
 	}
-	left_counts[left]++;
-	if (getenv("LEFT") != NULL)
-		printf("%s: %s\n", left_texts[left][0], path);
-	scenario_free(job->scenario);
-	memset(job, 0, sizeof(*job));
+	scenario_free(scenario); /* who runs it reads it anew */
 }
 
 /* The longest first: it is what all the others are waited for with. */
 static int
 compare_jobs(const void *a, const void *b)
 {
-	uint64_t x = scenario_lasts_ms(((const struct job *)a)->scenario);
-	uint64_t y = scenario_lasts_ms(((const struct job *)b)->scenario);
+	uint64_t x = ((const struct job *)a)->lasts_ms;
+	uint64_t y = ((const struct job *)b)->lasts_ms;
 
 	return x < y ? 1 : x > y ? -1 : 0;
 }
@@ -302,7 +307,7 @@ START_TEST(scenario_comes_true)
 	const struct job *job = &jobs[_i];
 
 	ck_assert_msg(job->outcome->passed, "%s: %s\n%.*s", job->path,
-	    job->scenario->description, SHOWN_MAX, job->outcome->fault.text);
+	    job->description, SHOWN_MAX, job->outcome->fault.text);
 }
 END_TEST
 
@@ -387,8 +392,6 @@ main(int argc, char **argv)
 	jobs_run();
 	left_show();
 	failed = check_run();
-	while (job_count > 0)
-		scenario_free(jobs[--job_count].scenario);
 	free(jobs);
 	globfree(&found);
 	return failed;

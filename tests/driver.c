@@ -18,6 +18,8 @@ static bool session_says(struct driver *, struct packet *);
 const char driver_hints[] = ". 3600000 NS a.root-servers.net.\n"
 			    "a.root-servers.net. 3600000 A 198.41.0.4\n";
 
+const char driver_host[] = "host.example";
+
 const struct interface driver_interfaces[2] = {
     {"eth0", {{4, {203, 0, 113, 53}, 0}, 24}},
     {"eth0", {{6, {0x20, 0x01, 0x0d, 0xb8, 0, 0x53, [15] = 0x53}, 0}, 64}},

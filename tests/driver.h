@@ -87,7 +87,7 @@ struct driver {
 };
 
 /* What a scenario has that says nothing of it. */
-extern const char driver_hints[];
+extern const char driver_hints[], driver_host[];
 extern const struct interface driver_interfaces[2];
 
 void driver_init(struct driver *, const struct scenario *, struct fault *,

@@ -1355,7 +1355,7 @@ __wrap_gethostname(char *text, size_t size)
 {
 	if (!k.running)
 		return __real_gethostname(text, size);
-	snprintf(text, size, "host.example");
+	snprintf(text, size, "%s", driver_host);
 	return 0;
 }
 

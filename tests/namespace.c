@@ -113,7 +113,7 @@ const char *const left_texts[LEFTS][2] = {
     [LEFT_TIME] = {"time", "it takes long, or is about time"},
     [LEFT_CLOCK] = {"clock", "the clock on the wall is set"},
     [LEFT_CROWD] = {"crowd", "more clients at once than this process can be"},
-    [LEFT_SOURCE] = {"source", "a client has an address no packet comes from"},
+    [LEFT_SOURCE] = {"source", "a client asks from or to where no packet can"},
     [LEFT_FILE] = {"file", "a file is as no file of this process can be"},
     [LEFT_STEP] = {"step", "it has a step that only the simulator can take"},
 };
@@ -141,18 +141,45 @@ scenario_lasts_ms(const struct scenario *s)
 	return lasts_ms;
 }
 
-/* No kernel lets a packet in that says it is from there. */
+static void
+host_make(struct netns *net, const struct scenario *s)
+{
+	const struct step *step;
+
+	net->host = driver_host;
+	net->interface_count = 0;
+	for (step = s->steps; step != NULL; step = step->next)
+		if (step->kind == STEP_INTERFACE) {
+			assert(net->interface_count < INTERFACES_MAX);
+			net->interfaces[net->interface_count++] =
+			    step->interface;
+		}
+	if (net->interface_count > 0)
+		return;
+	net->interfaces[0] = driver_interfaces[0];
+	net->interfaces[1] = driver_interfaces[1];
+	net->interface_count = 2;
+}
+
+/*
+ * No kernel lets such a packet in: one that says it is from there, or one from
+ * elsewhere to the loopback address, which is where who says nothing asks.
+ */
 static bool
-is_no_source(const struct ask *ask)
+is_impossible(const struct ask *ask, const struct netns *net)
 {
 	static const struct prefix mapped = {
 	    {6, {[10] = 0xff, [11] = 0xff}, 0}, 96};
 
-	return prefix_covers(&mapped, &ask->from);
+	if (ask->from.family == 0)
+		return false;
+	return prefix_covers(&mapped, &ask->from) ||
+	    (!netns_is_own(net, &ask->from) &&
+		(ask->to.family == 0 || !netns_is_wired(net, &ask->to)));
 }
 
 static enum left
-step_left(const struct step *step, bool started)
+step_left(const struct step *step, const struct netns *net, bool started)
 {
 	switch (step->kind) {
 	case STEP_FAILURE:
@@ -164,7 +191,7 @@ step_left(const struct step *step, bool started)
 	case STEP_ASK:
 		if (step->ask.times > CLIENTS_MAX)
 			return LEFT_CROWD;
-		return is_no_source(&step->ask) ? LEFT_SOURCE : LEFT_NOT;
+		return is_impossible(&step->ask, net) ? LEFT_SOURCE : LEFT_NOT;
 	case STEP_HINTS:
 		return step->hints.how == HINTS_UNREADABLE || /* to root? */
 			step->hints.how == HINTS_RESTLESS
@@ -196,12 +223,14 @@ namespace_left(const struct scenario *s)
 	const struct step *step;
 	enum left left = LEFT_NOT;
 	bool started = false, edits = false;
+	struct netns net;
 
+	host_make(&net, s);
 	for (step = s->steps; step != NULL && left == LEFT_NOT;
 	     step = step->next) {
 		started |= step->kind >= STEP_ASK;
 		edits |= started && step->kind == STEP_HINTS;
-		left = step_left(step, started);
+		left = step_left(step, &net, started);
 	}
 	if (left == LEFT_NOT &&
 	    scenario_lasts_ms(s) > (edits ? EDITS_MAX_MS : LASTS_MAX_MS))
@@ -1194,24 +1223,6 @@ end_judge(void)
  * A run.
  */
 static void
-interfaces_take(const struct scenario *s)
-{
-	const struct step *step;
-
-	for (step = s->steps; step != NULL; step = step->next)
-		if (step->kind == STEP_INTERFACE) {
-			assert(n.net.interface_count < INTERFACES_MAX);
-			n.net.interfaces[n.net.interface_count++] =
-			    step->interface;
-		}
-	if (n.net.interface_count > 0)
-		return;
-	n.net.interfaces[0] = driver_interfaces[0];
-	n.net.interfaces[1] = driver_interfaces[1];
-	n.net.interface_count = 2;
-}
-
-static void
 paths_make(const char *directory)
 {
 	snprintf(n.hints, sizeof(n.hints), "%s/cache.dns", directory);
@@ -1273,7 +1284,7 @@ run_begin(const struct run *run, struct fault *fault)
 	n.d.witness.real_time = true;
 	paths_make(run->directory);
 	sources_open(run->directory);
-	interfaces_take(run->scenario);
+	host_make(&n.net, run->scenario);
 }
 
 /* The world as it is when the server starts. */
@@ -1351,6 +1362,7 @@ namespace_obstacle(void)
 	fflush(NULL);
 	pid = fork();
 	if (pid == 0) {
+		n.net.host = driver_host;
 		n.net.interfaces[0] = driver_interfaces[0];
 		n.net.interface_count = 1;
 		*told = network_open();

@@ -363,9 +363,9 @@ unshare_network(void)
 	uid_t uid = geteuid();
 	gid_t gid = getegid();
 
-	if (unshare(CLONE_NEWNET) == 0)
+	if (unshare(CLONE_NEWNET | CLONE_NEWUTS) == 0)
 		return true;
-	return unshare(CLONE_NEWUSER | CLONE_NEWNET) == 0 &&
+	return unshare(CLONE_NEWUSER | CLONE_NEWNET | CLONE_NEWUTS) == 0 &&
 	    user_become_root(uid, gid);
 }
 
@@ -377,14 +377,10 @@ netns_enter(int fd)
 }
 
 bool
-netns_is_own(const struct netns *n, const struct address *a)
+netns_is_wired(const struct netns *n, const struct address *a)
 {
-	static const struct prefix loopback4 = {{4, {127}, 0}, 8};
-	static const struct prefix loopback6 = {{6, {[15] = 1}, 0}, 128};
 	unsigned i;
 
-	if (prefix_covers(&loopback4, a) || prefix_covers(&loopback6, a))
-		return true;
 	for (i = 0; i < n->interface_count; i++) {
 		struct prefix host = n->interfaces[i].prefix;
 
@@ -393,6 +389,16 @@ netns_is_own(const struct netns *n, const struct address *a)
 			return true;
 	}
 	return false;
+}
+
+bool
+netns_is_own(const struct netns *n, const struct address *a)
+{
+	static const struct prefix loopback4 = {{4, {127}, 0}, 8};
+	static const struct prefix loopback6 = {{6, {[15] = 1}, 0}, 128};
+
+	return prefix_covers(&loopback4, a) || prefix_covers(&loopback6, a) ||
+	    netns_is_wired(n, a);
 }
 
 const char *
@@ -404,7 +410,8 @@ netns_make(struct netns *n)
 	if (!unshare_network())
 		return "it does not let us make network namespaces";
 	n->world = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
-	if (unshare(CLONE_NEWNET) < 0)
+	if (unshare(CLONE_NEWNET) < 0 ||
+	    sethostname(n->host, strlen(n->host)) < 0)
 		return "it does not let us make a second network namespace";
 	n->here = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
 	links = links_watch();

@@ -15,20 +15,22 @@ enum {
 };
 
 struct netns {
-	int here, world; /* descriptors to enter them by */
+	const char *host; /* what "here" is called */
+	int here, world;  /* descriptors to enter them by */
 	struct interface interfaces[INTERFACES_MAX]; /* addresses of "here" */
 	unsigned interface_count;
 };
 
 /*
- * Make both for these interfaces.  As a user who is not root it makes a user
- * namespace first, in which he is.  NULL, or what this system does not let us
- * do.
+ * Make both for this name and these interfaces.  As a user who is not root it
+ * makes a user namespace first, in which he is.  NULL, or what this system does
+ * not let us do.
  */
 const char *netns_make(struct netns *);
 void netns_enter(int fd); /* sockets are of where they are made */
 
-/* Is it an address of "here"? */
+/* Is it an address of "here"?  One that packets from the world can have? */
 bool netns_is_own(const struct netns *, const struct address *);
+bool netns_is_wired(const struct netns *, const struct address *);
 
 #endif

@@ -57,6 +57,7 @@ watch_open(struct watch *w)
 	w->frames = mmap(
 	    NULL, RING_OCTETS, PROT_READ | PROT_WRITE, MAP_SHARED, w->fd, 0);
 	return w->frames != MAP_FAILED &&
+	    madvise(w->frames, RING_OCTETS, MADV_DONTFORK) == 0 &&
 	    bind(w->fd, (struct sockaddr *)&all, sizeof(all)) == 0;
 }
 
