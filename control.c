@@ -1,12 +1,19 @@
 /*
- * control.c -- what the operator says: the command line.
+ * control.c -- what the operator says: the command line, and what it names.
  *
- * Options are taken apart here, and a bad one ends the program with one clear
- * line that names it.  Nothing here serves, listens or sends.
+ * Options are taken apart here and their listeners opened; what cannot be as
+ * he says ends the program with one clear line that names it.  Nothing here
+ * serves or sends.
  */
+#include <sys/resource.h>
+
+#include <errno.h>
 #include <getopt.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "dns.h"
 
@@ -369,4 +376,132 @@ options_take(struct options *o, int argc, char **argv)
 	if (events)
 		events_print_and_exit(o->log.format);
 	listen_complete(o);
+}
+
+/* ---------------------------------------------------------------------------
+ * What the options need of the system.
+ */
+
+static bool
+option_set(int fd, int level, int name, int value)
+{
+	return setsockopt(fd, level, name, &value, sizeof(value)) == 0;
+}
+
+/*
+ * The port is free at once after a restart, whatever connections of before
+ * linger.  What there is to say leaves in one write, so Nagle's algorithm could
+ * only hold back answers that come after others (RFC 7766 7).  Connections
+ * inherit all of this.
+ */
+static bool
+tcp_prepare(int fd)
+{
+	return option_set(fd, SOL_SOCKET, SO_REUSEADDR, 1) &&
+	    option_set(fd, SOL_SOCKET, SO_SNDBUF, SEND_BUFFER) &&
+	    option_set(fd, SOL_SOCKET, SO_RCVBUF, RECEIVE_BUFFER) &&
+	    option_set(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+}
+
+/* The address asked is the one that answers (RFC 2181 4). */
+static bool
+udp_prepare(int fd, uint8_t family)
+{
+	return family == 4 ? option_set(fd, IPPROTO_IP, IP_PKTINFO, 1)
+			   : option_set(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1);
+}
+
+/* A socket of this type that hears this address; -1 sets errno. */
+static int
+listener_socket(const struct address *at, int type)
+{
+	struct sockaddr_storage sa;
+	socklen_t len = address_to_sockaddr(at, &sa);
+	int fd = socket(sa.ss_family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	int err;
+
+	if (fd < 0)
+		return -1;
+	if ((at->family == 4 || option_set(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1)) &&
+	    (type == SOCK_DGRAM ? udp_prepare(fd, at->family)
+				: tcp_prepare(fd)) &&
+	    bind(fd, (struct sockaddr *)&sa, len) == 0 &&
+	    (type == SOCK_DGRAM || listen(fd, ACCEPT_QUEUE) == 0))
+		return fd;
+	err = errno;
+	close(fd);
+	errno = err;
+	return -1;
+}
+
+/* Both sockets or none: NULL, or what failed, and errno says why. */
+static const char *
+listener_open(const struct address *at, struct listener *l)
+{
+	int err;
+
+	l->at = *at;
+	l->udp = listener_socket(at, SOCK_DGRAM);
+	if (l->udp < 0)
+		return "cannot listen on";
+	l->tcp = listener_socket(at, SOCK_STREAM);
+	if (l->tcp >= 0)
+		return NULL;
+	err = errno;
+	close(l->udp);
+	errno = err;
+	return "cannot listen over TCP on";
+}
+
+static _Noreturn void
+listener_refuse(const char *what, const struct address *at, int err)
+{
+	char text[ADDRESS_TEXT_MAX], why[160];
+
+	snprintf(why, sizeof(why), "%s%s", strerror(err),
+	    err == EACCES || err == EADDRINUSE
+		? "; try another port, as with -p 5300"
+		: "");
+	refuse(what, address_port_text(at, text), why);
+}
+
+unsigned
+listeners_open(const struct options *o, struct listener *listeners)
+{
+	const char *first =
+	    NULL; /* what failed of the first default, and why */
+	unsigned i, count = 0;
+	int err = 0;
+
+	for (i = 0; i < o->listen_count; i++) {
+		const struct address *at = &o->listen[i];
+		const char *what = listener_open(at, &listeners[count]);
+
+		if (what == NULL)
+			count++;
+		else if (o->listen_named)
+			listener_refuse(what, at, errno);
+		if (what != NULL && i == 0) {
+			first = what;
+			err = errno;
+		}
+	}
+	if (count == 0)
+		listener_refuse(first, &o->listen[0], err);
+	return count;
+}
+
+unsigned
+descriptors_raise(unsigned least)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+		limit.rlim_cur = limit.rlim_max;
+		(void)setrlimit(RLIMIT_NOFILE, &limit);
+	}
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur < least)
+		refuse("too few file descriptors", "", "see ulimit -n");
+	return limit.rlim_cur < UINT32_MAX ? (unsigned)limit.rlim_cur
+					   : UINT32_MAX;
 }

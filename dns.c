@@ -16,6 +16,7 @@
 #include <ifaddrs.h>
 #include <net/if.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,6 +28,7 @@
 enum {
 	QUERY_OCTETS = 4096, /* a question fits 600; more is malformed */
 	HOST_TEXT_MAX = 255, /* a character string: RFC 1035 3.3 */
+	PREFIX_LEN = 2,      /* a message's length, over TCP */
 	CONTROL_OCTETS = 64  /* holds either family's pktinfo */
 };
 
@@ -36,8 +38,9 @@ enum {
  */
 struct query {
 	struct timer deadline; /* must stand first */
-	struct query *next_free;
+	struct query *next;    /* free, or of the same connection */
 	struct waiter *waiter;
+	struct connection *connection; /* NULL: asked over UDP */
 	unsigned listener;
 	uint64_t number; /* of all that were asked: the log's q= */
 	uint64_t asked_ms;
@@ -48,9 +51,43 @@ struct query {
 	struct edns edns;
 };
 
-struct listener {
-	int fd;
-	struct address at;
+/* Octets of answers that the kernel has not taken. */
+struct block {
+	struct block *next;
+	uint8_t octets[BACKLOG_BLOCK];
+};
+
+/*
+ * A client's connection.  Its timer is on the queue for what the client has to
+ * do next, and on none while it is the client who waits:
+ *
+ *	backlog	heard	octets	waiting	queue	closed after
+ *	> 0	any	any	any	stuck	STUCK_MS_MAX and none taken
+ *	0	no	any	any	none
+ *	0	yes	> 0	any	begun	MESSAGE_MS_MAX and no message
+ *	0	yes	0	> 0	none
+ *	0	yes	0	0	idle	idle_ms()
+ *
+ * What happens to it in a turn of the loop is settled when that ends: all its
+ * answers leave in one write, it is closed or its timer set.
+ */
+struct connection {
+	struct timer timer;        /* must stand first */
+	struct timer_queue *queue; /* NULL: it is on none */
+	struct connection *next_free, *next_touched;
+	int fd; /* -1: free */
+	uint32_t generation, events;
+	struct address from;
+	bool touched;    /* settled when the turn ends */
+	bool ended;      /* what was read is all there will be */
+	bool broken;     /* nothing can be sent: closed when settled */
+	uint8_t *octets; /* read, and not taken for a message yet */
+	size_t len;
+	struct query *queries; /* that wait for walks, so many */
+	unsigned waiting;
+	struct block *first, *last; /* all full but the last */
+	size_t taken;               /* by the kernel, of the first */
+	size_t backlog;
 };
 
 /* Datagrams of one listener: what came in one turn, or waits to go out. */
@@ -62,18 +99,41 @@ struct batch {
 	unsigned count, listener;
 };
 
+/* A reply in the making, in a buffer from where it goes out. */
+struct reply {
+	const struct query *query;
+	struct writer message;
+	struct compressor names;
+	struct header header;
+	struct view proofs[ALIASES_MAX + 1]; /* of what is in the answer */
+	unsigned proof_count;
+	bool from_cache; /* it was looked up; else it is a refusal */
+	size_t max;      /* what the client takes */
+	size_t sections; /* where they begin */
+};
+
 static struct {
 	struct options options;
 	int epoll, signals;
 	struct listener listeners[LISTENERS_MAX];
 	unsigned listener_count;
+	bool knocked[LISTENERS_MAX];        /* somebody is to be accepted */
+	struct timer paused[LISTENERS_MAX]; /* armed: it accepts nothing */
 	struct query *queries, *free_query;
 	unsigned queries_used; /* those after them were never touched */
 	unsigned waiting;
 	struct timer_queue deadlines;
+	struct connection *connections, *free_connection;
+	struct connection *touched, **touched_end;
+	uint8_t (*connection_octets)[PREFIX_LEN + QUERY_OCTETS];
+	unsigned connections_used, connections_open, connections_max;
+	struct timer_queue idle, begun, stuck, pauses;
+	struct block *blocks, *free_block;
+	unsigned blocks_used, blocks_free;
 	struct batch in, out;
 	uint8_t in_octets[BATCH][QUERY_OCTETS];
 	uint8_t out_octets[BATCH][UDP_EDNS_MAX];
+	uint8_t tcp_octets[PREFIX_LEN + MESSAGE_MAX];
 	struct statistics counts;
 	uint64_t questions; /* the number of the last one */
 	uint64_t start_ms;
@@ -88,12 +148,18 @@ static struct {
 
 static void udp_readable(unsigned listener, uint64_t now_ms);
 static void udp_flush(void);
+static void connection_ready(const struct epoll_event *, uint64_t now_ms);
+static void connection_release(struct connection *, const struct query *);
+static void connections_settle(uint64_t now_ms);
+static void connections_expire(uint64_t now_ms);
+static void connections_accept(uint64_t now_ms);
+static uint64_t connections_next_due(void);
+static bool client_may_ask(const struct address *from);
 static bool query_parse(struct query *, const uint8_t *, size_t);
 static void answer(struct query *, uint64_t now_ms);
 static bool answer_from_cache(struct query *, uint32_t mark, uint64_t now_ms);
 static void answer_failure(struct query *, const struct reason *);
 static void answer_chaos(struct query *, const char *text);
-struct reply;
 static void reply_add_proofs(struct reply *, struct view *);
 static void answer_error(
     struct query *, enum rcode, const struct reason *, size_t why_count);
@@ -131,6 +197,7 @@ statistics_write(uint64_t now_ms)
 	referral_count(&r);
 	s.uptime_s = (now_ms - self.start_ms) / 1000;
 	s.waiting = self.waiting;
+	s.connections = self.connections_open;
 	s.joined = r.joined;
 	s.walks = r.walks;
 	s.failed = r.failed;
@@ -199,8 +266,10 @@ static void
 query_release(struct query *q)
 {
 	timer_disarm(&q->deadline);
+	if (q->connection != NULL)
+		connection_release(q->connection, q);
 	q->waiter = NULL;
-	q->next_free = self.free_query;
+	q->next = self.free_query;
 	self.free_query = q;
 	self.waiting--;
 }
@@ -270,20 +339,32 @@ files_look(uint64_t now_ms)
 		hints_change(now_ms);
 }
 
+static uint64_t
+earlier(uint64_t a_ms, uint64_t b_ms)
+{
+	return a_ms < b_ms ? a_ms : b_ms;
+}
+
+/* When the queue's head is due; UINT64_MAX: it is empty. */
+static uint64_t
+queue_due(const struct timer_queue *q)
+{
+	const struct timer *t = timer_first(q);
+
+	return t != NULL ? t->due_ms : UINT64_MAX;
+}
+
 static int
 timeout_ms(uint64_t now_ms)
 {
-	uint64_t due_ms = referral_next_due(), log_ms = eventlog_next_due();
-	const struct timer *t = timer_first(&self.deadlines);
+	uint64_t due_ms = referral_next_due();
 
-	if (self.look_ms < due_ms)
-		due_ms = self.look_ms;
-	if (self.reload && self.reload_ms < due_ms)
-		due_ms = self.reload_ms;
-	if (log_ms < due_ms)
-		due_ms = log_ms;
-	if (t != NULL && t->due_ms < due_ms)
-		due_ms = t->due_ms;
+	if (self.reload)
+		due_ms = earlier(due_ms, self.reload_ms);
+	due_ms = earlier(due_ms, self.look_ms);
+	due_ms = earlier(due_ms, eventlog_next_due());
+	due_ms = earlier(due_ms, queue_due(&self.deadlines));
+	due_ms = earlier(due_ms, connections_next_due());
 	if (due_ms <= now_ms)
 		return 0;
 	return due_ms - now_ms < 3600000 ? (int)(due_ms - now_ms) : 3600000;
@@ -302,6 +383,12 @@ dispatch(const struct epoll_event *events, int n, uint64_t now_ms)
 	for (i = 0; i < n; i++)
 		if (tag_kind(events[i].data.u64) == TAG_LISTENER)
 			udp_readable(tag_index(events[i].data.u64), now_ms);
+	for (i = 0; i < n; i++)
+		if (tag_kind(events[i].data.u64) == TAG_CLIENT)
+			connection_ready(&events[i], now_ms);
+	for (i = 0; i < n; i++)
+		if (tag_kind(events[i].data.u64) == TAG_TCP_LISTENER)
+			self.knocked[tag_index(events[i].data.u64)] = true;
 	for (i = 0; i < n; i++)
 		if (tag_kind(events[i].data.u64) == TAG_SIGNAL)
 			signals_readable(now_ms);
@@ -325,6 +412,9 @@ serve(void)
 		queries_done(now_ms);
 		queries_expire(now_ms);
 		udp_flush();
+		connections_settle(now_ms);
+		connections_expire(now_ms);
+		connections_accept(now_ms);
 		eventlog_flush();
 	}
 	return now_ms;
@@ -433,7 +523,7 @@ udp_received(unsigned i, unsigned listener, uint64_t now_ms)
 static void
 udp_readable(unsigned listener, uint64_t now_ms)
 {
-	int fd = self.listeners[listener].fd;
+	int fd = self.listeners[listener].udp;
 	unsigned i;
 	int n;
 
@@ -462,13 +552,14 @@ udp_buffer(const struct query *q)
 }
 
 static void
-udp_send(const struct query *q, const struct writer *message)
+udp_send(const struct reply *a)
 {
+	const struct query *q = a->query;
 	unsigned i = self.out.count++;
 	struct msghdr *m = &self.out.messages[i].msg_hdr;
 
-	assert(message->base == self.out_octets[i] && !message->failed);
-	batch_prepare(&self.out, i, self.out_octets[i], message->len);
+	assert(a->message.base == self.out_octets[i] && !a->message.failed);
+	batch_prepare(&self.out, i, self.out_octets[i], a->message.len);
 	m->msg_namelen = address_to_sockaddr(&q->from, &self.out.peers[i]);
 	control_write(m, self.out.control[i], q);
 	self.counts.answered++;
@@ -478,7 +569,7 @@ udp_send(const struct query *q, const struct writer *message)
 static void
 udp_flush(void)
 {
-	int fd = self.listeners[self.out.listener].fd;
+	int fd = self.listeners[self.out.listener].udp;
 	unsigned at = 0;
 
 	while (at < self.out.count) {
@@ -494,6 +585,606 @@ udp_flush(void)
 		}
 	}
 	self.out.count = 0;
+}
+
+/* ---------------------------------------------------------------------------
+ * Connections.
+ */
+
+/* See what comes of it when the turn ends. */
+static void
+connection_touch(struct connection *c)
+{
+	if (c->touched)
+		return;
+	c->touched = true;
+	c->next_touched = NULL;
+	*self.touched_end = c;
+	self.touched_end = &c->next_touched;
+}
+
+/* The client did what it had to; what is next has its own time. */
+static void
+connection_moved(struct connection *c)
+{
+	timer_disarm(&c->timer);
+	c->queue = NULL;
+}
+
+/*
+ * The backlog's octets begin in the first block behind those taken, fill the
+ * blocks after it, and end in the last; without any there is no block.
+ */
+static void
+backlog_shrink(struct connection *c, size_t octets)
+{
+	assert(octets <= c->backlog);
+	c->taken += octets;
+	c->backlog -= octets;
+	while (c->first != NULL &&
+	    (c->taken >= BACKLOG_BLOCK || c->backlog == 0)) {
+		struct block *b = c->first;
+
+		c->first = b->next;
+		c->taken = c->backlog > 0 ? c->taken - BACKLOG_BLOCK : 0;
+		b->next = self.free_block;
+		self.free_block = b;
+		self.blocks_free++;
+	}
+}
+
+static void
+backlog_add_block(struct connection *c)
+{
+	struct block *b = self.free_block;
+
+	assert(self.blocks_free > 0);
+	self.blocks_free--;
+	if (b != NULL)
+		self.free_block = b->next;
+	else
+		b = &self.blocks[self.blocks_used++];
+	b->next = NULL;
+	if (c->first == NULL)
+		c->first = b;
+	else
+		c->last->next = b;
+	c->last = b;
+}
+
+static void
+backlog_add(struct connection *c, const uint8_t *octets, size_t len)
+{
+	while (len > 0) {
+		size_t at = (c->taken + c->backlog) % BACKLOG_BLOCK;
+		size_t n = BACKLOG_BLOCK - at < len ? BACKLOG_BLOCK - at : len;
+
+		if (at == 0)
+			backlog_add_block(c);
+		memcpy(c->last->octets + at, octets, n);
+		c->backlog += n;
+		octets += n;
+		len -= n;
+	}
+}
+
+static void
+connection_break(struct connection *c)
+{
+	c->broken = true;
+	backlog_shrink(c, c->backlog);
+	connection_moved(c);
+	connection_touch(c);
+}
+
+/* All that waits goes out in one write (RFC 7766 8). */
+static void
+connection_write(struct connection *c)
+{
+	struct iovec parts[BACKLOG_MAX / BACKLOG_BLOCK + 2];
+	struct msghdr m = {.msg_iov = parts};
+	size_t at = c->taken, left = c->backlog;
+	struct block *b;
+	ssize_t n;
+
+	for (b = c->first; b != NULL; b = b->next) {
+		struct iovec *part = &parts[m.msg_iovlen++];
+
+		part->iov_base = b->octets + at;
+		part->iov_len =
+		    BACKLOG_BLOCK - at < left ? BACKLOG_BLOCK - at : left;
+		left -= part->iov_len;
+		at = 0;
+	}
+	n = sendmsg(c->fd, &m, MSG_NOSIGNAL | MSG_DONTWAIT);
+	if (n > 0) {
+		backlog_shrink(c, (size_t)n);
+		if (c->queue == &self.stuck)
+			connection_moved(c);
+	} else if (n < 0 && errno != EAGAIN && errno != EINTR) {
+		connection_break(c);
+	}
+}
+
+/*
+ * Is there room for so much more?  When the blocks are used up those that were
+ * answered in this turn are written to, and who took nothing for longest goes.
+ */
+static bool
+connection_has_room(struct connection *c, size_t len)
+{
+	unsigned blocks = (unsigned)(len / BACKLOG_BLOCK) + 1;
+	struct connection *other;
+
+	if (c->backlog + len > BACKLOG_MAX)
+		connection_write(c);
+	if (c->broken || c->backlog + len > BACKLOG_MAX)
+		return false;
+	for (other = self.touched; other != NULL && self.blocks_free < blocks;
+	     other = other->next_touched)
+		if (other->backlog > 0)
+			connection_write(other);
+	while (self.blocks_free < blocks) {
+		other = (struct connection *)timer_first(&self.stuck);
+		if (other == NULL || other == c)
+			return false;
+		connection_break(other);
+	}
+	return !c->broken;
+}
+
+/* The answer goes out when the turn ends, with its length before it. */
+static void
+connection_send(struct connection *c, const struct writer *message)
+{
+	size_t len = PREFIX_LEN + message->len;
+	struct writer prefix;
+
+	assert(message->base == self.tcp_octets + PREFIX_LEN);
+	assert(!message->failed);
+	if (c->broken || !connection_has_room(c, len)) {
+		connection_break(c);
+		self.counts.dropped++;
+		return;
+	}
+	writer_init(&prefix, self.tcp_octets, PREFIX_LEN);
+	write_u16(&prefix, (uint16_t)message->len);
+	backlog_add(c, self.tcp_octets, len);
+	connection_touch(c);
+	self.counts.answered++;
+}
+
+/* Can one more question be taken, however long its answer is? */
+static bool
+connection_is_heard(const struct connection *c)
+{
+	return !c->broken && c->waiting < CONNECTION_QUERIES_MAX &&
+	    c->backlog + PREFIX_LEN + MESSAGE_MAX <= BACKLOG_MAX;
+}
+
+enum framing {
+	FRAMING_PART,  /* of a message: the rest is still to come */
+	FRAMING_WHOLE, /* a message */
+	FRAMING_BAD    /* a length that no question has */
+};
+
+/* The next message in r, as far as it is there. */
+static enum framing
+frame_read(struct reader *r, const uint8_t **octets, size_t *len)
+{
+	*len = read_u16(r);
+	if (!r->failed && (*len < HEADER_LEN || *len > QUERY_OCTETS))
+		return FRAMING_BAD;
+	*octets = read_bytes(r, *len);
+	return r->failed ? FRAMING_PART : FRAMING_WHOLE;
+}
+
+/* Is there something to take without reading on? */
+static bool
+connection_asks(const struct connection *c)
+{
+	const uint8_t *octets;
+	struct reader r;
+	size_t len;
+
+	reader_init(&r, c->octets, c->len);
+	return frame_read(&r, &octets, &len) != FRAMING_PART;
+}
+
+static void
+tcp_received(
+    struct connection *c, const uint8_t *octets, size_t len, uint64_t now_ms)
+{
+	static struct query q;
+
+	self.counts.received++;
+	self.counts.tcp_received++;
+	q.connection = c;
+	q.from = c->from;
+	q.asked_ms = now_ms;
+	if (query_parse(&q, octets, len))
+		answer(&q, now_ms);
+}
+
+/* Take messages, not too many in a turn: others are waiting, too. */
+static void
+connection_serve(struct connection *c, uint64_t now_ms)
+{
+	const uint8_t *octets;
+	struct reader r;
+	size_t len, at = 0;
+	unsigned n;
+
+	reader_init(&r, c->octets, c->len);
+	for (n = 0; n < CONNECTION_BATCH && connection_is_heard(c); n++) {
+		enum framing framing = frame_read(&r, &octets, &len);
+
+		if (framing == FRAMING_BAD) {
+			c->ended = true; /* where is the next one? */
+			at = c->len;
+		}
+		if (framing != FRAMING_WHOLE)
+			break;
+		at = r.at;
+		connection_moved(c);
+		tcp_received(c, octets, len, now_ms);
+	}
+	c->len -= at;
+	memmove(c->octets, c->octets + at, c->len);
+}
+
+static void
+connection_read(struct connection *c)
+{
+	size_t room = PREFIX_LEN + QUERY_OCTETS - c->len;
+	ssize_t n;
+
+	assert(room > 0); /* or connection_asks */
+	n = recv(c->fd, c->octets + c->len, room, MSG_DONTWAIT);
+	if (n > 0) {
+		c->len += (size_t)n;
+		if (c->queue == &self.idle)
+			connection_moved(c);
+	} else if (n == 0) {
+		c->ended = true; /* RFC 7766 6.2.4: answers are awaited */
+	} else if (errno != EAGAIN && errno != EINTR) {
+		connection_break(c);
+	}
+}
+
+static void
+connection_ready(const struct epoll_event *event, uint64_t now_ms)
+{
+	struct connection *c = &self.connections[tag_index(event->data.u64)];
+
+	if (c->fd < 0 || c->generation != tag_generation(event->data.u64))
+		return;
+	connection_touch(c);
+	if ((event->events & (EPOLLERR | EPOLLHUP)) != 0)
+		connection_break(c);
+	else if (c->backlog > 0)
+		connection_write(c);
+	else if ((event->events & EPOLLIN) != 0)
+		connection_read(c);
+	if (c->backlog == 0)
+		connection_serve(c, now_ms);
+}
+
+/* A question waits for a walk, or does not any more. */
+static void
+connection_hold(struct connection *c, struct query *q)
+{
+	q->next = c->queries;
+	c->queries = q;
+	c->waiting++;
+}
+
+static void
+connection_release(struct connection *c, const struct query *q)
+{
+	struct query **at = &c->queries;
+
+	while (*at != q)
+		at = &(*at)->next;
+	*at = q->next;
+	c->waiting--;
+	connection_touch(c);
+}
+
+/* Nobody is there for its questions: no packet is sent for them any more. */
+static void
+connection_close(struct connection *c, uint64_t now_ms)
+{
+	while (c->queries != NULL) {
+		referral_forget(c->queries->waiter, now_ms);
+		query_release(c->queries);
+	}
+	backlog_shrink(c, c->backlog);
+	connection_moved(c);
+	close(c->fd);
+	c->fd = -1;
+	c->generation++;
+	c->next_free = self.free_connection;
+	self.free_connection = c;
+	self.connections_open--;
+}
+
+/*
+ * For what epoll shall look: who does not read is not read.  A message that is
+ * left for the next turn waits for a place to write to, which is there at once.
+ */
+static uint32_t
+connection_events(const struct connection *c)
+{
+	if (c->backlog > 0)
+		return EPOLLOUT;
+	if (!connection_is_heard(c))
+		return 0;
+	if (connection_asks(c))
+		return EPOLLOUT;
+	return c->ended ? 0 : EPOLLIN;
+}
+
+static bool
+connection_watch(struct connection *c, int op)
+{
+	struct epoll_event event = {.events = connection_events(c)};
+
+	if (op == EPOLL_CTL_MOD && event.events == c->events)
+		return true;
+	c->events = event.events;
+	event.data.u64 = tag_make(
+	    TAG_CLIENT, c->generation, (uint32_t)(c - self.connections));
+	return epoll_ctl(self.epoll, op, c->fd, &event) == 0;
+}
+
+/* The table at struct connection. */
+static struct timer_queue *
+connection_queue(const struct connection *c)
+{
+	if (c->backlog > 0)
+		return &self.stuck;
+	if (!connection_is_heard(c))
+		return NULL;
+	if (c->len > 0 && !c->ended)
+		return &self.begun;
+	return c->waiting > 0 ? NULL : &self.idle;
+}
+
+static void
+connection_settle(struct connection *c, uint64_t now_ms)
+{
+	struct timer_queue *queue;
+
+	if (c->backlog > 0)
+		connection_write(c);
+	if (c->broken || !connection_watch(c, EPOLL_CTL_MOD) ||
+	    (c->ended && c->waiting == 0 && c->backlog == 0 &&
+		!connection_asks(c))) {
+		connection_close(c, now_ms);
+		return;
+	}
+	queue = connection_queue(c);
+	if (queue == c->queue)
+		return;
+	connection_moved(c);
+	if (queue != NULL)
+		timer_arm(queue, &c->timer, now_ms);
+	c->queue = queue;
+}
+
+/* One that was closed, or opened anew, since it was touched does no harm. */
+static void
+connections_settle(uint64_t now_ms)
+{
+	struct connection *c;
+
+	while ((c = self.touched) != NULL) {
+		self.touched = c->next_touched;
+		if (self.touched == NULL)
+			self.touched_end = &self.touched;
+		c->touched = false;
+		if (c->fd >= 0)
+			connection_settle(c, now_ms);
+	}
+}
+
+/* So long may one be idle: the less the more of the second half is taken. */
+static unsigned
+idle_ms(void)
+{
+	unsigned half = self.connections_max / 2;
+	unsigned left = self.connections_max - self.connections_open;
+
+	return left >= half
+	    ? IDLE_MS_MAX
+	    : IDLE_MS_MIN + (IDLE_MS_MAX - IDLE_MS_MIN) * left / half;
+}
+
+static uint64_t
+idle_due(void)
+{
+	uint64_t due_ms = queue_due(&self.idle);
+
+	return due_ms != UINT64_MAX ? due_ms - IDLE_MS_MAX + idle_ms() : due_ms;
+}
+
+static uint64_t
+connections_next_due(void)
+{
+	return earlier(earlier(idle_due(), queue_due(&self.pauses)),
+	    earlier(queue_due(&self.begun), queue_due(&self.stuck)));
+}
+
+static void
+connections_close_late(const struct timer_queue *q, uint64_t now_ms)
+{
+	while (queue_due(q) <= now_ms)
+		connection_close((struct connection *)timer_first(q), now_ms);
+}
+
+/* The descriptors may be used up: do not be told of what cannot be had. */
+static void
+tcp_watch(unsigned listener, uint32_t events)
+{
+	struct epoll_event event = {.events = events};
+
+	event.data.u64 = tag_make(TAG_TCP_LISTENER, 0, listener);
+	(void)epoll_ctl(
+	    self.epoll, EPOLL_CTL_MOD, self.listeners[listener].tcp, &event);
+}
+
+static void
+connections_expire(uint64_t now_ms)
+{
+	connections_close_late(&self.begun, now_ms);
+	connections_close_late(&self.stuck, now_ms);
+	while (idle_due() <= now_ms)
+		connection_close(
+		    (struct connection *)timer_first(&self.idle), now_ms);
+	while (queue_due(&self.pauses) <= now_ms) {
+		struct timer *t = timer_first(&self.pauses);
+
+		timer_disarm(t);
+		tcp_watch((unsigned)(t - self.paused), EPOLLIN);
+	}
+}
+
+/* One IPv4 address, or the /64 that an IPv6 host has to itself. */
+static bool
+client_is_same(const struct address *a, const struct address *b)
+{
+	return a->family == b->family &&
+	    memcmp(a->ip, b->ip, a->family == 4 ? 4 : 8) == 0;
+}
+
+static unsigned
+connections_of(const struct address *client)
+{
+	unsigned i, n = 0;
+
+	for (i = 0; i < self.connections_used; i++)
+		if (self.connections[i].fd >= 0 &&
+		    client_is_same(&self.connections[i].from, client))
+			n++;
+	return n;
+}
+
+/* May there be one more from here?  Half of the places are free to all. */
+static bool
+connection_is_welcome(const struct address *from)
+{
+	unsigned half = self.connections_max / 2;
+
+	if (self.connections_open < half)
+		return true;
+	if (!client_may_ask(from)) {
+		eventlog_table_full("tcp_connections_of_strangers", half);
+		return false;
+	}
+	if (connections_of(from) >= CLIENT_CONNECTIONS_MAX) {
+		eventlog_table_full(
+		    "tcp_connections_of_client", CLIENT_CONNECTIONS_MAX);
+		return false;
+	}
+	return true;
+}
+
+/* Who is idle longest goes (RFC 7766 6.2.2), else who keeps us waiting. */
+static void
+connection_displace(uint64_t now_ms)
+{
+	struct timer *t = timer_first(&self.idle);
+
+	if (t == NULL)
+		t = timer_first(&self.begun);
+	if (t == NULL)
+		t = timer_first(&self.stuck);
+	if (t != NULL)
+		connection_close((struct connection *)t, now_ms);
+}
+
+/* A free place; NULL: there is none. */
+static struct connection *
+connection_take(void)
+{
+	struct connection *c = self.free_connection;
+
+	if (self.connections_open == self.connections_max)
+		return NULL;
+	self.connections_open++;
+	if (c != NULL) {
+		self.free_connection = c->next_free;
+		return c;
+	}
+	c = &self.connections[self.connections_used];
+	c->octets = self.connection_octets[self.connections_used];
+	self.connections_used++;
+	return c;
+}
+
+static bool
+connection_open(int fd, const struct sockaddr_storage *sa, uint64_t now_ms)
+{
+	struct connection *c;
+	struct address from;
+
+	if (!address_from_sockaddr(sa, &from) || !connection_is_welcome(&from))
+		return false;
+	if (self.connections_open == self.connections_max)
+		connection_displace(now_ms);
+	c = connection_take();
+	if (c == NULL) {
+		eventlog_table_full("tcp_connections", self.connections_max);
+		return false;
+	}
+	c->fd = fd;
+	c->from = from;
+	c->ended = c->broken = false;
+	c->len = 0;
+	if (!connection_watch(c, EPOLL_CTL_ADD))
+		connection_break(c);
+	connection_settle(c, now_ms);
+	return true;
+}
+
+static void
+tcp_accept(unsigned listener, uint64_t now_ms)
+{
+	unsigned i;
+
+	for (i = 0; i < BATCH; i++) {
+		struct sockaddr_storage sa;
+		socklen_t len = sizeof(sa);
+		int fd = accept4(self.listeners[listener].tcp,
+		    (struct sockaddr *)&sa, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+		if (fd < 0)
+			break;
+		self.counts.accepted++;
+		if (!connection_open(fd, &sa, now_ms)) {
+			self.counts.turned_away++;
+			close(fd);
+		}
+	}
+	if (i < BATCH && errno != EAGAIN && errno != EINTR &&
+	    errno != ECONNABORTED) {
+		timer_arm(&self.pauses, &self.paused[listener], now_ms);
+		tcp_watch(listener, 0);
+	}
+}
+
+/* Last in a turn, when it is known which places are free. */
+static void
+connections_accept(uint64_t now_ms)
+{
+	unsigned i;
+
+	for (i = 0; i < self.listener_count; i++) {
+		if (self.knocked[i])
+			tcp_accept(i, now_ms);
+		self.knocked[i] = false;
+	}
 }
 
 /* ---------------------------------------------------------------------------
@@ -639,7 +1330,7 @@ query_told(const struct query *q)
 	return (struct client_question){.q = q->number,
 	    .asked_ms = q->asked_ms,
 	    .client = &q->from,
-	    .transport = "udp",
+	    .transport = q->connection != NULL ? "tcp" : "udp",
 	    .qname = &q->question.name,
 	    .qtype = known ? q->question.type : 0};
 }
@@ -722,7 +1413,7 @@ query_take(uint64_t now_ms)
 	q = self.free_query;
 	if (q == NULL)
 		return &self.queries[self.queries_used++];
-	self.free_query = q->next_free;
+	self.free_query = q->next;
 	return q;
 }
 
@@ -739,6 +1430,8 @@ query_park(struct query *asked, uint64_t now_ms)
 	}
 	memset(&asked->deadline, 0, sizeof(asked->deadline));
 	*q = *asked;
+	if (q->connection != NULL)
+		connection_hold(q->connection, q);
 	told = query_told(q);
 	q->waiter = referral_ask(q, &told, now_ms);
 	if (q->waiter == NULL) {
@@ -767,24 +1460,30 @@ answer(struct query *q, uint64_t now_ms)
  * Answers.
  */
 
-/* A reply in the making, in a buffer of the batch that goes out. */
-struct reply {
-	const struct query *query;
-	struct writer message;
-	struct compressor names;
-	struct header header;
-	struct view proofs[ALIASES_MAX + 1]; /* of what is in the answer */
-	unsigned proof_count;
-	bool from_cache; /* it was looked up; else it is a refusal */
-	size_t max;      /* what the client takes */
-	size_t question; /* where the sections begin */
-};
+static size_t
+reply_max(const struct query *q)
+{
+	if (q->connection != NULL)
+		return MESSAGE_MAX;
+	if (!q->edns.present || q->question.type == TYPE_ANY)
+		return UDP_PLAIN_MAX; /* RFC 8482: one RRset, a small one */
+	return q->edns.udp_max < UDP_EDNS_MAX ? q->edns.udp_max : UDP_EDNS_MAX;
+}
+
+/* RFC 7828 3.3: who asks over TCP is told how long he may be idle. */
+static bool
+reply_has_keepalive(const struct query *q)
+{
+	return q->connection != NULL && q->edns.keepalive;
+}
 
 static void
 reply_begin(struct reply *a, const struct query *q)
 {
 	size_t opt = q->edns.present ? 11 : 0;
 
+	if (reply_has_keepalive(q))
+		opt += 6;
 	a->query = q;
 	memset(&a->header, 0, sizeof(a->header));
 	a->header.id = q->header.id;
@@ -793,19 +1492,18 @@ reply_begin(struct reply *a, const struct query *q)
 	a->header.recursion_desired = q->header.recursion_desired;
 	a->header.recursion_available = true;
 	a->header.checking_disabled = q->header.checking_disabled;
-	a->max = q->edns.present ? q->edns.udp_max : UDP_PLAIN_MAX;
-	if (a->max > UDP_EDNS_MAX)
-		a->max = UDP_EDNS_MAX;
-	if (q->question.type == TYPE_ANY)
-		a->max = UDP_PLAIN_MAX; /* RFC 8482: one RRset, a small one */
-	writer_init(&a->message, udp_buffer(q), a->max - opt);
+	a->max = reply_max(q);
+	writer_init(&a->message,
+	    q->connection != NULL ? self.tcp_octets + PREFIX_LEN
+				  : udp_buffer(q),
+	    a->max - opt);
 	writer_compress(&a->message, &a->names);
 	write_header(&a->message, &a->header); /* again when all is known */
 	if (q->question.name.len > 0) {
 		a->header.questions = 1;
 		write_question(&a->message, &q->question);
 	}
-	a->question = a->message.len;
+	a->sections = a->message.len;
 	a->proof_count = 0;
 	a->from_cache = false;
 }
@@ -814,7 +1512,7 @@ reply_begin(struct reply *a, const struct query *q)
 static void
 reply_empty(struct reply *a)
 {
-	write_back_to(&a->message, a->question);
+	write_back_to(&a->message, a->sections);
 	a->header.answers = a->header.authorities = 0;
 	a->proof_count = 0;
 }
@@ -831,14 +1529,28 @@ reply_log(const struct reply *a, enum rcode rcode)
 	eventlog_query(&told, rcode, hit, a->message.len);
 }
 
+static void
+reply_send(struct reply *a)
+{
+	struct connection *c = a->query->connection;
+
+	if (c != NULL)
+		connection_send(c, &a->message);
+	else
+		udp_send(a);
+}
+
 /*
  * Add OPT and the header and send.  A set that did not fit leaves none
- * (RFC 2181 9): TC=1 sends the client to ask again by other means.
+ * (RFC 2181 9): TC=1 sends the client to ask again over TCP; what does not
+ * even fit there cannot be had.
  */
 static void
 reply_end(struct reply *a, enum rcode rcode, const struct reason *why,
     size_t why_count)
 {
+	static const struct reason too_large = {
+	    EDE_OTHER, "more than a message holds"};
 	struct edns opt = {.present = true, .udp_max = UDP_EDNS_MAX};
 	struct writer head;
 	unsigned i;
@@ -848,20 +1560,27 @@ reply_end(struct reply *a, enum rcode rcode, const struct reason *why,
 
 	if (a->message.failed) {
 		reply_empty(a);
-		a->header.truncated = true;
+		a->header.truncated = a->query->connection == NULL;
+		if (a->query->connection != NULL) {
+			rcode = RCODE_SERVFAIL;
+			why = &too_large;
+			why_count = 1;
+		}
 	}
 	a->header.rcode = rcode & 15;
 	if (a->query->edns.present) {
 		a->message.max = a->max;
 		a->header.additionals = 1;
 		opt.dnssec_ok = a->query->edns.dnssec_ok;
+		opt.keepalive = reply_has_keepalive(a->query);
+		opt.idle_100ms = (uint16_t)(idle_ms() / 100);
 		opt.rcode_high = (uint8_t)(rcode >> 4);
 		write_opt(&a->message, &opt, why, why_count);
 	}
 	assert(!a->message.failed);
 	writer_init(&head, a->message.base, HEADER_LEN);
 	write_header(&head, &a->header);
-	udp_send(a->query, &a->message);
+	reply_send(a);
 	if (eventlog_logs_queries())
 		reply_log(a, rcode);
 }
@@ -1080,78 +1799,22 @@ answer_from_cache(struct query *q, uint32_t mark, uint64_t now_ms)
  * Start: limits, sockets, hints.
  */
 
-/* A socket that hears this address; -1 sets errno. */
-static int
-listener_open(const struct address *at)
+static void
+listeners_watch(void)
 {
-	struct sockaddr_storage sa;
-	int on = 1;
-	int fd = socket(at->family == 4 ? AF_INET : AF_INET6,
-	    SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-
-	if (fd < 0)
-		return -1;
-	if ((at->family == 4
-		    ? setsockopt(fd, IPPROTO_IP, IP_PKTINFO, &on, sizeof(on))
-		    : setsockopt(
-			  fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, &on, sizeof(on)) |
-			setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on,
-			    sizeof(on))) < 0 ||
-	    bind(fd, (struct sockaddr *)&sa, address_to_sockaddr(at, &sa)) <
-		0) {
-		int err = errno;
-
-		close(fd);
-		errno = err;
-		return -1;
-	}
-	return fd;
-}
-
-static bool
-listener_add(const struct address *at)
-{
-	struct listener *l = &self.listeners[self.listener_count];
 	struct epoll_event event = {.events = EPOLLIN};
-
-	l->at = *at;
-	l->fd = listener_open(at);
-	if (l->fd < 0)
-		return false;
-	event.data.u64 = tag_make(TAG_LISTENER, 0, self.listener_count);
-	self.listener_count++;
-	return epoll_ctl(self.epoll, EPOLL_CTL_ADD, l->fd, &event) == 0;
-}
-
-static void
-listener_refuse(const struct address *at, int err)
-{
-	char text[ADDRESS_TEXT_MAX], why[160];
-
-	snprintf(why, sizeof(why), "%s%s", strerror(err),
-	    err == EACCES || err == EADDRINUSE
-		? "; try another port, as with -p 5300"
-		: "");
-	refuse("cannot listen on", address_port_text(at, text), why);
-}
-
-/* What was named must bind; of the two defaults one is enough. */
-static void
-listeners_open(const struct options *o)
-{
-	int first = 0; /* why the first default failed */
 	unsigned i;
 
-	for (i = 0; i < o->listen_count; i++) {
-		if (listener_add(&o->listen[i]))
-			continue;
-		if (o->listen_named)
-			listener_refuse(&o->listen[i], errno);
-		if (i == 0)
-			first = errno;
+	for (i = 0; i < self.listener_count; i++) {
+		const struct listener *l = &self.listeners[i];
+
+		event.data.u64 = tag_make(TAG_LISTENER, 0, i);
+		if (epoll_ctl(self.epoll, EPOLL_CTL_ADD, l->udp, &event) < 0)
+			refuse("cannot watch a listener", "", strerror(errno));
+		event.data.u64 = tag_make(TAG_TCP_LISTENER, 0, i);
+		if (epoll_ctl(self.epoll, EPOLL_CTL_ADD, l->tcp, &event) < 0)
+			refuse("cannot watch a listener", "", strerror(errno));
 	}
-	if (self.listener_count == 0)
-		listener_refuse(&o->listen[0], first);
 }
 
 static bool
@@ -1228,22 +1891,26 @@ own_addresses(void)
 	freeifaddrs(all);
 }
 
-/* Descriptors bound the walks: raise their limit as far as it goes. */
-static unsigned
-walks_affordable(void)
-{
-	struct rlimit limit;
-	rlim_t most;
+/* How many there are descriptors for. */
+struct affordable {
+	unsigned walks, connections;
+};
 
-	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
-		return WALKS_MAX / 16;
-	limit.rlim_cur = limit.rlim_max;
-	(void)setrlimit(RLIMIT_NOFILE, &limit);
-	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 ||
-	    limit.rlim_cur < 4 * DESCRIPTORS_SPARE)
-		refuse("too few file descriptors", "", "see ulimit -n");
-	most = limit.rlim_cur - DESCRIPTORS_SPARE - LISTENERS_MAX - TCP_OUT_MAX;
-	return most < WALKS_MAX ? (unsigned)most : WALKS_MAX;
+/* Of the descriptors that there are each kind gets its share. */
+static struct affordable
+descriptors_share(const struct options *o)
+{
+	const unsigned wanted = WALKS_MAX + CONNECTIONS_MAX;
+	const unsigned kept =
+	    DESCRIPTORS_SPARE + TCP_OUT_MAX + 2 * o->listen_count;
+	unsigned left = descriptors_raise(kept + DESCRIPTORS_SHARED_MIN) - kept;
+	struct affordable most;
+
+	if (left > wanted)
+		left = wanted;
+	most.connections = left * CONNECTIONS_MAX / wanted;
+	most.walks = left - most.connections;
+	return most;
 }
 
 static void
@@ -1253,6 +1920,34 @@ queries_init(void)
 	if (self.queries == NULL)
 		refuse("out of memory for questions", "", "");
 	timer_queue_init(&self.deadlines, QUERY_MS_MAX);
+}
+
+static void
+connections_init(unsigned max)
+{
+	self.connections_max = max;
+	self.connections = calloc(max, sizeof(*self.connections));
+	self.connection_octets = calloc(max, sizeof(*self.connection_octets));
+	self.blocks = calloc(BACKLOG_BLOCKS, sizeof(*self.blocks));
+	if (self.connections == NULL || self.connection_octets == NULL ||
+	    self.blocks == NULL)
+		refuse("out of memory for connections", "", "");
+	self.blocks_free = BACKLOG_BLOCKS;
+	self.touched_end = &self.touched;
+	timer_queue_init(&self.idle, IDLE_MS_MAX);
+	timer_queue_init(&self.begun, MESSAGE_MS_MAX);
+	timer_queue_init(&self.stuck, STUCK_MS_MAX);
+	timer_queue_init(&self.pauses, ACCEPT_PAUSE_MS);
+}
+
+/* Octets of the tables here. */
+static size_t
+clients_memory(void)
+{
+	return sizeof(self) + QUERIES_MAX * sizeof(struct query) +
+	    self.connections_max *
+	    (sizeof(struct connection) + sizeof(*self.connection_octets)) +
+	    BACKLOG_BLOCKS * sizeof(struct block);
 }
 
 /* Signals come as events, never in the middle of something. */
@@ -1285,14 +1980,16 @@ signals_open(void)
 static void
 tables_init(const struct options *o, const uint8_t key[16])
 {
+	struct affordable most = descriptors_share(o);
 	struct referral_options r = {
-	    .epoll = self.epoll, .walks_max = walks_affordable()};
+	    .epoll = self.epoll, .walks_max = most.walks};
 
 	memcpy(r.key, key, sizeof(r.key));
 	if (!server_init(o->allow_server, o->allow_server_count, key) ||
 	    !cache_init(o->cache_octets, key) || !referral_init(&r))
 		refuse("out of memory", "", "try a smaller -c");
 	queries_init();
+	connections_init(most.connections);
 }
 
 static void
@@ -1330,10 +2027,10 @@ startup_report(const struct options *o)
 	    .allowed_count = o->allow_count,
 	    .walks = r.walks_max,
 	    .queries = QUERIES_MAX,
+	    .connections = self.connections_max,
 	    .cache_octets = o->cache_octets,
 	    .memory_octets = cache_memory() + referral_memory() +
-		server_memory() + eventlog_memory() +
-		QUERIES_MAX * sizeof(struct query) + sizeof(self),
+		server_memory() + eventlog_memory() + clients_memory(),
 	});
 	eventlog_flush();
 }
@@ -1358,7 +2055,8 @@ start(void)
 	if (self.epoll < 0)
 		refuse("cannot make an epoll", "", strerror(errno));
 	tables_init(o, key);
-	listeners_open(o);
+	self.listener_count = listeners_open(o, self.listeners);
+	listeners_watch();
 	own_addresses();
 	signals_open();
 	hints_take(o->hints);
@@ -1376,8 +2074,13 @@ stop(uint64_t now_ms)
 	    self.counts.answered);
 	referral_close();
 	server_close();
-	for (i = 0; i < self.listener_count; i++)
-		close(self.listeners[i].fd);
+	for (i = 0; i < self.connections_used; i++)
+		if (self.connections[i].fd >= 0)
+			close(self.connections[i].fd);
+	for (i = 0; i < self.listener_count; i++) {
+		close(self.listeners[i].udp);
+		close(self.listeners[i].tcp);
+	}
 	close(self.signals);
 	close(self.epoll);
 	eventlog_close();

@@ -2,7 +2,7 @@
  * dns.h -- the whole server on one page.
  *
  *	dns.c		clients: the loop, questions in, answers out
- *	control.c	the operator: the command line
+ *	control.c	the operator: the command line, and what it names
  *	referral.c	the walk from the root hints down to an answer
  *	server.c	name servers: hints, addresses, round-trip times
  *	cache.c		what is known, how well, and until when
@@ -142,7 +142,27 @@ enum {
 	LISTENERS_MAX = 64,
 	EVENTS_MAX = 256,
 	BATCH = 64, /* datagrams a socket a turn */
-	DESCRIPTORS_SPARE = 64
+	DESCRIPTORS_SPARE = 64,
+	DESCRIPTORS_SHARED_MIN = 64 /* by walks and clients over TCP */
+};
+
+enum {
+	/* Clients over TCP (RFC 7766, 9210). */
+	CONNECTIONS_MAX = 2048,      /* one descriptor each */
+	CLIENT_CONNECTIONS_MAX = 25, /* RFC 9210 4.5; once half are taken */
+	CONNECTION_QUERIES_MAX = 64, /* of one that wait for walks */
+	CONNECTION_BATCH = 16,       /* messages of one in a turn */
+	MESSAGE_MS_MAX = 5000,       /* from its first octet: slowloris */
+	IDLE_MS_MAX = 10000,         /* RFC 9210 4.5; falling to ... */
+	IDLE_MS_MIN = 1000,          /* ... as the places fill */
+	STUCK_MS_MAX = 5000,         /* and nothing of an answer taken */
+	BACKLOG_MAX = 128 << 10,     /* octets of answers not taken */
+	BACKLOG_BLOCK = 4080,        /* they lie in blocks that all share */
+	BACKLOG_BLOCKS = 1024,       /* 4 MiB: 32 that do not read */
+	SEND_BUFFER = 64 << 10,      /* the kernel's, else megabytes; ... */
+	RECEIVE_BUFFER = 8 << 10,    /* ... it doubles both */
+	ACCEPT_QUEUE = 512,          /* connections not accepted yet */
+	ACCEPT_PAUSE_MS = 50         /* when no descriptor is left */
 };
 
 enum {
@@ -288,6 +308,8 @@ timer_first(const struct timer_queue *q)
 enum tag_kind {
 	TAG_SIGNAL,
 	TAG_LISTENER,
+	TAG_TCP_LISTENER,
+	TAG_CLIENT,
 	TAG_UPSTREAM,   /* referral.c's: datagrams of a walk ... */
 	TAG_CONNECTION, /* ... and connections that walks share */
 };
@@ -773,13 +795,15 @@ struct startup {
 	unsigned listener_count;
 	const struct prefix *allowed; /* besides loopback */
 	unsigned allowed_count;
-	unsigned walks, queries;
+	unsigned walks, queries, connections;
 	size_t cache_octets, memory_octets;
 };
 
 struct statistics {
 	uint64_t uptime_s;
 	uint64_t received, answered, dropped, refused; /* clients */
+	uint64_t tcp_received;                         /* of those received */
+	uint64_t connections, accepted, turned_away;   /* now, and ever */
 	uint64_t hits, joined, walks, failed, waiting;
 	uint64_t sent, replies, timeouts, mismatched; /* name servers */
 	uint64_t tcp_connects, tcp_sent, tcp_reused;
@@ -1123,6 +1147,25 @@ struct options {
  * the program; what is wrong ends it by refuse.  Texts are argv's.
  */
 void options_take(struct options *, int argc, char **argv);
+
+/* Where clients come in, over both. */
+struct listener {
+	struct address at;
+	int udp, tcp;
+};
+
+/*
+ * Open what -l names, or of the two defaults what can be had, into a place for
+ * LISTENERS_MAX, and give how many there are.  If there can be none, or not all
+ * that are named, the program ends by refuse.
+ */
+unsigned listeners_open(const struct options *, struct listener *);
+
+/*
+ * Raise the limit of descriptors as far as it goes, and give what it is then;
+ * if that is less than the least the program ends by refuse.
+ */
+unsigned descriptors_raise(unsigned least);
 
 /*
  * Say on standard error, in one line, what is wrong with which value and what

@@ -115,7 +115,8 @@ static const struct event catalogue[EVENTS] = {
 	"The process runs; nothing is served yet.", "Nothing."},
     [EVENT_STARTED] = {2, 0, LEVEL_INFO, ALWAYS, "DNS_EVENT_STARTUP_OK",
 	"server started",
-	"hints roots addresses listen clients walks queries cache memory",
+	"hints roots addresses listen clients walks queries connections cache "
+	"memory",
 	"Clients are served from here on, with these roots and limits.",
 	"Nothing."},
     [EVENT_SHUTDOWN] = {3, 0, LEVEL_INFO, ALWAYS, "DNS_EVENT_SHUTDOWN",
@@ -221,7 +222,8 @@ static const struct event catalogue[EVENTS] = {
 	"As for 5000; state=end says that it is over."},
     [EVENT_STATISTICS] = {10001, 0, LEVEL_INFO, ALWAYS, "STATISTICS",
 	"counters since start",
-	"uptime_s received answered dropped refused hits joined walks failed "
+	"uptime_s received answered dropped refused tcp_received connections "
+	"accepted turned_away hits joined walks failed "
 	"waiting sent replies timeouts mismatched tcp_connects tcp_sent "
 	"tcp_reused addresses_refused sends_failed self_sends lame "
 	"cache_stored cache_evicted cache_rescued cache_failures "
@@ -724,6 +726,7 @@ eventlog_started(const struct startup *s)
 	line_clients(&l, s);
 	line_number(&l, "walks", s->walks);
 	line_number(&l, "queries", s->queries);
+	line_number(&l, "connections", s->connections);
 	line_number(&l, "cache", s->cache_octets);
 	line_number(&l, "memory", s->memory_octets);
 	line_end(&l);
@@ -1631,6 +1634,10 @@ line_statistics(struct line *l, const struct statistics *s)
 	    {"answered", s->answered},
 	    {"dropped", s->dropped},
 	    {"refused", s->refused},
+	    {"tcp_received", s->tcp_received},
+	    {"connections", s->connections},
+	    {"accepted", s->accepted},
+	    {"turned_away", s->turned_away},
 	    {"hits", s->hits},
 	    {"joined", s->joined},
 	    {"walks", s->walks},

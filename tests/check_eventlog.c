@@ -589,6 +589,7 @@ log_started(void)
 	    .allowed_count = 1,
 	    .walks = 4096,
 	    .queries = 16384,
+	    .connections = 2048,
 	    .cache_octets = 67108864,
 	    .memory_octets = 99999999};
 
@@ -873,6 +874,10 @@ log_statistics(void)
 	    .answered = 3,
 	    .dropped = 4,
 	    .refused = 5,
+	    .tcp_received = 27,
+	    .connections = 28,
+	    .accepted = 29,
+	    .turned_away = 30,
 	    .hits = 6,
 	    .joined = 7,
 	    .walks = 8,
@@ -1016,7 +1021,7 @@ static const struct {
 	"seq=1 hints=/etc/dns/cache.dns roots=13 addresses=26 "
 	"listen=\"127.0.0.1:5300 [::1]:5300\" "
 	"clients=\"loopback 192.0.2.0/24\" walks=4096 queries=16384 "
-	"cache=67108864 memory=99999999"},
+	"connections=2048 cache=67108864 memory=99999999"},
     {log_shutdown, LEVEL_INFO, false,
 	"level=info id=3 event=DNS_EVENT_SHUTDOWN msg=\"server shut down\" "
 	"seq=1 cause=SIGTERM uptime_s=3600 answered=42"},
@@ -1155,7 +1160,8 @@ static const struct {
 	"msg=\"recvfrom failed\" seq=1 addr=127.0.0.1 errno=ENOMEM count=1"},
     {log_statistics, LEVEL_INFO, false,
 	"level=info id=10001 event=STATISTICS msg=\"counters since start\" "
-	"seq=1 uptime_s=1 received=2 answered=3 dropped=4 refused=5 hits=6 "
+	"seq=1 uptime_s=1 received=2 answered=3 dropped=4 refused=5 "
+	"tcp_received=27 connections=28 accepted=29 turned_away=30 hits=6 "
 	"joined=7 walks=8 failed=9 waiting=10 sent=11 replies=12 "
 	"timeouts=13 mismatched=14 tcp_connects=24 tcp_sent=25 "
 	"tcp_reused=26 addresses_refused=15 sends_failed=16 "
