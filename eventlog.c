@@ -1458,14 +1458,17 @@ line_closing_number(struct line *l, const char *key, uint64_t n)
 	assert(!l->full);
 }
 
-/* When: the line begins with it, and a fold ends with it. */
+/*
+ * When: the line begins with it, and a fold ends with it.  In quotes, for no
+ * other reason than that lnav 0.11 looks no further behind a ts without.
+ */
 static void
 line_time(struct line *l, const char *key, uint64_t wall_ms)
 {
 	(void)field_begin(l, key, LOG_LINE_MAX);
-	put_text(l, format->quote);
+	put_text(l, "\"");
 	put_time(l, wall_ms);
-	put_text(l, format->quote);
+	put_text(l, "\"");
 	assert(!l->full);
 }
 

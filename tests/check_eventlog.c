@@ -19,7 +19,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define TS "ts=2026-11-23T05:13:02.117Z "
+#define TS "ts=\"2026-11-23T05:13:02.117Z\" "
 
 enum {
 	WINDOW_MS = LOG_WINDOW_S * 1000,
@@ -1745,12 +1745,12 @@ START_TEST(repeats_fold_until_the_window_ends)
 	log_flush_and_read();
 	ck_assert_uint_eq(line_count, 2);
 	(void)snprintf(line, sizeof line,
-	    "ts=2026-11-23T05:28:02.117Z level=warning id=10002 "
+	    "ts=\"2026-11-23T05:28:02.117Z\" level=warning id=10002 "
 	    "event=INVALID_SERVER_ADDRESS "
 	    "msg=\"name server address cannot be queried; skipped\" seq=2 "
 	    "q=7 peer=192.0.2.53:53 zone=lame.example. ns=ns1.lame.example. "
 	    "addr=0.0.0.0 class=unspecified qname=www.lame.example. qtype=A "
-	    "prevents=7053 count=2 first=2026-11-23T05:13:03.000Z");
+	    "prevents=7053 count=2 first=\"2026-11-23T05:13:03.000Z\"");
 	ck_assert_str_eq(lines[1], line);
 	file_agrees_with_counts();
 
@@ -1994,7 +1994,7 @@ START_TEST(a_storm_of_one_id_is_told_in_numbers)
 	log_flush_and_read();
 	ck_assert_uint_eq(line_count, LOG_GATE_LINES + 2);
 	ck_assert_str_eq(lines[LOG_GATE_LINES + 1],
-	    "ts=2026-11-23T05:28:02.117Z level=warning id=9999 "
+	    "ts=\"2026-11-23T05:28:02.117Z\" level=warning id=9999 "
 	    "event=DNS_EVENT_CONTINUE_LOG_SUPPRESS "
 	    "msg=\"run-time events suppressed\" seq=102 gated_id=7053 "
 	    "window=900 limit=100 count=900");

@@ -204,7 +204,7 @@ cached()
 event_log()
 {
 	expect_not "each line of the event log begins with its time and id" \
-	    . grep -vE '^ts=[-0-9]+T[0-9:.]+Z level=[a-z]+ id=[0-9]+ ' \
+	    . grep -vE '^ts="[-0-9]+T[0-9:.]+Z" level=[a-z]+ id=[0-9]+ ' \
 	    "$net/dns.log"
 	# shellcheck disable=SC2016
 	expect "their numbers have no gap" '^none$' awk '

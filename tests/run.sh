@@ -67,7 +67,7 @@ for check in tests/check_*.c; do
 	run "$B/$check"
 	count_check "$status"
 done
-for script in layers cli hints log real demo; do
+for script in layers cli hints log readers real demo; do
 	echo "== $script.sh"
 	run sh tests/$script.sh
 	count_script "$status"

@@ -1,6 +1,6 @@
 # shellcheck shell=sh
-# serve.sh -- the server on a port of its own; cli.sh, hints.sh and log.sh
-# source it.  Nothing leaves the machine: the hints name loopback only.
+# serve.sh -- the server on a port of its own; cli.sh, hints.sh, log.sh and
+# readers.sh source it.  Nothing leaves the machine: the hints name loopback only.
 set -u
 B=${B:-build}
 dns=$PWD/$B/dns
