@@ -2003,12 +2003,32 @@ hints_take(const char *named)
 	(void)referral_hints(hints_roots(), self.start_ms);
 }
 
+/* What would surprise the operator about who may ask; NULL: nothing. */
+static const char *
+access_fault(const struct startup *s)
+{
+	bool wide = false, everybody = false;
+	unsigned i;
+
+	for (i = 0; i < s->listener_count; i++)
+		wide |= !address_is_loopback(&s->listeners[i]);
+	for (i = 0; i < s->allowed_count; i++)
+		everybody |= s->allowed[i].bits == 0;
+	if (!wide)
+		return NULL;
+	if (everybody)
+		return "everybody may ask";
+	return s->allowed_count == 0 ? "only loopback may ask" : NULL;
+}
+
 static void
 startup_report(const struct options *o)
 {
 	const struct root_servers *roots = hints_roots();
 	struct address listeners[LISTENERS_MAX];
 	struct referral_counts r;
+	struct startup s;
+	const char *why;
 	unsigned i;
 
 	referral_count(&r);
@@ -2017,7 +2037,7 @@ startup_report(const struct options *o)
 	eventlog_hints_loaded(
 	    hints_file(), roots->name_count, roots->address_count, false);
 	eventlog_caching_only();
-	eventlog_started(&(struct startup){
+	s = (struct startup){
 	    .hints = hints_file(),
 	    .roots = roots->name_count,
 	    .addresses = roots->address_count,
@@ -2031,7 +2051,11 @@ startup_report(const struct options *o)
 	    .cache_octets = o->cache_octets,
 	    .memory_octets = cache_memory() + referral_memory() +
 		server_memory() + eventlog_memory() + clients_memory(),
-	});
+	};
+	eventlog_started(&s);
+	why = access_fault(&s);
+	if (why != NULL)
+		eventlog_access(&s, why);
 	eventlog_flush();
 }
 

@@ -838,8 +838,9 @@ size_t eventlog_memory(void); /* octets of its tables */
 const struct event *eventlog_catalogue(unsigned *count); /* sorted by id */
 const char *level_text(enum level);
 
-void eventlog_starting(const char *version);   /* 1 */
-void eventlog_started(const struct startup *); /* 2 */
+void eventlog_starting(const char *version);                   /* 1 */
+void eventlog_started(const struct startup *);                 /* 2 */
+void eventlog_access(const struct startup *, const char *why); /* 10017 */
 void eventlog_shutdown(
     const char *cause, uint64_t uptime_s, uint64_t answered); /* 3 */
 void eventlog_no_roots(const char *file);                     /* 706 */

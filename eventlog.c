@@ -93,6 +93,7 @@ enum row {
 	EVENT_LIMIT_REACHED,
 	EVENT_QUERY,
 	EVENT_HINTS_DIFFER,
+	EVENT_ACCESS,
 	EVENT_LOG_REOPENED,
 	EVENT_QUESTION,
 	EVENT_JOINED,
@@ -271,6 +272,10 @@ static const struct event catalogue[EVENTS] = {
 	"A root server told addresses that the hints lack, or not all that "
 	"they have.  What it told is used; the hints only lead there.",
 	"Get today's root hints, unless they are private ones."},
+    [EVENT_ACCESS] = {10017, 0, LEVEL_WARNING, ALWAYS, "ACCESS",
+	"who may ask does not fit where it listens", "why listen clients",
+	"It listens beyond loopback, where either nobody may ask or everybody.",
+	"Name your clients with -a: an open resolver is used against others."},
     [EVENT_LOG_REOPENED] = {10020, 0, LEVEL_INFO, ALWAYS, "LOG_REOPENED",
 	"event log opened anew", "file",
 	"The file was renamed or deleted; lines before this one are in the "
@@ -729,6 +734,19 @@ eventlog_started(const struct startup *s)
 	line_number(&l, "connections", s->connections);
 	line_number(&l, "cache", s->cache_octets);
 	line_number(&l, "memory", s->memory_octets);
+	line_end(&l);
+}
+
+void
+eventlog_access(const struct startup *s, const char *why)
+{
+	struct line l;
+
+	if (!line_begin(&l, EVENT_ACCESS, NULL))
+		return;
+	line_word(&l, "why", why);
+	line_listeners(&l, s);
+	line_clients(&l, s);
 	line_end(&l);
 }
 

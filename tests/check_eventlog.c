@@ -575,7 +575,7 @@ log_starting(void)
 }
 
 static void
-log_started(void)
+log_start(void (*told)(const struct startup *))
 {
 	struct address listeners[] = {
 	    address_of("127.0.0.1", 5300), address_of("::1", 5300)};
@@ -593,7 +593,25 @@ log_started(void)
 	    .cache_octets = 67108864,
 	    .memory_octets = 99999999};
 
-	eventlog_started(&s);
+	told(&s);
+}
+
+static void
+log_started(void)
+{
+	log_start(eventlog_started);
+}
+
+static void
+tell_access(const struct startup *s)
+{
+	eventlog_access(s, "everybody may ask");
+}
+
+static void
+log_access(void)
+{
+	log_start(tell_access);
 }
 
 static void
@@ -1022,6 +1040,11 @@ static const struct {
 	"listen=\"127.0.0.1:5300 [::1]:5300\" "
 	"clients=\"loopback 192.0.2.0/24\" walks=4096 queries=16384 "
 	"connections=2048 cache=67108864 memory=99999999"},
+    {log_access, LEVEL_WARNING, false,
+	"level=warning id=10017 event=ACCESS "
+	"msg=\"who may ask does not fit where it listens\" seq=1 "
+	"why=\"everybody may ask\" listen=\"127.0.0.1:5300 [::1]:5300\" "
+	"clients=\"loopback 192.0.2.0/24\""},
     {log_shutdown, LEVEL_INFO, false,
 	"level=info id=3 event=DNS_EVENT_SHUTDOWN msg=\"server shut down\" "
 	"seq=1 cause=SIGTERM uptime_s=3600 answered=42"},
