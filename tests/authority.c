@@ -309,13 +309,28 @@ authority_welcome(struct authority *a, const struct address *at)
 	    : WELCOME_OPEN;
 }
 
+/* The number of what it does with all its connections; UINT_MAX: it does not.
+ */
+static unsigned
+connection_number(
+    struct authority *a, const struct address *at, enum conduct conduct)
+{
+	struct query q = {.at = at, .transport = TRANSPORT_TCP, .opens = true};
+	const struct rule *rule = rule_find(a, &q, conduct, NULL);
+
+	return rule == NULL ? UINT_MAX : rule->number;
+}
+
+unsigned
+authority_sip(struct authority *a, const struct address *at)
+{
+	return connection_number(a, at, CONDUCT_SIPS);
+}
+
 unsigned
 authority_idle_ms(struct authority *a, const struct address *at)
 {
-	struct query q = {.at = at, .transport = TRANSPORT_TCP, .opens = true};
-	const struct rule *idle = rule_find(a, &q, CONDUCT_IDLE, NULL);
-
-	return idle == NULL ? UINT_MAX : idle->number;
+	return connection_number(a, at, CONDUCT_IDLE);
 }
 
 static bool

@@ -156,6 +156,8 @@ static const char *const slips[] = {
     "# not over UDP\nserver 192.0.2.1 udp half\n",
     "# no name yet\nserver 192.0.2.1 for a. idle 5s\n",
     "# no time\nserver 192.0.2.1 dribble\n",
+    "# nothing\nserver 192.0.2.1 sips 0\n",
+    "# over UDP\nserver 192.0.2.1 udp sips 7\n",
     "# no connection\nask . NS on c\nexpect any\n",
     "# no connection\nconnect c\nclosed d\n",
     "# no connection\nconnect c times 3\nclosed c4\n",

@@ -755,7 +755,7 @@ stream_connect(struct file *f)
 	if (f->stream != NULL)
 		world_give_up("connect is called twice for a socket");
 	k.inside = true;
-	f->stream = stream_new(&f->local, &f->peer, WINDOW_DEFAULT);
+	f->stream = stream_new(&f->local, &f->peer, world_window(&f->peer));
 	world_dial(f->stream);
 	k.inside = false;
 	errno = EINPROGRESS;

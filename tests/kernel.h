@@ -62,6 +62,7 @@ void world_log(const char *, size_t len);
 /* TCP: the server connects; it wrote, shut or closed: see what is to be done.
  */
 void world_dial(struct stream *);
+size_t world_window(const struct address *); /* octets taken at once */
 void world_written(struct stream *);
 void world_look(struct stream *);
 

@@ -180,11 +180,12 @@ static const struct choice conducts[] = {{"well", CONDUCT_WELL},
     {"forge", CONDUCT_FORGE}, {"twice", CONDUCT_TWICE}, {"mute", CONDUCT_MUTE},
     {"close", CONDUCT_CLOSE}, {"reset", CONDUCT_RESET}, {"half", CONDUCT_HALF},
     {"dribble", CONDUCT_DRIBBLE}, {"idle", CONDUCT_IDLE},
-    {"wrong-id", CONDUCT_SPOIL}, {"wrong-question", CONDUCT_SPOIL},
-    {"wrong-case", CONDUCT_SPOIL}, {"no-response-bit", CONDUCT_SPOIL},
-    {"garbage", CONDUCT_SPOIL}, {"short", CONDUCT_SPOIL},
-    {"wrong-source", CONDUCT_SPOIL}, {"wrong-port", CONDUCT_SPOIL},
-    {"trailer", CONDUCT_SPOIL}, {"cut", CONDUCT_SPOIL}, {NULL, 0}};
+    {"sips", CONDUCT_SIPS}, {"wrong-id", CONDUCT_SPOIL},
+    {"wrong-question", CONDUCT_SPOIL}, {"wrong-case", CONDUCT_SPOIL},
+    {"no-response-bit", CONDUCT_SPOIL}, {"garbage", CONDUCT_SPOIL},
+    {"short", CONDUCT_SPOIL}, {"wrong-source", CONDUCT_SPOIL},
+    {"wrong-port", CONDUCT_SPOIL}, {"trailer", CONDUCT_SPOIL},
+    {"cut", CONDUCT_SPOIL}, {NULL, 0}};
 
 static const struct choice spoils[] = {{"wrong-id", SPOIL_ID},
     {"wrong-question", SPOIL_QUESTION}, {"wrong-case", SPOIL_CASE},
@@ -208,6 +209,9 @@ conduct_read(struct parser *p, struct rule *rule)
 		return word_given(p, "first")
 		    ? parse_number(p, 65535, &rule->number)
 		    : complain(p, "say: drop first N");
+	case CONDUCT_SIPS:
+		return parse_number(p, 65535, &rule->number) &&
+		    (rule->number > 0 || complain(p, "say: sips N"));
 	case CONDUCT_DELAY:
 	case CONDUCT_DRIBBLE:
 	case CONDUCT_IDLE:
@@ -245,6 +249,7 @@ conduct_transport(const struct rule *rule)
 	case CONDUCT_HALF:
 	case CONDUCT_DRIBBLE:
 	case CONDUCT_IDLE:
+	case CONDUCT_SIPS:
 		return TRANSPORT_TCP;
 	case CONDUCT_SPOIL:
 		return rule->spoil == SPOIL_SOURCE || rule->spoil == SPOIL_PORT
@@ -260,8 +265,9 @@ conduct_check(struct parser *p, struct rule *rule)
 {
 	enum transport only = conduct_transport(rule);
 
-	if (rule->conduct == CONDUCT_IDLE && rule->narrowed)
-		return complain(p, "no name is told on an idle connection");
+	if ((rule->conduct == CONDUCT_IDLE || rule->conduct == CONDUCT_SIPS) &&
+	    rule->narrowed)
+		return complain(p, "a connection knows of no name");
 	if (rule->transport == TRANSPORT_ANY)
 		rule->transport =
 		    rule->conduct == CONDUCT_TRUNCATED ? TRANSPORT_UDP : only;

@@ -154,6 +154,7 @@ enum conduct {
 	CONDUCT_RESET,   /* the same, with RST */
 	CONDUCT_HALF,    /* half the reply, then it closes */
 	CONDUCT_DRIBBLE, /* an octet of the reply each `number` ms */
+	CONDUCT_SIPS,    /* takes `number` octets of a query at a time */
 	CONDUCT_IDLE     /* closes what was idle for `number` ms */
 };
 
@@ -455,6 +456,9 @@ unsigned authority_answer(struct authority *, const struct address *at,
     struct datagram out[DATAGRAMS_MAX]);
 
 enum welcome authority_welcome(struct authority *, const struct address *at);
+
+/* How many octets can be sent to it at once; UINT_MAX: all there are. */
+unsigned authority_sip(struct authority *, const struct address *at);
 
 /* After how long it closes an idle connection; UINT_MAX: never. */
 unsigned authority_idle_ms(struct authority *, const struct address *at);

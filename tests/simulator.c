@@ -380,6 +380,14 @@ world_look(struct stream *t)
 	}
 }
 
+size_t
+world_window(const struct address *server)
+{
+	unsigned sip = authority_sip(&s.d.authority, server);
+
+	return sip < WINDOW_DEFAULT ? sip : WINDOW_DEFAULT;
+}
+
 void
 world_written(struct stream *t)
 {
