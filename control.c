@@ -2,13 +2,16 @@
  * control.c -- what the operator says: the command line, and what it names.
  *
  * Options are taken apart here and their listeners opened; what cannot be as
- * he says ends the program with one clear line that names it.  Nothing here
- * serves or sends.
+ * he says ends the program with one clear line that names it.  What can be
+ * asked without serving is answered on standard output.  Nothing here serves
+ * or sends.
  */
 #include <sys/resource.h>
+#include <sys/stat.h>
 
 #include <errno.h>
 #include <getopt.h>
+#include <limits.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
@@ -24,12 +27,15 @@ enum {
 	OPTION_QUERY_LOG,
 	OPTION_PRINT_HINTS,
 	OPTION_EVENTS,
+	OPTION_CHECK,
 	EVENTS_WIDTH = 79, /* of --events, whatever the terminal */
-	EVENTS_INDENT = 10
+	EVENTS_INDENT = 10,
+	TOKEN_SHOWN_MAX = 60
 };
 
 static const char usage[] =
     "usage: dns [options]         serve in the foreground\n"
+    "       dns --check [options] name what is wrong in cache.dns and options\n"
     "       dns --print-hints     print the compiled-in cache.dns\n"
     "       dns --events          print what each event means; as JSON lines\n"
     "                             with --log-format json\n"
@@ -54,6 +60,8 @@ static const char usage[] =
     "\n"
     "SIGHUP has root hints and event log looked at now, and not within a\n"
     "second; SIGUSR1 writes statistics to the log; SIGTERM and SIGINT end.\n";
+
+static int listener_socket(const struct address *, int type);
 
 /* One clear line, and nothing half-started. */
 void
@@ -298,6 +306,248 @@ events_print_and_exit(enum log_format format)
 	print_end();
 }
 
+/* ---------------------------------------------------------------------------
+ * --check: what is wrong, one line each, as a compiler says it.
+ */
+
+/* What stands in a file may be anything; a terminal gets what it can show. */
+static void
+token_print(const char *token, size_t len)
+{
+	size_t i;
+
+	for (i = 0; i < len && i < TOKEN_SHOWN_MAX; i++) {
+		unsigned char c = (unsigned char)token[i];
+
+		if (c > ' ' && c <= '~')
+			(void)putchar(c);
+		else
+			printf("\\%03u", c);
+	}
+	if (i < len)
+		printf("...");
+}
+
+static const char *
+hint_error_text(enum hint_error error)
+{
+	static const char *const texts[] = {
+	    [HINT_UNEXPECTED_TOKEN] = "this does not belong here",
+	    [HINT_UNEXPECTED_END] = "the record has no end",
+	    [HINT_CLASS] = "the class is not IN",
+	    [HINT_DIRECTIVE] = "directive that is not known here",
+	    [HINT_NAME] = "no domain name",
+	    [HINT_TYPE] = "the type is not NS, A or AAAA",
+	    [HINT_SOA] = "SOA: this is a zone, not root hints",
+	    [HINT_NUMBER] = "the TTL has more than 32 bits",
+	    [HINT_ADDRESS] = "no IPv4 address",
+	    [HINT_ADDRESS6] = "no IPv6 address",
+	    [HINT_NO_TEXT] = "no text",
+	    [HINT_TOO_MANY] = "there is no room for so many",
+	    [HINT_REFUSED] = "address that is never asked",
+	    [HINT_DUPLICATE] = "was said before",
+	    [HINT_NS_ALONE] = "name server without an address to ask",
+	    [HINT_ADDRESS_ALONE] = "address of no name server of the root",
+	    [HINT_NO_IPV4] = "no name server has an IPv4 address",
+	    [HINT_NO_IPV6] = "no name server has an IPv6 address",
+	};
+
+	return texts[error];
+}
+
+static void
+hint_fault_print(const struct hint_fault *f)
+{
+	char text[NAME_TEXT_MAX];
+
+	printf("%s:", f->file);
+	if (f->line > 0)
+		printf("%u:%u:", f->line, f->column);
+	printf(" %s", hint_error_text(f->error));
+	if (f->error == HINT_REFUSED)
+		printf(", %s", f->class);
+	if (f->token_len > 0) {
+		printf(": ");
+		token_print(f->token, f->token_len);
+	} else if (f->error == HINT_ADDRESS_ALONE) {
+		printf(": %s", name_text(f->ns, text));
+	}
+	(void)putchar('\n');
+}
+
+/* The addresses of `more` that `less` has not. */
+static void
+difference_print(const char *file, const char *what,
+    const struct root_servers *less, const struct root_servers *more)
+{
+	char address[ADDRESS_TEXT_MAX], name[NAME_TEXT_MAX];
+	unsigned i;
+
+	for (i = 0; i < more->address_count; i++)
+		if (!roots_hold(less, &more->addresses[i].at))
+			printf("%s: %s: %s %s\n", file, what,
+			    name_text(
+				&more->names[more->addresses[i].ns], name),
+			    address_text(&more->addresses[i].at, address));
+}
+
+/* How it differs from what we were built with is no fault. */
+static void
+roots_compare(const char *file, const struct root_servers *roots)
+{
+	static struct root_servers ours;
+	struct address more[ROOT_ADDRESSES_MAX];
+	size_t len;
+	const char *text = hints_compiled_in(&len);
+
+	(void)hints_parse("compiled-in", text, len, &ours);
+	if (roots_add(&ours, roots, more) == roots->address_count) {
+		printf("%s: note: none of these is compiled in\n", file);
+		return;
+	}
+	difference_print(file, "note: not compiled in", &ours, roots);
+	difference_print(file, "note: only compiled in", roots, &ours);
+}
+
+/* The number of faults. */
+static unsigned
+text_check(const char *file, const char *text, size_t len)
+{
+	static struct root_servers roots;
+	struct hint_fault fault;
+	struct hints h;
+	unsigned faults = 0;
+
+	hints_begin(&h, file, text, len, &roots);
+	for (; hints_next(&h, &fault); faults++)
+		hint_fault_print(&fault);
+	if (roots.address_count == 0) {
+		printf("%s: no name server with an address to ask\n", file);
+		return faults + 1;
+	}
+	printf("%s: note: name servers: %u, addresses: %u\n", file,
+	    roots.name_count, roots.address_count);
+	roots_compare(file, &roots);
+	return faults;
+}
+
+static unsigned
+hints_check(const char *file)
+{
+	size_t len;
+	const char *text = hints_text(file, &len);
+
+	if (text != NULL)
+		return text_check(file, text, len);
+	printf("%s: cannot be read: %s\n", file,
+	    errno == 0 ? "no regular file" : strerror(errno));
+	return 1;
+}
+
+/* Those that would be used: of the default places the first with a file. */
+static unsigned
+hints_check_default(void)
+{
+	const char *place;
+	unsigned i;
+
+	for (i = 0; (place = hints_place(i)) != NULL; i++)
+		if (access(place, F_OK) == 0)
+			return hints_check(place);
+	printf("%s: note: there is none; the compiled-in one would serve\n",
+	    hints_place(0));
+	return 0;
+}
+
+/* Could the log be written, and another one be made after a rotation? */
+static unsigned
+log_check(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	char directory[PATH_MAX] = ".";
+	struct stat st;
+	bool is_there = stat(path, &st) == 0;
+
+	if (is_there && access(path, W_OK) < 0) {
+		printf("%s: cannot be written: %s\n", path, strerror(errno));
+		return 1;
+	}
+	if (is_there && !S_ISREG(st.st_mode))
+		return 0;
+	if (slash != NULL)
+		snprintf(directory, sizeof(directory), "%.*s",
+		    (int)(slash - path + 1), path);
+	if (access(directory, W_OK | X_OK) < 0) {
+		printf("%s: no file can be made in %s: %s\n", path, directory,
+		    strerror(errno));
+		return 1;
+	}
+	return 0;
+}
+
+/* Nobody can listen twice at the same place. */
+static bool
+listener_is_twice(const struct options *o, unsigned n)
+{
+	unsigned i;
+
+	for (i = 0; i < n; i++)
+		if (address_equal(&o->listen[i], &o->listen[n]))
+			return true;
+	return false;
+}
+
+/* At another port, for a server may be running at this one. */
+static bool
+listener_is_elsewhere(const struct address *listen)
+{
+	struct address at = *listen;
+	int fd;
+
+	at.port = 0;
+	fd = listener_socket(&at, SOCK_DGRAM);
+	if (fd >= 0)
+		close(fd);
+	return fd < 0 && errno == EADDRNOTAVAIL;
+}
+
+static unsigned
+listeners_check(const struct options *o)
+{
+	char text[ADDRESS_TEXT_MAX];
+	unsigned i, faults = 0;
+
+	for (i = 0; i < o->listen_count; i++) {
+		const struct address *at = &o->listen[i];
+		const char *what = NULL;
+
+		if (listener_is_twice(o, i))
+			what = "listen address named twice";
+		else if (o->listen_named && listener_is_elsewhere(at))
+			what = "listen address not of this host";
+		if (what == NULL)
+			continue;
+		printf("%s: %s\n", what, address_port_text(at, text));
+		faults++;
+	}
+	return faults;
+}
+
+_Noreturn static void
+check_and_exit(const struct options *o)
+{
+	unsigned faults = listeners_check(o);
+
+	faults +=
+	    o->hints != NULL ? hints_check(o->hints) : hints_check_default();
+	if (o->log.path != NULL)
+		faults += log_check(o->log.path);
+	if (faults == 0)
+		print_end();
+	(void)fflush(stdout);
+	exit(EXIT_FAILURE);
+}
+
 /* getopt tells a letter by optopt; a long option stands in the word. */
 static void
 option_refuse(const char *word)
@@ -337,13 +587,14 @@ options_take(struct options *o, int argc, char **argv)
 	    {"cache-size", required_argument, NULL, 'c'},
 	    {"allow", required_argument, NULL, 'a'},
 	    {"allow-server", required_argument, NULL, 's'},
+	    {"check", no_argument, NULL, OPTION_CHECK},
 	    {"events", no_argument, NULL, OPTION_EVENTS},
 	    {"print-hints", no_argument, NULL, OPTION_PRINT_HINTS},
 	    {"help", no_argument, NULL, 'h'},
 	    {"version", no_argument, NULL, 'V'},
 	    {NULL, 0, NULL, 0},
 	};
-	bool events = false;
+	bool events = false, check = false; /* after all options */
 	int option;
 
 	memset(o, 0, sizeof(*o));
@@ -360,8 +611,9 @@ options_take(struct options *o, int argc, char **argv)
 			    sizeof("dns " VERSION "\n") - 1);
 		if (option == OPTION_PRINT_HINTS)
 			print_hints_and_exit();
-		if (option == OPTION_EVENTS) {
-			events = true; /* in a format that may come yet */
+		if (option == OPTION_EVENTS || option == OPTION_CHECK) {
+			events |= option == OPTION_EVENTS;
+			check |= option == OPTION_CHECK;
 			continue;
 		}
 		if (option == ':')
@@ -376,6 +628,8 @@ options_take(struct options *o, int argc, char **argv)
 	if (events)
 		events_print_and_exit(o->log.format);
 	listen_complete(o);
+	if (check)
+		check_and_exit(o);
 }
 
 /* ---------------------------------------------------------------------------

@@ -766,18 +766,25 @@ enum hint_error {
 	HINT_TOO_MANY,         /* 1504: names or addresses */
 
 	/* This drops its line. */
-	HINT_REFUSED /* 1617, 1618: no name server can have the address */
+	HINT_REFUSED, /* 1617, 1618: no name server can have the address */
+
+	/* These harm nothing, and are no events: dns --check tells them. */
+	HINT_DUPLICATE,
+	HINT_NS_ALONE,      /* a name server without a usable address */
+	HINT_ADDRESS_ALONE, /* of a name that is no name server of the root */
+	HINT_NO_IPV4,
+	HINT_NO_IPV6
 };
 
-/* A line of the hints file and what is wrong in it. */
+/* A line of the hints file and what is wrong in it; line 0 is the file. */
 struct hint_fault {
 	enum hint_error error;
 	const char *file;
 	unsigned line, column;
 	const char *token; /* not NUL-ended */
 	size_t token_len;
-	const struct name *ns; /* of a refused address, and */
-	struct address addr;
+	const struct name *ns; /* of a refused address, or what is alone */
+	struct address addr;   /* that is refused, and why */
 	const char *class;
 };
 
@@ -952,8 +959,11 @@ struct hints {
 	const char *nul;         /* the first octet 0, or NULL */
 	bool found;              /* the fault is of the line just read */
 	bool faulty;             /* the file is refused */
+	bool complete;           /* all faults were told */
 	struct hint_fault fault; /* and where the line stands */
-	struct name owner;       /* of the last record */
+	struct hint_fault first[ROOTS_MAX]; /* where names[i] stands first */
+	unsigned looked_at;                 /* names, after the last line */
+	struct name owner;                  /* of the last record */
 	const char *line;
 	struct token tokens[HINT_TOKENS_MAX];
 	unsigned count, next;
@@ -974,9 +984,18 @@ bool hints_next(struct hints *, struct hint_fault *);
 /* The file is not refused, and a pair of NS and address is left. */
 bool hints_usable(const struct hints *);
 
-/* All this at once, each fault an event: may these hints be used? */
+/* All this at once, and faults are events: may these hints be used? */
 bool hints_parse(
     const char *file, const char *text, size_t len, struct root_servers *);
+
+/* Where hints are looked for without -r, in this order; NULL: no more. */
+const char *hints_place(unsigned n);
+
+/*
+ * The text of a hints file, until the next is read.  NULL sets errno, to 0 if
+ * it is no regular file and to EAGAIN if it changed meanwhile.
+ */
+const char *hints_text(const char *path, size_t *len);
 
 /*
  * Find hints: at the place that -r named, or NULL for the default places and

@@ -152,7 +152,7 @@ static const struct event catalogue[EVENTS] = {
 	"file faults",
 	"The file has so many faults, the first in lines before this one; "
 	"hints that were in use stay.",
-	"Mend the lines that were named."},
+	"Mend the lines that were named; dns --check names all."},
     [EVENT_HINT_TOKEN] = {1504, 204, LEVEL_ERROR, ALWAYS,
 	"DNS_EVENT_UNEXPECTED_TOKEN", "unexpected token in hints file",
 	HINT_PLACE, "The word does not belong where it stands.",

@@ -949,6 +949,17 @@ walk_fail_limit(
 	return state;
 }
 
+/* Another name is looked for from now on; of it nothing is known yet. */
+static void
+walk_turn_to(struct walk *w, const struct name *sname)
+{
+	w->sname = *sname;
+	w->slist.zone.len = 0;
+	w->name_sends = w->referrals = 0;
+	w->probes = 0;
+	w->in_full = w->last_resort = false;
+}
+
 /*
  * RFC 1034 5.3.3 step 1.  Aliases move sname on; but an NS name that is an
  * alias has no address (RFC 2181 10.3), so for walks alone none is followed.
@@ -977,11 +988,7 @@ walk_look(struct walk *w, uint64_t now_ms)
 		return WALK_DONE;
 	if (++w->aliases > ALIASES_MAX)
 		return walk_fail_limit(w, LIMIT_ALIASES, NULL, now_ms);
-	w->sname = target;
-	w->slist.zone.len = 0;
-	w->name_sends = w->referrals = 0;
-	w->probes = 0;
-	w->in_full = w->last_resort = false;
+	walk_turn_to(w, &target);
 	return WALK_LOOK;
 }
 
@@ -3657,12 +3664,9 @@ walk_restart(struct walk *w, uint64_t now_ms)
 	for (i = 0; i < CHANNELS; i++)
 		exchange_close(&w->exchange[i], now_ms);
 	walk_drop_children(w);
-	w->sname = w->qname;
+	walk_turn_to(w, &w->qname);
 	w->mark = cache_mark();
-	w->slist.zone.len = 0;
 	w->aliases = 0;
-	w->name_sends = w->referrals = 0;
-	w->last_resort = false;
 	w->state = WALK_LOOK;
 	walk_wake(w);
 }

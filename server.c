@@ -568,6 +568,8 @@ hints_compiled_in(size_t *len)
 
 static void hints_line(struct hints *);
 static void hints_no_text(struct hints *);
+static void hints_look_at_name(struct hints *, unsigned);
+static void hints_look_at_families(struct hints *);
 static void hints_drop_strangers(struct hints *);
 
 void
@@ -591,13 +593,17 @@ bool
 hints_next(struct hints *h, struct hint_fault *fault)
 {
 	h->found = false;
-	while (!h->found && h->at < h->end) {
+	while (!h->found && h->at < h->end)
 		if (h->nul != NULL)
 			hints_no_text(h);
 		else
 			hints_line(h);
-		if (h->at == h->end)
-			hints_drop_strangers(h);
+	while (!h->found && h->looked_at < h->roots->name_count)
+		hints_look_at_name(h, h->looked_at++);
+	if (!h->found && !h->complete) {
+		hints_drop_strangers(h);
+		hints_look_at_families(h);
+		h->complete = true;
 	}
 	*fault = h->fault;
 	return h->found;
@@ -606,7 +612,7 @@ hints_next(struct hints *h, struct hint_fault *fault)
 bool
 hints_usable(const struct hints *h)
 {
-	assert(h->at == h->end);
+	assert(h->complete);
 	return !h->faulty && h->roots->address_count > 0;
 }
 
@@ -620,7 +626,7 @@ hints_parse(
 
 	hints_begin(&h, file, text, len, roots);
 	while (hints_next(&h, &fault))
-		if (++faults <= HINT_FAULTS_MAX)
+		if (fault.error <= HINT_REFUSED && ++faults <= HINT_FAULTS_MAX)
 			eventlog_hint_fault(&fault);
 	if (h.faulty)
 		eventlog_hints_rejected(file, faults);
@@ -629,21 +635,28 @@ hints_parse(
 	return hints_usable(&h);
 }
 
-/* The line is faulty at this token; one that it lacks gives the line. */
+/* At this token of the line; one that it lacks gives the line. */
 static void
-hints_fault(struct hints *h, enum hint_error error, unsigned token)
+hints_point(struct hints *h, unsigned token)
 {
 	static const struct token none;
 	const struct token *t = token < h->count ? &h->tokens[token] : &none;
 
-	assert(!h->found);
-	h->found = true;
-	h->fault.error = error;
 	h->fault.column =
 	    t->text == NULL ? 1 : (unsigned)(t->text - h->line) + 1;
 	h->fault.token = t->text;
 	h->fault.token_len = t->len;
-	if (error != HINT_DIRECTIVE && error != HINT_REFUSED)
+}
+
+/* The line is faulty there. */
+static void
+hints_fault(struct hints *h, enum hint_error error, unsigned token)
+{
+	assert(!h->found);
+	hints_point(h, token);
+	h->found = true;
+	h->fault.error = error;
+	if (error < HINT_REFUSED && error != HINT_DIRECTIVE)
 		h->faulty = true;
 }
 
@@ -760,9 +773,12 @@ hints_skip_ttl_class(struct hints *h)
 	return false;
 }
 
-/* The index of a name in the set, new if need be; -1 if there is no room. */
+/*
+ * The index of the name, which is this token, in the set; new if need be, and
+ * -1 if there is no room.
+ */
 static int
-hints_name(struct hints *h, const struct name *name)
+hints_name(struct hints *h, const struct name *name, unsigned token)
 {
 	struct root_servers *roots = h->roots;
 	unsigned i;
@@ -772,6 +788,8 @@ hints_name(struct hints *h, const struct name *name)
 			return (int)i;
 	if (i == ROOTS_MAX)
 		return -1;
+	hints_point(h, token);
+	h->first[i] = h->fault;
 	h->is_ns[i] = false;
 	roots->names[i] = *name;
 	return (int)roots->name_count++;
@@ -793,11 +811,14 @@ hints_add_ns(struct hints *h)
 		hints_fault(h, HINT_NAME, h->next);
 		return;
 	}
-	index = hints_name(h, &ns);
-	if (index < 0)
+	index = hints_name(h, &ns, h->next);
+	if (index < 0) {
 		hints_fault(h, HINT_TOO_MANY, h->next);
-	else
-		h->is_ns[index] = true;
+		return;
+	}
+	if (h->is_ns[index])
+		hints_fault(h, HINT_DUPLICATE, h->next);
+	h->is_ns[index] = true;
 }
 
 static void
@@ -825,15 +846,18 @@ hints_add_address(struct hints *h, uint8_t family)
 		h->fault.class = class;
 		return;
 	}
-	index = hints_name(h, &h->owner);
+	index = hints_name(
+	    h, &h->owner, h->tokens[0].text == h->line ? 0 : h->count);
 	if (index < 0 || roots->address_count == ROOT_ADDRESSES_MAX) {
 		hints_fault(h, HINT_TOO_MANY, h->next);
 		return;
 	}
 	for (i = 0; i < roots->address_count; i++)
 		if (roots->addresses[i].ns == index &&
-		    address_equal(&roots->addresses[i].at, &at))
+		    address_equal(&roots->addresses[i].at, &at)) {
+			hints_fault(h, HINT_DUPLICATE, h->next);
 			return;
+		}
 	roots->addresses[roots->address_count].at = at;
 	roots->addresses[roots->address_count++].ns = (uint8_t)index;
 }
@@ -894,6 +918,41 @@ hints_line(struct hints *h)
 		hints_fault(h, HINT_UNEXPECTED_TOKEN, 0);
 	else if (hints_skip_ttl_class(h))
 		hints_record(h);
+}
+
+/* An NS record without an address, or the reverse? */
+static void
+hints_look_at_name(struct hints *h, unsigned i)
+{
+	const struct root_servers *roots = h->roots;
+	unsigned k;
+
+	for (k = 0; k < roots->address_count; k++)
+		if (roots->addresses[k].ns == i)
+			break;
+	if (h->is_ns[i] && k < roots->address_count)
+		return;
+	h->fault = h->first[i];
+	h->fault.error = h->is_ns[i] ? HINT_NS_ALONE : HINT_ADDRESS_ALONE;
+	h->fault.ns = &roots->names[i];
+	h->found = true;
+}
+
+/* A host may lose one of its families; hints had better have both. */
+static void
+hints_look_at_families(struct hints *h)
+{
+	const struct root_servers *roots = h->roots;
+	unsigned i, six = 0;
+
+	for (i = 0; i < roots->address_count; i++)
+		six += roots->addresses[i].at.family == 6;
+	if (i == 0 || (six > 0 && six < i))
+		return;
+	h->fault.error = six == 0 ? HINT_NO_IPV6 : HINT_NO_IPV4;
+	h->fault.line = h->fault.column = 0;
+	h->fault.token_len = 0;
+	h->found = true;
 }
 
 /* Addresses of names that are no NS of the root, and the names, go. */
@@ -1026,6 +1085,18 @@ text_read(const char *path, const struct look *look)
 	return err;
 }
 
+const char *
+hints_text(const char *path, size_t *len)
+{
+	struct stat st;
+	struct look look = look_make(stat(path, &st), &st);
+	int err = look.err != 0 ? look.err : text_read(path, &look);
+
+	*len = (size_t)look.size;
+	errno = err == NO_REGULAR_FILE ? 0 : err;
+	return err == 0 ? hints.text : NULL;
+}
+
 /* Say why it cannot be read, once. */
 static void
 place_tell(struct place *p, int err)
@@ -1140,16 +1211,25 @@ place_add(const char *path)
 	path_complete(path, p->name);
 }
 
+const char *
+hints_place(unsigned n)
+{
+	static const char *const places[HINTS_PLACES_MAX] = {
+	    "cache.dns", SYSCONFDIR "/dns/cache.dns"};
+
+	return n < HINTS_PLACES_MAX ? places[n] : NULL;
+}
+
 /* A default place without a file is nothing to tell; all of them are. */
 static bool
 hints_open_default(void)
 {
 	unsigned i;
 
-	place_add("cache.dns");
-	place_add(SYSCONFDIR "/dns/cache.dns");
-	for (i = 0; i < hints.count; i++)
+	for (i = 0; hints_place(i) != NULL; i++) {
+		place_add(hints_place(i));
 		hints.places[i].told = ENOENT;
+	}
 	hints.in_use = hints.count;
 	if (hints_look(true))
 		return true;

@@ -1241,6 +1241,47 @@ START_TEST(any_octets_leave_a_sound_set)
 }
 END_TEST
 
+/* What harms nothing and dns --check tells; none of these is an event. */
+static const struct {
+	const char *text;
+	enum hint_error error;
+	unsigned line, column;
+	const char *token;
+} REMARKS[] = {
+    {". NS a.\n. NS A.\na. A 198.41.0.4\na. AAAA 2001:dc3::35\n",
+	HINT_DUPLICATE, 2, 6, "A."},
+    {". NS a.\na. A 198.41.0.4\n A 198.41.0.4\na. AAAA 2001:dc3::35\n",
+	HINT_DUPLICATE, 3, 4, "198.41.0.4"},
+    {"\n. 5 IN NS b.\n. NS a.\na. A 198.41.0.4\na. AAAA 2001:dc3::35\n",
+	HINT_NS_ALONE, 2, 11, "b."},
+    {"B. A 198.41.0.5\n. NS a.\na. A 198.41.0.4\na. AAAA 2001:dc3::35\n"
+     "b. A 198.41.0.6\n",
+	HINT_ADDRESS_ALONE, 1, 1, "B."},
+    {". NS a.\na. A 198.41.0.4\n", HINT_NO_IPV6, 0, 0, ""},
+    {". NS a.\na. AAAA 2001:dc3::35\n", HINT_NO_IPV4, 0, 0, ""},
+};
+
+START_TEST(remark_is_made_at_its_place)
+{
+	const char *text = REMARKS[_i].text;
+	struct hint_fault f;
+	struct hints h;
+
+	hints_begin(&h, "cache.dns", text, strlen(text), &roots);
+	ck_assert(hints_next(&h, &f));
+	ck_assert_int_eq(f.error, REMARKS[_i].error);
+	ck_assert_uint_eq(f.line, REMARKS[_i].line);
+	ck_assert_uint_eq(f.column, REMARKS[_i].column);
+	ck_assert_uint_eq(f.token_len, strlen(REMARKS[_i].token));
+	ck_assert_int_eq(memcmp(f.token, REMARKS[_i].token, f.token_len), 0);
+	ck_assert(!hints_next(&h, &f));
+	ck_assert(!hints_next(&h, &f));
+	ck_assert(hints_usable(&h));
+	ck_assert(parse(text));
+	ck_assert_str_eq(log_text, "");
+}
+END_TEST
+
 /* ---------------------------------------------------------------------------
  * The file that the hints are from, on a real disk.
  */
@@ -2161,6 +2202,8 @@ hints(void)
 	tcase_add_loop_test(t, hints_beyond_that_are_told, 0, 2);
 	tcase_add_loop_test(t, long_line_is_one_fault, 0, 4);
 	tcase_add_test(t, faults_without_end_are_told_in_part);
+	tcase_add_loop_test(t, remark_is_made_at_its_place, 0,
+	    sizeof(REMARKS) / sizeof(REMARKS[0]));
 	tcase_add_loop_test(t, any_words_leave_a_sound_set, 0, 3);
 	tcase_add_loop_test(t, any_octets_leave_a_sound_set, 0, 3);
 	tcase_set_timeout(t, 60);

@@ -61,10 +61,82 @@ expect 2 "cannot open the event log $dir: Is a directory" \
 expect 2 "cannot use the root hints of $dir/none" \
     'hints that are missing end the start' -r "$dir/none" -p "$port"
 echo '. NS' >"$dir/bad"
+printf '. NS a.\na. A 127.0.0.1\na. AAAA ::1\n' >"$dir/both"
+printf '.\000NS a.\n' >"$dir/nul"
 expect 2 'id=1505 .*line=1 ' 'hints that are faulty say where' \
     -r "$dir/bad" -p "$port"
 expect 2 'cannot listen on 198.51.100.77:' 'a foreign address is refused' \
     -r "$dir/hints" -l 198.51.100.77 -p "$port"
+
+expect 0 'cache.dns: note: name servers: 13, addresses: 26' \
+    '--check finds nothing wrong with ./cache.dns' --check
+[ "$(wc -l <"$dir/out")" = 1 ]
+verdict $? 'and nothing to say about it but that'
+cat >"$dir/lint" <<'END'
+$TTL 3600
+. NS a.root.
+. NS A.root.
+. NS b.root.
+. CH NS c.root.
+a.root. A 127.0.0.2
+a.root. 99999999999 A 127.0.0.2
+a.root. A 127.0.0.3 x
+	A 127.0.0.256
+	A 0.0.0.0
+	A 127.0.0.2
+d.root. A 127.0.0.4
+. SOA a. b. 1 2 3
+a.root. MX 1 b.
+a..b A 127.0.0.5
+. NS
+END
+checked() { # LINE...: are all there is to say of the file
+	for told; do
+		echo "$dir/lint:$told"
+	done >"$dir/want"
+	grep -v ': note: ' "$dir/out" | diff "$dir/want" - >"$dir/err"
+}
+"$dns" --check -r "$dir/lint" >"$dir/out" 2>"$dir/err"
+[ $? = 1 ] && checked "1:1: directive that is not known here: \$TTL" \
+    '3:6: was said before: A.root.' '5:3: the class is not IN: CH' \
+    '7:9: the TTL has more than 32 bits: 99999999999' \
+    '8:21: this does not belong here: x' '9:4: no IPv4 address: 127.0.0.256' \
+    '10:4: address that is never asked, unspecified: 0.0.0.0' \
+    '11:4: was said before: 127.0.0.2' \
+    '13:3: SOA: this is a zone, not root hints: SOA' \
+    '14:9: the type is not NS, A or AAAA: MX' '15:1: no domain name: a..b' \
+    '16:1: the record has no end' \
+    '4:6: name server without an address to ask: b.root.' \
+    '12:1: address of no name server of the root: d.root.' \
+    ' no name server has an IPv6 address'
+verdict $? '--check names every fault of a file with line and column'
+expect 0 'note: none of these is compiled in' \
+    'private roots are a note and no fault' --check -r "$dir/both"
+sed 's/198.41.0.4$/198.41.0.5/' cache.dns >"$dir/aged"
+expect 0 'aged: note: not compiled in: A.ROOT-SERVERS.NET. 198.41.0.5' \
+    'so is an address that is not compiled in' --check -r "$dir/aged"
+grep -q 'aged: note: only compiled in: A.ROOT-SERVERS.NET. 198.41.0.4' \
+    "$dir/out" && [ "$(wc -l <"$dir/out")" = 3 ]
+verdict $? 'and one that is compiled in and not there'
+expect 1 "$dir/none: cannot be read: No such file" \
+    '--check names hints that are missing' --check -r "$dir/none"
+expect 1 '/dev/zero: cannot be read: no regular file' \
+    'and those that are no file' --check -r /dev/zero
+expect 1 'nul:1:2: no text: .000' 'and what is no text' --check -r "$dir/nul"
+printf '. NS a.\na. A \033[31m\n' >"$dir/lint"
+expect 1 'lint:2:6: no IPv4 address: .027.31m$' \
+    'no octet of a file does anything to the terminal' --check -r "$dir/lint"
+expect 1 "^$dir/no/log: no file can be made in $dir/no/: No such" \
+    '--check names a log that cannot be made' --check -e "$dir/no/log"
+expect 0 'note' 'and takes one that can be' --check -e "$dir/log"
+[ ! -e "$dir/log" ]
+verdict $? 'without making it'
+expect 1 'listen address named twice: 127.0.0.1:5353' \
+    'a listener that is named twice is told' --check -p 5353 -l 127.0.0.1 \
+    -l ::1 -l 127.0.0.1@5353
+expect 1 'listen address not of this host: 198.51.100.77:53$' \
+    'and one that another host has' --check -l 198.51.100.77
+expect 2 'bad port x' 'a bad option is one with --check, too' --check -p x
 
 start -l 127.0.0.1 -p "$port" -c 2M -a 192.0.2.0/24 -s 10.0.0.0/8 &&
     grep -q " id=2 .*listen=\"127.0.0.1:$port\".*192.0.2.0/24.*cache=2097152" \
