@@ -33,7 +33,7 @@ PLAY    = tests/parser.c tests/scenario.c tests/authority.c tests/witness.c \
 	  tests/buffer.c tests/driver.c
 PLAY_H  = tests/parser.h tests/scenario.h tests/buffer.h tests/driver.h
 SIM     = $(PLAY) tests/files.c tests/stream.c tests/kernel.c \
-	  tests/simulator.c
+	  tests/netlink.c tests/simulator.c
 SIM_H   = $(PLAY_H) tests/files.h tests/stream.h tests/kernel.h \
 	  tests/simulator.h
 NAMES   = $(PLAY) tests/namespace.c tests/netns.c tests/wire.c
@@ -44,8 +44,9 @@ CHECK_LIBS   = `pkg-config --libs check`
 WRAPS   = socket bind connect setsockopt sendto recv recvmmsg sendmmsg close \
 	  listen accept4 send sendmsg getsockopt shutdown \
 	  epoll_create1 epoll_ctl epoll_wait signalfd read write open stat fstat \
-	  poll getrandom clock_gettime getifaddrs freeifaddrs getrlimit setrlimit \
+	  poll getrandom clock_gettime getrlimit setrlimit \
 	  gethostname malloc calloc realloc exit
+NETLINK_WRAPS = socket bind setsockopt send recv close epoll_ctl
 
 all: $(B)/dns
 
@@ -70,7 +71,9 @@ $(B)/test/dns.o: CPPFLAGS += -Dmain=dns_main -Wno-missing-prototypes
 $(B)/check_message: $(B)/test/message.o
 $(B)/check_cache: $(B)/test/cache.o $(B)/test/message.o
 $(B)/check_eventlog: $(B)/test/eventlog.o $(B)/test/message.o
-$(B)/check_server: $(B)/test/server.o $(B)/test/eventlog.o $(B)/test/message.o
+$(B)/check_server: tests/netlink.c $(SIM_H) $(B)/test/server.o \
+	$(B)/test/eventlog.o $(B)/test/message.o
+$(B)/check_server: CHECK_EXTRA = tests/netlink.c $(NETLINK_WRAPS:%=-Wl,--wrap=%)
 $(B)/check_referral: $(B)/test/referral.o $(B)/test/server.o \
 	$(B)/test/cache.o $(B)/test/eventlog.o $(B)/test/message.o
 $(B)/check_stream: tests/stream.c tests/buffer.c tests/stream.h tests/buffer.h

@@ -13,8 +13,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <ifaddrs.h>
-#include <net/if.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <signal.h>
@@ -370,12 +368,18 @@ timeout_ms(uint64_t now_ms)
 	return due_ms - now_ms < 3600000 ? (int)(due_ms - now_ms) : 3600000;
 }
 
-/* Replies before questions: what is half done is finished first. */
+/*
+ * What this host is comes first, so that nothing is sent by what is no longer
+ * true.  Replies before questions: what is half done is finished first.
+ */
 static void
 dispatch(const struct epoll_event *events, int n, uint64_t now_ms)
 {
 	int i;
 
+	for (i = 0; i < n; i++)
+		if (tag_kind(events[i].data.u64) == TAG_NETWORK)
+			referral_network(now_ms);
 	for (i = 0; i < n; i++)
 		if (tag_kind(events[i].data.u64) == TAG_UPSTREAM ||
 		    tag_kind(events[i].data.u64) == TAG_CONNECTION)
@@ -1808,6 +1812,7 @@ listeners_watch(void)
 	for (i = 0; i < self.listener_count; i++) {
 		const struct listener *l = &self.listeners[i];
 
+		server_listens(&l->at);
 		event.data.u64 = tag_make(TAG_LISTENER, 0, i);
 		if (epoll_ctl(self.epoll, EPOLL_CTL_ADD, l->udp, &event) < 0)
 			refuse("cannot watch a listener", "", strerror(errno));
@@ -1815,80 +1820,6 @@ listeners_watch(void)
 		if (epoll_ctl(self.epoll, EPOLL_CTL_ADD, l->tcp, &event) < 0)
 			refuse("cannot watch a listener", "", strerror(errno));
 	}
-}
-
-static bool
-address_is_any(const struct address *a)
-{
-	static const uint8_t zero[16];
-
-	return memcmp(a->ip, zero, sizeof(zero)) == 0;
-}
-
-/* A whole network is ours where we listen on every address. */
-static void
-own_at_wildcards(struct prefix *own)
-{
-	unsigned i;
-
-	for (i = 0; i < self.listener_count; i++) {
-		const struct address *l = &self.listeners[i].at;
-
-		own->address.port = l->port;
-		if (address_is_any(l) && l->family == own->address.family)
-			server_own(own);
-	}
-}
-
-static bool
-interface_address(const struct sockaddr *from, struct address *at)
-{
-	struct sockaddr_storage sa;
-
-	if (from == NULL ||
-	    (from->sa_family != AF_INET && from->sa_family != AF_INET6))
-		return false;
-	memset(&sa, 0, sizeof(sa));
-	memcpy(&sa, from,
-	    from->sa_family == AF_INET ? sizeof(struct sockaddr_in)
-				       : sizeof(struct sockaddr_in6));
-	return address_from_sockaddr(&sa, at);
-}
-
-static void
-interface_add(const struct ifaddrs *i)
-{
-	struct prefix own;
-	struct address broadcast;
-
-	if (!interface_address(i->ifa_addr, &own.address))
-		return;
-	own.bits = own.address.family == 4 ? 32 : 128;
-	own_at_wildcards(&own);
-	if ((i->ifa_flags & IFF_BROADCAST) != 0 && own.address.family == 4 &&
-	    interface_address(i->ifa_broadaddr, &broadcast))
-		server_broadcast(&broadcast);
-}
-
-/* Tell server.c which addresses are our own: Linux hears all of 127/8. */
-static void
-own_addresses(void)
-{
-	struct prefix own = {{4, {127}, 0}, 8};
-	struct ifaddrs *all, *i;
-	unsigned k;
-
-	own_at_wildcards(&own);
-	for (k = 0; k < self.listener_count; k++) {
-		own.address = self.listeners[k].at;
-		own.bits = own.address.family == 4 ? 32 : 128;
-		server_own(&own);
-	}
-	if (getifaddrs(&all) < 0)
-		return;
-	for (i = all; i != NULL; i = i->ifa_next)
-		interface_add(i);
-	freeifaddrs(all);
 }
 
 /* How many there are descriptors for. */
@@ -1983,10 +1914,13 @@ tables_init(const struct options *o, const uint8_t key[16])
 	struct affordable most = descriptors_share(o);
 	struct referral_options r = {
 	    .epoll = self.epoll, .walks_max = most.walks};
+	struct server_options s = {
+	    .allowed = o->allow_server, .allowed_count = o->allow_server_count};
 
 	memcpy(r.key, key, sizeof(r.key));
-	if (!server_init(o->allow_server, o->allow_server_count, key) ||
-	    !cache_init(o->cache_octets, key) || !referral_init(&r))
+	memcpy(s.key, key, sizeof(s.key));
+	if (!server_init(&s) || !cache_init(o->cache_octets, key) ||
+	    !referral_init(&r))
 		refuse("out of memory", "", "try a smaller -c");
 	queries_init();
 	connections_init(most.connections);
@@ -2045,6 +1979,7 @@ startup_report(const struct options *o)
 	    .listener_count = self.listener_count,
 	    .allowed = o->allow,
 	    .allowed_count = o->allow_count,
+	    .up = {family_is_up(4), family_is_up(6)},
 	    .walks = r.walks_max,
 	    .queries = QUERIES_MAX,
 	    .connections = self.connections_max,
@@ -2081,7 +2016,7 @@ start(void)
 	tables_init(o, key);
 	self.listener_count = listeners_open(o, self.listeners);
 	listeners_watch();
-	own_addresses();
+	network_open(self.epoll, self.start_ms);
 	signals_open();
 	hints_take(o->hints);
 	startup_report(o);

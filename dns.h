@@ -112,8 +112,10 @@ enum {
 	PORT_TRIES_MAX = 8,  /* random source ports found in use */
 	ROOTS_MAX = 32,      /* names in the hints; the Internet has 13 */
 	ROOT_ADDRESSES_MAX = 64,
-	PRIME_RETRY_S = 10, /* after all roots were silent */
-	OWN_ADDRESSES_MAX = 256,
+	PRIME_RETRY_S = 10,       /* after all roots were silent */
+	OWN_ADDRESSES_MAX = 1024, /* more are rounded to networks */
+	NETWORK_READ_MS = 100,    /* routes may change all the time */
+	NETWORK_RETRY_MS = 1000,
 	ALLOWED_PREFIXES_MAX = 64,
 	DNS_PORT = 53,
 
@@ -307,6 +309,7 @@ timer_first(const struct timer_queue *q)
  */
 enum tag_kind {
 	TAG_SIGNAL,
+	TAG_NETWORK,
 	TAG_LISTENER,
 	TAG_TCP_LISTENER,
 	TAG_CLIENT,
@@ -555,6 +558,7 @@ bool type_from_text(const char *, uint16_t *); /* "MX" or "TYPE15", any case */
 bool address_from_text(const char *, struct address *);
 bool prefix_from_text(const char *, struct prefix *); /* an address is /32 */
 bool address_equal(const struct address *, const struct address *); /* port */
+bool address_is_any(const struct address *); /* 0.0.0.0 or :: */
 bool prefix_covers(const struct prefix *, const struct address *);
 socklen_t address_to_sockaddr(
     const struct address *, struct sockaddr_storage *);
@@ -802,6 +806,8 @@ struct startup {
 	unsigned listener_count;
 	const struct prefix *allowed; /* besides loopback */
 	unsigned allowed_count;
+	bool up[2];                /* IPv4 and IPv6, towards name servers */
+	struct address sources[2]; /* family 0: any */
 	unsigned walks, queries, connections;
 	size_t cache_octets, memory_octets;
 };
@@ -875,6 +881,10 @@ void eventlog_table_full(const char *table, unsigned limit);     /* 10005 */
 void eventlog_receive_failed(
     const struct address *listener, int err);        /* 7051 */
 void eventlog_statistics(const struct statistics *); /* 10001 */
+
+/* cause: why the family is down, or NULL: it is up (10010, 10011) */
+void eventlog_family(uint8_t family, const char *cause);
+void eventlog_network_unsure(int err); /* 10018 */
 
 /*
  * One line a question when it is answered, if the operator wants that or if
@@ -1022,18 +1032,53 @@ bool roots_hold(const struct root_servers *, const struct address *);
 unsigned roots_add(const struct root_servers *, const struct root_servers *,
     struct address added[ROOT_ADDRESSES_MAX]);
 
-/* Allowed prefixes (-s) open ASK addresses; they must outlive all calls. */
-bool server_init(
-    const struct prefix *allowed, unsigned count, const uint8_t key[16]);
+struct server_options {
+	/* -s: they open ASK addresses, and must outlive all calls. */
+	const struct prefix *allowed;
+	unsigned allowed_count;
+	uint8_t family;            /* the only one (-4, -6), or 0 */
+	struct address sources[2]; /* of IPv4 and IPv6; family 0: any */
+	uint8_t key[16];
+};
+
+bool server_init(const struct server_options *);
 size_t server_memory(void);
 void server_close(void);
 
+/* Where a query of this family is sent from; port 0. */
+const struct address *server_source(uint8_t family);
+
 /*
- * Addresses that are ours at the port in the prefix, because we listen there;
- * and a subnet's broadcast address.
+ * We listen there: that is no name server.  Where it is the wildcard of a
+ * family, no address of this host is one at that port.
  */
-void server_own(const struct prefix *);
-void server_broadcast(const struct address *);
+void server_listens(const struct address *);
+
+/*
+ * Follow this host's addresses and routes by netlink, with events of
+ * TAG_NETWORK.  Where there is no netlink, that is told, loopback and what we
+ * listen on are ours, and both families are up.
+ */
+void network_open(int epoll, uint64_t now_ms);
+void network_readable(void);
+uint64_t network_next_due(void); /* UINT64_MAX: nothing has changed */
+
+enum network_news {
+	NETWORK_SAME,
+	NETWORK_CHANGED, /* somehow: what was in vain may be worth a try */
+	NETWORK_BETTER   /* a family is up again */
+};
+
+/* If there was a change and it is time, ask the kernel for all anew. */
+enum network_news network_refresh(uint64_t now_ms);
+
+/*
+ * The roots by which a family is judged: it is up while there is a route to
+ * one of them, or where they have none of it, to a root as compiled in.
+ * They must stay where they are until others take their place.
+ */
+enum network_news network_judge(const struct root_servers *);
+bool family_is_up(uint8_t family);
 
 /* How long to wait for its reply: RFC 6298, or RTO_FIRST_MS. */
 unsigned server_rto_ms(const struct address *);
@@ -1137,8 +1182,9 @@ struct waiter *referral_ask(
     struct query *, const struct client_question *, uint64_t now_ms);
 void referral_forget(struct waiter *, uint64_t now_ms); /* client is gone */
 void referral_ready(uint64_t tag, uint64_t now_ms);     /* either tag */
-void referral_expire(uint64_t now_ms); /* timers that are due */
-uint64_t referral_next_due(void);      /* UINT64_MAX: no timer is armed */
+void referral_network(uint64_t now_ms); /* TAG_NETWORK: it has changed */
+void referral_expire(uint64_t now_ms);  /* timers that are due */
+uint64_t referral_next_due(void);       /* UINT64_MAX: no timer is armed */
 bool referral_next_done(struct done *);
 void referral_count(struct referral_counts *);
 void referral_close(void); /* closes every socket */

@@ -90,10 +90,13 @@ enum row {
 	EVENT_TABLE_FULL,
 	EVENT_LAME_SERVER,
 	EVENT_ANSWER_FAILED,
+	EVENT_FAMILY_DOWN,
+	EVENT_FAMILY_UP,
 	EVENT_LIMIT_REACHED,
 	EVENT_QUERY,
 	EVENT_HINTS_DIFFER,
 	EVENT_ACCESS,
+	EVENT_NETWORK_UNSURE,
 	EVENT_LOG_REOPENED,
 	EVENT_QUESTION,
 	EVENT_JOINED,
@@ -116,8 +119,8 @@ static const struct event catalogue[EVENTS] = {
 	"The process runs; nothing is served yet.", "Nothing."},
     [EVENT_STARTED] = {2, 0, LEVEL_INFO, ALWAYS, "DNS_EVENT_STARTUP_OK",
 	"server started",
-	"hints roots addresses listen clients walks queries connections cache "
-	"memory",
+	"hints roots addresses listen clients families source walks queries "
+	"connections cache memory",
 	"Clients are served from here on, with these roots and limits.",
 	"Nothing."},
     [EVENT_SHUTDOWN] = {3, 0, LEVEL_INFO, ALWAYS, "DNS_EVENT_SHUTDOWN",
@@ -259,6 +262,16 @@ static const struct event catalogue[EVENTS] = {
 	"A client got SERVFAIL, for the reason in ede and text; the numbers "
 	"tell what was tried in the zone, ms and sends what it cost.",
 	"See the lines of the same zone before this one."},
+    [EVENT_FAMILY_DOWN] = {10010, 0, LEVEL_WARNING, LIMITED, "FAMILY_DOWN",
+	"no name server can be asked over this family", "family cause",
+	"No root server has a route (cause=route), or this host no address to "
+	"send from (address), or not that of --source (source).  Until it has "
+	"one, the other family is used alone.",
+	"Look at the routes; if this host is to use one family, see -4 and "
+	"-6."},
+    [EVENT_FAMILY_UP] = {10011, 0, LEVEL_INFO, LIMITED, "FAMILY_UP",
+	"name servers are asked over this family again", "family",
+	"There is a route to root servers again.", "Nothing."},
     [EVENT_LIMIT_REACHED] = {10014, 0, LEVEL_WARNING, LIMITED, "LIMIT_REACHED",
 	"question ended by a limit", "q zone qname qtype limit value",
 	"To go on would have cost more than one question may.",
@@ -276,6 +289,12 @@ static const struct event catalogue[EVENTS] = {
 	"who may ask does not fit where it listens", "why listen clients",
 	"It listens beyond loopback, where either nobody may ask or everybody.",
 	"Name your clients with -a: an open resolver is used against others."},
+    [EVENT_NETWORK_UNSURE] = {10018, 0, LEVEL_WARNING, LIMITED,
+	"NETWORK_UNSURE", "addresses and routes of this host are not known",
+	"errno",
+	"The kernel does not tell them; a name server at an address of ours "
+	"is known only where we listen on just that address.",
+	"Let the server use netlink."},
     [EVENT_LOG_REOPENED] = {10020, 0, LEVEL_INFO, ALWAYS, "LOG_REOPENED",
 	"event log opened anew", "file",
 	"The file was renamed or deleted; lines before this one are in the "
@@ -472,6 +491,7 @@ static void line_listeners(struct line *, const struct startup *);
 static void line_clients(struct line *, const struct startup *);
 static void line_addresses(
     struct line *, const char *key, const struct address *, unsigned count);
+static void line_families(struct line *, const struct startup *);
 static void line_tally(struct line *, const struct tally *);
 static void line_statistics(struct line *, const struct statistics *);
 static void line_text(struct line *, const char *key, const char *, size_t);
@@ -729,6 +749,7 @@ eventlog_started(const struct startup *s)
 	line_number(&l, "addresses", s->addresses);
 	line_listeners(&l, s);
 	line_clients(&l, s);
+	line_families(&l, s);
 	line_number(&l, "walks", s->walks);
 	line_number(&l, "queries", s->queries);
 	line_number(&l, "connections", s->connections);
@@ -1024,6 +1045,43 @@ eventlog_statistics(const struct statistics *s)
 	if (!line_begin(&l, EVENT_STATISTICS, NULL))
 		return;
 	line_statistics(&l, s);
+	line_end(&l);
+}
+
+static const char *
+family_text(uint8_t family)
+{
+	return family == 4 ? "IPv4" : "IPv6";
+}
+
+/*
+ * Each change has a subject of its own, so that the last line tells what is so
+ * now; if they are many, the gate holds them.
+ */
+void
+eventlog_family(uint8_t family, const char *cause)
+{
+	static int changes;
+	const struct subject s = {.err = ++changes};
+	struct line l;
+
+	if (!line_begin(
+		&l, cause != NULL ? EVENT_FAMILY_DOWN : EVENT_FAMILY_UP, &s))
+		return;
+	line_word(&l, "family", family_text(family));
+	line_word(&l, "cause", cause);
+	line_end(&l);
+}
+
+void
+eventlog_network_unsure(int err)
+{
+	const struct subject s = {.err = err};
+	struct line l;
+
+	if (!line_begin(&l, EVENT_NETWORK_UNSURE, &s))
+		return;
+	line_errno(&l, err);
 	line_end(&l);
 }
 
@@ -1738,6 +1796,26 @@ line_addresses(
 	for (i = 0; i < count && list_has_room(l); i++)
 		list_add(l, address_text(&list[i], text));
 	list_end(l, count - i);
+}
+
+/* Towards name servers: the families that are up, and where we send from. */
+static void
+line_families(struct line *l, const struct startup *s)
+{
+	struct address sources[2];
+	unsigned i, count = 0;
+
+	list_begin(l, "families");
+	for (i = 0; i < 2; i++) {
+		if (s->up[i])
+			list_add(l, family_text(i == 0 ? 4 : 6));
+		if (s->sources[i].family != 0)
+			sources[count++] = s->sources[i];
+	}
+	if (!s->up[0] && !s->up[1])
+		list_add(l, "none");
+	list_end(l, 0);
+	line_addresses(l, "source", sources, count);
 }
 
 static void

@@ -1359,6 +1359,14 @@ address_equal(const struct address *a, const struct address *b)
 }
 
 bool
+address_is_any(const struct address *a)
+{
+	static const uint8_t zero[16];
+
+	return memcmp(a->ip, zero, sizeof(zero)) == 0;
+}
+
+bool
 prefix_covers(const struct prefix *p, const struct address *a)
 {
 	size_t whole = p->bits / 8u;

@@ -178,8 +178,8 @@ struct slist {
 	uint8_t ns_count, address_count;
 	uint8_t lookups, sends, asked;          /* against ZONE_ limits */
 	uint8_t timeouts, lame, failed, unsent; /* for the reason */
-	uint16_t refused; /* 100 a set, so an octet would wrap */
-	enum limit limit; /* for which an NS name was not looked up */
+	uint16_t refused, unrouted; /* 100 a set, so an octet would wrap */
+	enum limit limit;           /* for which an NS name was not looked up */
 	bool unsure;      /* an NS name failed of late: it may be well soon */
 	uint16_t best_ms; /* the least timeout of those that could be asked */
 };
@@ -1155,6 +1155,9 @@ walk_exhausted(struct walk *w, uint64_t now_ms)
 	if (l->address_count > 0)
 		return walk_fail_kept(w, EDE_NO_REACHABLE_AUTHORITY,
 		    "servers are held off for", zone, now_ms);
+	if (l->unrouted > 0)
+		return walk_fail(
+		    w, EDE_NETWORK_ERROR, "no route to the servers of", zone);
 	return walk_no_address(w, now_ms);
 }
 
@@ -1390,7 +1393,10 @@ candidate_refuse(struct walk *w, const struct candidate *c)
 	return true;
 }
 
-/* An address of slist.ns[ns], unless it is refused, known or too many. */
+/*
+ * An address of slist.ns[ns], unless it is refused, known or too many, or its
+ * family is down: that is no fault of its own, and nothing is said of it.
+ */
 static bool
 slist_add(struct walk *w, uint8_t ns, const struct address *at, bool typed)
 {
@@ -1415,6 +1421,10 @@ slist_add(struct walk *w, uint8_t ns, const struct address *at, bool typed)
 	c->typed = typed;
 	if (candidate_refuse(w, c))
 		return false;
+	if (!family_is_up(at->family)) {
+		l->unrouted++;
+		return false;
+	}
 	c->lame_ms = server_lame_ms(&l->zone, at);
 	l->address_count++;
 	return true;
@@ -1432,7 +1442,8 @@ slist_clear(struct walk *w, const struct name *zone, uint64_t until_ms)
 	l->lookups = l->sends = l->asked = 0;
 	l->limit = LIMIT_NONE;
 	l->unsure = false;
-	l->refused = l->timeouts = l->lame = l->failed = l->unsent = 0;
+	l->refused = l->unrouted = 0;
+	l->timeouts = l->lame = l->failed = l->unsent = 0;
 }
 
 static uint8_t
@@ -1533,13 +1544,18 @@ slist_add_found(
 	return found;
 }
 
-/* What to look up next of an NS name: A, then AAAA, then nothing (0). */
+/*
+ * What to look up next of an NS name: A, then AAAA, then nothing (0); never
+ * what could not be asked anyway.
+ */
 static uint16_t
 slist_next_type(const struct slist *l, unsigned ns)
 {
-	if (!l->ns[ns].looked_a)
+	if (!l->ns[ns].looked_a && family_is_up(4))
 		return TYPE_A;
-	return l->ns[ns].looked_aaaa ? 0 : TYPE_AAAA;
+	if (!l->ns[ns].looked_aaaa && family_is_up(6))
+		return TYPE_AAAA;
+	return 0;
 }
 
 static void
@@ -1557,7 +1573,8 @@ slist_has_address(const struct slist *l, unsigned ns)
 	unsigned i;
 
 	for (i = 0; i < l->address_count; i++)
-		if (l->addresses[i].ns == ns)
+		if (l->addresses[i].ns == ns &&
+		    family_is_up(l->addresses[i].at.family))
 			return true;
 	return false;
 }
@@ -1767,6 +1784,8 @@ candidate_usable(const struct walk *w, const struct candidate *c,
 {
 	const struct slist *l = &w->slist;
 
+	if (!family_is_up(c->at.family))
+		return false;
 	if (c->aside)
 		return false;
 	if (candidate_channel(c) == CHANNEL_TCP
@@ -1866,21 +1885,22 @@ socket_bind(int fd, uint8_t family, int type)
 {
 	/* Services whose port a firewall, or a naive server, may watch. */
 	static const uint16_t avoid[] = {1900, 2049, 4791, 5353, 6000, 11211};
+	struct address at = *server_source(family);
 	struct sockaddr_storage sa;
-	struct address any;
 	unsigned tries, i;
 
-	memset(&any, 0, sizeof(any));
-	any.family = family;
-	if (type == SOCK_STREAM)
+	if (type == SOCK_STREAM && address_is_any(&at))
 		return 0;
+	if (type == SOCK_STREAM)
+		return bind(
+		    fd, (struct sockaddr *)&sa, address_to_sockaddr(&at, &sa));
 	for (tries = 0; tries < PORT_TRIES_MAX; tries++) {
-		any.port = (uint16_t)(1024 + random_below(65536 - 1024));
+		at.port = (uint16_t)(1024 + random_below(65536 - 1024));
 		for (i = 0; i < sizeof(avoid) / sizeof(avoid[0]); i++)
-			if (any.port == avoid[i])
-				any.port++;
+			if (at.port == avoid[i])
+				at.port++;
 		if (bind(fd, (struct sockaddr *)&sa,
-			address_to_sockaddr(&any, &sa)) == 0)
+			address_to_sockaddr(&at, &sa)) == 0)
 			return 0;
 		if (errno != EADDRINUSE)
 			break;
@@ -2838,11 +2858,19 @@ timer_due(const struct timer_queue *q, uint64_t now_ms)
 }
 
 void
+referral_network(uint64_t now_ms)
+{
+	network_readable();
+	(void)network_refresh(now_ms);
+}
+
+void
 referral_expire(uint64_t now_ms)
 {
 	struct timer *t;
 	unsigned i;
 
+	(void)network_refresh(now_ms);
 	for (i = 0; i < SPANS; i++)
 		while ((t = timer_due(&self.retransmissions[i], now_ms)))
 			exchange_expire((struct exchange *)t, now_ms);
@@ -2870,6 +2898,8 @@ referral_next_due(void)
 	uint64_t due_ms = earlier_due(UINT64_MAX, &self.deadlines);
 	unsigned i;
 
+	if (network_next_due() < due_ms)
+		due_ms = network_next_due();
 	due_ms = earlier_due(due_ms, &self.opening);
 	due_ms = earlier_due(due_ms, &self.idle);
 	for (i = 0; i < SPANS; i++)
@@ -3692,6 +3722,7 @@ referral_hints(const struct root_servers *roots, uint64_t now_ms)
 	assert(self.done == NULL);
 	self.hints = *roots;
 	self.primed_until_ms = self.prime_next_ms = 0;
+	(void)network_judge(&self.hints);
 	if (self.priming != NULL) { /* it asks those of before */
 		self.priming->state = WALK_DONE;
 		walk_wake(self.priming);

@@ -3,17 +3,20 @@
  *
  * The hints that name the roots, and the file they are from, which the operator
  * may change at any time; the table of addresses that can and cannot be
- * a name server's, and per address the round-trip time, holds and lameness.
- * All of it is told or looked up; nothing here sends, and nothing here knows
- * of walks.  A local failure to send is never told to this file, so it costs
- * no server its good name (DESIGN decision 7).
+ * a name server's; this host's own addresses and routes; and per address the
+ * round-trip time, holds and lameness.  All of it is told or looked up; nothing
+ * here sends but to the kernel, by netlink, and nothing here knows of walks.  A
+ * local failure to send is never told to this file, so it costs no server its
+ * good name (DESIGN decision 7).
  */
+#include <sys/epoll.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
@@ -41,19 +44,44 @@ struct lame {
 
 enum {
 	SERVER_SETS = SERVERS_MAX / SERVERS_WAYS,
+	NETLINK_OCTETS = 16384, /* more than the kernel gives at once */
 	RANDOM_POOL = 1024
 };
 
+/* Networks that have nothing in common, in order. */
+struct prefix_set {
+	struct prefix at[OWN_ADDRESSES_MAX];
+	unsigned count;
+};
+
+/* What the kernel has in its table of local addresses. */
+struct host {
+	struct prefix_set own, broadcast;
+};
+
 static struct {
-	uint8_t key[16];
-	const struct prefix *allowed;
-	unsigned allowed_count;
+	struct server_options options;
 	struct server *servers;
 	struct lame lames[LAME_MAX];
 
-	struct prefix own[OWN_ADDRESSES_MAX]; /* at the port of the prefix */
-	struct address broadcast[OWN_ADDRESSES_MAX];
-	unsigned own_count, broadcast_count;
+	struct address listeners[LISTENERS_MAX];
+	unsigned listener_count;
+	struct host host, fresh; /* fresh is being read */
+
+	/*
+	 * Netlink: one socket hears that something changed, by the other we
+	 * ask.  -1: there is none, and no reads are due.
+	 */
+	int heard, asked;
+	uint32_t question;
+	unsigned reads_due;
+	uint64_t read_next_ms;
+	uint8_t octets[NETLINK_OCTETS];
+
+	/* A family that is down says why; NULL is up. */
+	const char *down[2];
+	const struct root_servers *judges; /* the roots in use */
+	struct root_servers compiled_in;
 
 	uint8_t random[RANDOM_POOL];
 	size_t random_left;
@@ -102,13 +130,25 @@ static struct {
 	char text[HINTS_OCTETS_MAX];
 } hints;
 
+static bool set_covers(const struct prefix_set *, const struct address *);
+static void set_add(struct prefix_set *, const struct prefix *);
+static void host_reset(struct host *);
+static void network_close(void);
+
 bool
-server_init(const struct prefix *allowed, unsigned count, const uint8_t key[16])
+server_init(const struct server_options *options)
 {
+	size_t len;
+	const char *text = hints_compiled_in(&len);
+
 	memset(&self, 0, sizeof(self));
-	memcpy(self.key, key, sizeof(self.key));
-	self.allowed = allowed;
-	self.allowed_count = count;
+	self.options = *options;
+	self.heard = self.asked = -1;
+	if (options->family != 0)
+		self.down[options->family == 4] = "option";
+	host_reset(&self.host);
+	if (!hints_parse("compiled-in", text, len, &self.compiled_in))
+		abort(); /* cache.dns was bad when we were built */
 	self.servers = calloc(SERVERS_MAX, sizeof(*self.servers));
 	return self.servers != NULL;
 }
@@ -123,8 +163,18 @@ server_memory(void)
 void
 server_close(void)
 {
+	network_close();
 	free(self.servers);
 	self.servers = NULL;
+}
+
+const struct address *
+server_source(uint8_t family)
+{
+	static const struct address any[2] = {{.family = 4}, {.family = 6}};
+	const struct address *source = &self.options.sources[family == 6];
+
+	return source->family != 0 ? source : &any[family == 6];
 }
 
 /* ---------------------------------------------------------------------------
@@ -134,7 +184,7 @@ server_close(void)
 static struct server *
 server_set(const struct address *at)
 {
-	uint64_t hash = hash_keyed(at->ip, sizeof(at->ip), self.key);
+	uint64_t hash = hash_keyed(at->ip, sizeof(at->ip), self.options.key);
 
 	return &self.servers[hash % SERVER_SETS * SERVERS_WAYS];
 }
@@ -333,9 +383,10 @@ lame_slot(const struct name *zone, const struct address *at, uint64_t *key)
 {
 	uint64_t pair[2];
 
-	pair[0] = name_hash(zone, self.key);
-	pair[1] = hash_keyed(at->ip, sizeof(at->ip), self.key) ^ at->family;
-	*key = hash_keyed(pair, sizeof(pair), self.key);
+	pair[0] = name_hash(zone, self.options.key);
+	pair[1] =
+	    hash_keyed(at->ip, sizeof(at->ip), self.options.key) ^ at->family;
+	*key = hash_keyed(pair, sizeof(pair), self.options.key);
 	return &self.lames[*key % LAME_MAX];
 }
 
@@ -456,27 +507,21 @@ address_classify(const struct address *at)
 	return class;
 }
 
+/* On a wildcard we listen at each address of this host. */
 static bool
 address_is_own(const struct address *at)
 {
 	unsigned i;
 
-	for (i = 0; i < self.own_count; i++)
-		if (self.own[i].address.port == at->port &&
-		    prefix_covers(&self.own[i], at))
-			return true;
-	return false;
-}
+	for (i = 0; i < self.listener_count; i++) {
+		const struct address *l = &self.listeners[i];
 
-static bool
-address_is_broadcast(const struct address *at)
-{
-	unsigned i;
-
-	for (i = 0; i < self.broadcast_count; i++)
-		if (self.broadcast[i].family == at->family &&
-		    memcmp(self.broadcast[i].ip, at->ip, sizeof(at->ip)) == 0)
+		if (l->family != at->family || l->port != at->port)
+			continue;
+		if (address_equal(l, at) ||
+		    (address_is_any(l) && set_covers(&self.host.own, at)))
 			return true;
+	}
 	return false;
 }
 
@@ -485,8 +530,8 @@ address_allowed(const struct address *at)
 {
 	unsigned i;
 
-	for (i = 0; i < self.allowed_count; i++)
-		if (prefix_covers(&self.allowed[i], at))
+	for (i = 0; i < self.options.allowed_count; i++)
+		if (prefix_covers(&self.options.allowed[i], at))
 			return true;
 	return false;
 }
@@ -515,7 +560,7 @@ address_fault_plain(const struct address *at, bool typed)
 		return class->name;
 	if (address_is_own(at))
 		return CLASS_OWN;
-	if (address_is_broadcast(at))
+	if (set_covers(&self.host.broadcast, at))
 		return "broadcast";
 	if (class->verdict == VERDICT_SEND || typed || address_allowed(at))
 		return NULL;
@@ -537,17 +582,567 @@ address_fault(const struct address *at, bool typed)
 }
 
 void
-server_own(const struct prefix *own)
+server_listens(const struct address *at)
 {
-	if (self.own_count < OWN_ADDRESSES_MAX)
-		self.own[self.own_count++] = *own;
+	assert(self.listener_count < LISTENERS_MAX);
+	self.listeners[self.listener_count++] = *at;
+}
+
+/* ---------------------------------------------------------------------------
+ * Sets of networks, in which one look-up is a binary search.
+ */
+
+/* How many networks of the set begin at or before this address. */
+static unsigned
+set_place(const struct prefix_set *set, const struct address *at)
+{
+	unsigned low = 0, high = set->count;
+
+	while (low < high) {
+		unsigned middle = (low + high) / 2;
+		const struct address *a = &set->at[middle].address;
+
+		if (a->family < at->family ||
+		    (a->family == at->family &&
+			memcmp(a->ip, at->ip, sizeof(a->ip)) <= 0))
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+static bool
+set_covers(const struct prefix_set *set, const struct address *at)
+{
+	unsigned place = set_place(set, at);
+
+	return place > 0 && prefix_covers(&set->at[place - 1], at);
+}
+
+static unsigned
+bits_in_common(const struct address *a, const struct address *b)
+{
+	unsigned n = 0;
+
+	while (n < 128 && ((a->ip[n / 8] ^ b->ip[n / 8]) & 0x80 >> n % 8) == 0)
+		n++;
+	return n;
+}
+
+/* Make room: the closest two neighbours become the network that holds both. */
+static void
+set_round(struct prefix_set *set)
+{
+	unsigned i, best = 0, least = UINT_MAX, bits = 0;
+
+	for (i = 0; i + 1 < set->count; i++) {
+		const struct address *a = &set->at[i].address;
+		const struct address *b = &set->at[i + 1].address;
+		unsigned common = bits_in_common(a, b);
+
+		if (a->family == b->family &&
+		    (a->family == 4 ? 32 : 128) - common < least) {
+			least = (a->family == 4 ? 32 : 128) - common;
+			best = i;
+			bits = common;
+		}
+	}
+	set->at[best].bits = (uint8_t)bits;
+	for (i = bits; i < 128; i++)
+		set->at[best].address.ip[i / 8] &= (uint8_t) ~(0x80 >> i % 8);
+	set->count--;
+	memmove(&set->at[best + 1], &set->at[best + 2],
+	    (set->count - best - 1) * sizeof(set->at[0]));
+}
+
+/* Put it in the place of all that it covers, unless it is covered itself. */
+static void
+set_add(struct prefix_set *set, const struct prefix *p)
+{
+	unsigned place = set_place(set, &p->address), covered = 0;
+
+	if (place > 0 && set->at[place - 1].bits <= p->bits &&
+	    prefix_covers(&set->at[place - 1], &p->address))
+		return;
+	if (place > 0 && prefix_covers(p, &set->at[place - 1].address))
+		place--; /* of the same first address, and smaller */
+	while (place + covered < set->count &&
+	    prefix_covers(p, &set->at[place + covered].address))
+		covered++;
+	assert(set->count + 1 - covered <= OWN_ADDRESSES_MAX);
+	memmove(&set->at[place + 1], &set->at[place + covered],
+	    (set->count - place - covered) * sizeof(set->at[0]));
+	set->at[place] = *p;
+	set->count = set->count + 1 - covered;
+	if (set->count == OWN_ADDRESSES_MAX)
+		set_round(set);
+}
+
+/* ---------------------------------------------------------------------------
+ * Netlink (RFC 3549) as far as it is used here.  Its headers come with the
+ * kernel's and not with every compiler; its numbers are for ever.
+ */
+struct netlink_message {
+	uint32_t len; /* with this header */
+	uint16_t type, flags;
+	uint32_t question, port;
+};
+
+struct netlink_route {
+	uint8_t family, to_bits, from_bits, tos;
+	uint8_t table, protocol, scope, type;
+	uint32_t flags;
+};
+
+struct netlink_attribute {
+	uint16_t len, type; /* len is with this header */
+};
+
+struct netlink_sockaddr {
+	uint16_t family, pad;
+	uint32_t port, groups;
+};
+
+enum {
+	ANY_QUESTION = 0, /* ours begin with 1 */
+
+	NETLINK_OF_ROUTES = 0, /* the protocol */
+	NETLINK_LEVEL = 270,
+	NETLINK_STRICT = 12, /* the kernel sends only what was asked for */
+
+	/* Links, and addresses and routes of both families. */
+	NETLINK_GROUPS = 0x1 | 0x10 | 0x40 | 0x100 | 0x400 | 0x800,
+
+	NETLINK_ERROR = 2, /* types of messages */
+	NETLINK_DONE = 3,
+	NETLINK_ROUTE = 24,
+	NETLINK_GET_ROUTE = 26,
+
+	NETLINK_REQUEST = 0x1, /* flags */
+	NETLINK_TORN = 0x10,   /* it changed while it was read */
+	NETLINK_DUMP = 0x300,
+
+	ROUTE_TO = 1, /* attributes */
+	ROUTE_FROM = 2,
+	ROUTE_SOURCE = 7, /* that the kernel would choose */
+	ROUTE_PROTOCOL = 27,
+	ROUTE_PORT = 29,
+
+	ROUTE_TABLE_LOCAL = 255,
+	ROUTE_LOCAL = 2, /* types of routes */
+	ROUTE_BROADCAST = 3,
+	ROUTE_ANYCAST = 4
+};
+
+/* A socket that hears these groups; -1 sets errno. */
+static int
+netlink_open(uint32_t groups)
+{
+	struct netlink_sockaddr at = {.family = AF_NETLINK, .groups = groups};
+	int on = 1;
+	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC,
+	    NETLINK_OF_ROUTES);
+
+	if (fd < 0)
+		return -1;
+	/* Before Linux 4.20 it sends all routes, and we choose. */
+	(void)setsockopt(fd, NETLINK_LEVEL, NETLINK_STRICT, &on, sizeof(on));
+	if (bind(fd, (struct sockaddr *)&at, sizeof(at)) < 0) {
+		int err = errno;
+
+		close(fd);
+		errno = err;
+		return -1;
+	}
+	return fd;
+}
+
+/* Octets of the kernel's, in self.octets; 0: there are none. */
+static size_t
+netlink_receive(int fd)
+{
+	ssize_t n = recv(fd, self.octets, sizeof(self.octets), MSG_TRUNC);
+
+	return n < 0 || (size_t)n > sizeof(self.octets) ? 0 : (size_t)n;
+}
+
+/* The next message in answer to this question, or of any; false: none. */
+static bool
+netlink_next(struct reader *r, uint32_t question, struct netlink_message *m,
+    struct reader *body)
+{
+	const uint8_t *octets;
+
+	while ((octets = read_bytes(r, sizeof(*m))) != NULL) {
+		memcpy(m, octets, sizeof(*m));
+		if (m->len < sizeof(*m) ||
+		    (octets = read_bytes(r, m->len - sizeof(*m))) == NULL)
+			return false;
+		reader_init(body, octets, m->len - sizeof(*m));
+		(void)read_bytes(r, -m->len & 3);
+		if (question == ANY_QUESTION || m->question == question)
+			return true;
+	}
+	return false;
+}
+
+static void
+netlink_add(struct writer *w, uint16_t type, const void *value, size_t len)
+{
+	struct netlink_attribute a = {(uint16_t)(sizeof(a) + len), type};
+
+	write_bytes(w, &a, sizeof(a));
+	write_bytes(w, value, len);
+	write_bytes(w, "\0\0", -len & 3);
+}
+
+/* That the query would be UDP, and to which port: rules may look at that. */
+static void
+netlink_add_query(struct writer *w, const struct address *to)
+{
+	const struct address *from = &self.options.sources[to->family == 6];
+	uint8_t udp = IPPROTO_UDP, port[] = {0, DNS_PORT};
+	size_t len = to->family == 4 ? 4 : 16;
+
+	netlink_add(w, ROUTE_TO, to->ip, len);
+	if (from->family != 0)
+		netlink_add(w, ROUTE_FROM, from->ip, len);
+	netlink_add(w, ROUTE_PROTOCOL, &udp, sizeof(udp));
+	netlink_add(w, ROUTE_PORT, port, sizeof(port));
+}
+
+/* Ask for the way to an address, or if that is NULL for the local table. */
+static bool
+netlink_ask(uint8_t family, const struct address *to)
+{
+	bool from = self.options.sources[family == 6].family != 0;
+	uint8_t octets[128], bits = family == 4 ? 32 : 128;
+	struct netlink_message m = {.type = NETLINK_GET_ROUTE,
+	    .flags = NETLINK_REQUEST | (to == NULL ? NETLINK_DUMP : 0),
+	    .question = ++self.question};
+	struct netlink_route route = {
+	    .family = family == 4 ? AF_INET : AF_INET6,
+	    .to_bits = to != NULL ? bits : 0,
+	    .from_bits = to != NULL && from ? bits : 0,
+	    .table = to == NULL ? ROUTE_TABLE_LOCAL : 0};
+	struct writer w;
+
+	while (netlink_receive(self.asked) > 0)
+		; /* what a question that was given up left */
+	writer_init(&w, octets, sizeof(octets));
+	write_bytes(&w, &m, sizeof(m));
+	write_bytes(&w, &route, sizeof(route));
+	if (to != NULL)
+		netlink_add_query(&w, to);
+	assert(!w.failed);
+	m.len = (uint32_t)w.len;
+	memcpy(octets, &m, sizeof(m));
+	return send(self.asked, octets, w.len, 0) == (ssize_t)w.len;
+}
+
+/* The route of an answer; the reader stands at its attributes then. */
+static bool
+route_read(struct reader *body, struct netlink_route *route)
+{
+	const uint8_t *octets = read_bytes(body, sizeof(*route));
+
+	if (octets == NULL)
+		return false;
+	memcpy(route, octets, sizeof(*route));
+	return route->family == AF_INET || route->family == AF_INET6;
+}
+
+/* The address in an attribute of this type; false if there is none. */
+static bool
+route_address(struct reader body, const struct netlink_route *route,
+    uint16_t type, struct address *at)
+{
+	struct netlink_attribute a;
+	const uint8_t *octets;
+
+	memset(at, 0, sizeof(*at));
+	at->family = route->family == AF_INET ? 4 : 6;
+	while ((octets = read_bytes(&body, sizeof(a))) != NULL) {
+		memcpy(&a, octets, sizeof(a));
+		if (a.len < sizeof(a) ||
+		    (octets = read_bytes(&body, a.len - sizeof(a))) == NULL)
+			break;
+		(void)read_bytes(&body, -a.len & 3);
+		if (a.type != type ||
+		    a.len - sizeof(a) != (at->family == 4 ? 4 : 16))
+			continue;
+		memcpy(at->ip, octets, a.len - sizeof(a));
+		return true;
+	}
+	return false;
+}
+
+/* ---------------------------------------------------------------------------
+ * The network of this host: its own addresses, and which families have a way
+ * to the Internet.
+ */
+
+/* Linux hears all of 127/8, whatever else it says. */
+static void
+host_reset(struct host *h)
+{
+	static const struct prefix loopback[] = {
+	    {{4, {127}, 0}, 8}, {{6, {[15] = 1}, 0}, 128}};
+
+	h->own.count = h->broadcast.count = 0;
+	set_add(&h->own, &loopback[0]);
+	set_add(&h->own, &loopback[1]);
+}
+
+/* Put an entry of the local table where it belongs. */
+static void
+host_take(struct host *h, struct reader *body)
+{
+	struct netlink_route route;
+	struct prefix p;
+
+	if (!route_read(body, &route) || route.table != ROUTE_TABLE_LOCAL ||
+	    !route_address(*body, &route, ROUTE_TO, &p.address))
+		return;
+	p.bits = route.to_bits;
+	if (p.bits > (p.address.family == 4 ? 32 : 128))
+		return;
+	if (route.type == ROUTE_LOCAL || route.type == ROUTE_ANYCAST)
+		set_add(&h->own, &p);
+	else if (route.type == ROUTE_BROADCAST)
+		set_add(&h->broadcast, &p);
+}
+
+/* Read a family's part of the local table; false if that was not all of it. */
+static bool
+host_read(struct host *h, uint8_t family)
+{
+	struct netlink_message m;
+	struct reader r, body;
+	size_t len;
+
+	if (!netlink_ask(family, NULL))
+		return false;
+	while ((len = netlink_receive(self.asked)) > 0) {
+		reader_init(&r, self.octets, len);
+		while (netlink_next(&r, self.question, &m, &body)) {
+			if (m.type == NETLINK_ERROR ||
+			    (m.flags & NETLINK_TORN) != 0)
+				return false;
+			if (m.type == NETLINK_DONE)
+				return true;
+			if (m.type == NETLINK_ROUTE)
+				host_take(h, &body);
+		}
+	}
+	return false;
+}
+
+/*
+ * Why no query can go there, or NULL.  Who has only a link-local address has
+ * none that an answer would find.  What the kernel does not tell is not held
+ * against it: then the query tells.
+ */
+static const char *
+route_fault(const struct address *to)
+{
+	static const struct prefix link_local = {{6, {0xfe, 0x80}, 0}, 10};
+	struct netlink_message m;
+	struct netlink_route route;
+	struct address source;
+	struct reader r, body;
+	int32_t err;
+
+	if (!netlink_ask(to->family, to))
+		return NULL;
+	reader_init(&r, self.octets, netlink_receive(self.asked));
+	if (!netlink_next(&r, self.question, &m, &body))
+		return NULL;
+	if (m.type == NETLINK_ERROR && body.len >= sizeof(err)) {
+		memcpy(&err, read_bytes(&body, sizeof(err)), sizeof(err));
+		return err == -ENETUNREACH || err == -EHOSTUNREACH ? "route"
+								   : NULL;
+	}
+	if (m.type == NETLINK_ROUTE && route_read(&body, &route) &&
+	    route_address(body, &route, ROUTE_SOURCE, &source) &&
+	    prefix_covers(&link_local, &source))
+		return "address";
+	return NULL;
+}
+
+/* Why none of these can be reached, the last of them; NULL if one can. */
+static const char *
+roots_fault(const struct root_servers *roots, uint8_t family, bool *any)
+{
+	const char *fault = NULL;
+	unsigned i;
+
+	*any = false;
+	for (i = 0; i < roots->address_count; i++) {
+		if (roots->addresses[i].at.family != family)
+			continue;
+		*any = true;
+		fault = route_fault(&roots->addresses[i].at);
+		if (fault == NULL)
+			return NULL;
+	}
+	return fault;
+}
+
+/* An opened network that can be reached speaks for its family as well. */
+static bool
+allowed_is_reached(uint8_t family)
+{
+	unsigned i;
+
+	for (i = 0; i < self.options.allowed_count; i++) {
+		const struct prefix *p = &self.options.allowed[i];
+
+		if (p->address.family == family && p->bits > 0 &&
+		    route_fault(&p->address) == NULL)
+			return true;
+	}
+	return false;
+}
+
+/* Why nobody can be asked over this family; NULL if some can. */
+static const char *
+family_fault(uint8_t family)
+{
+	const struct address *source = &self.options.sources[family == 6];
+	const char *fault = NULL;
+	bool any = false;
+
+	if (self.options.family != 0 && self.options.family != family)
+		return "option";
+	if (self.asked < 0)
+		return NULL;
+	if (source->family != 0 && !set_covers(&self.host.own, source))
+		return "source";
+	if (self.judges != NULL)
+		fault = roots_fault(self.judges, family, &any);
+	if (!any)
+		fault = roots_fault(&self.compiled_in, family, &any);
+	return fault != NULL && allowed_is_reached(family) ? NULL : fault;
+}
+
+/* Judge both families anew, and tell what has changed. */
+static enum network_news
+families_judge(void)
+{
+	enum network_news news = NETWORK_CHANGED;
+	uint8_t family;
+
+	for (family = 4; family <= 6; family += 2) {
+		const char **down = &self.down[family == 6];
+		const char *fault = family_fault(family);
+
+		if ((fault == NULL) != (*down == NULL))
+			eventlog_family(family, fault);
+		if (fault == NULL && *down != NULL)
+			news = NETWORK_BETTER;
+		*down = fault;
+	}
+	return news;
+}
+
+enum network_news
+network_judge(const struct root_servers *roots)
+{
+	self.judges = roots;
+	return families_judge();
+}
+
+bool
+family_is_up(uint8_t family)
+{
+	return self.down[family == 6] == NULL;
+}
+
+/*
+ * The kernel tells of a link that goes down before it takes its routes away,
+ * and not of these.  So it is asked at once and a little later once more.
+ */
+static void
+network_stale(void)
+{
+	self.reads_due = 2;
+}
+
+enum network_news
+network_refresh(uint64_t now_ms)
+{
+	if (self.reads_due == 0 || now_ms < self.read_next_ms)
+		return NETWORK_SAME;
+	self.read_next_ms = now_ms + NETWORK_READ_MS;
+	host_reset(&self.fresh);
+	if (host_read(&self.fresh, 4) && host_read(&self.fresh, 6)) {
+		self.host = self.fresh;
+		self.reads_due--;
+	} else {
+		eventlog_network_unsure(0);
+		self.read_next_ms = now_ms + NETWORK_RETRY_MS;
+	}
+	return families_judge();
+}
+
+uint64_t
+network_next_due(void)
+{
+	return self.reads_due > 0 ? self.read_next_ms : UINT64_MAX;
+}
+
+/*
+ * An address that is ours from now on must not be asked even once, so it is
+ * taken at once.  Whatever else is said, all is asked anew; and so if the
+ * kernel had no room to say it.
+ */
+void
+network_readable(void)
+{
+	struct netlink_message m;
+	struct reader r, body;
+	unsigned i;
+	size_t len;
+
+	for (i = 0; i < BATCH && (len = netlink_receive(self.heard)) > 0; i++) {
+		reader_init(&r, self.octets, len);
+		while (netlink_next(&r, ANY_QUESTION, &m, &body))
+			if (m.type == NETLINK_ROUTE)
+				host_take(&self.host, &body);
+	}
+	network_stale();
+}
+
+static void
+network_close(void)
+{
+	if (self.heard >= 0)
+		close(self.heard);
+	if (self.asked >= 0)
+		close(self.asked);
+	self.heard = self.asked = -1;
+	self.reads_due = 0;
 }
 
 void
-server_broadcast(const struct address *at)
+network_open(int epoll, uint64_t now_ms)
 {
-	if (self.broadcast_count < OWN_ADDRESSES_MAX)
-		self.broadcast[self.broadcast_count++] = *at;
+	struct epoll_event event = {.events = EPOLLIN};
+
+	event.data.u64 = tag_make(TAG_NETWORK, 0, 0);
+	self.asked = netlink_open(0);
+	self.heard = netlink_open(NETLINK_GROUPS);
+	if (self.asked < 0 || self.heard < 0 ||
+	    epoll_ctl(epoll, EPOLL_CTL_ADD, self.heard, &event) < 0) {
+		eventlog_network_unsure(errno);
+		network_close();
+		return;
+	}
+	self.reads_due = 1;
+	(void)network_refresh(now_ms);
+	self.read_next_ms = now_ms; /* the first change is read at once */
 }
 
 /* ---------------------------------------------------------------------------
@@ -1135,7 +1730,7 @@ place_read(struct place *p, bool at_once)
 	if (!at_once && !place_is_whole(p))
 		return false;
 	p->settled = !at_once;
-	hash = hash_keyed(hints.text, (size_t)p->look.size, self.key);
+	hash = hash_keyed(hints.text, (size_t)p->look.size, self.options.key);
 	if (p->told == hash)
 		return false;
 	p->told = hash;
@@ -1286,7 +1881,7 @@ random_stretch(void)
 
 		self.stretched++;
 		word = hash_keyed(
-		    &self.stretched, sizeof(self.stretched), self.key);
+		    &self.stretched, sizeof(self.stretched), self.options.key);
 		memcpy(self.random + i, &word, sizeof(word));
 	}
 }

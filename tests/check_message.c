@@ -2188,6 +2188,19 @@ START_TEST(prefix_covers_what_begins_alike)
 }
 END_TEST
 
+/* In each octet, and whatever the port. */
+START_TEST(any_address_has_no_bit_set)
+{
+	struct address a = {.family = _i < 4 ? 4 : 6, .port = 53};
+
+	ck_assert(address_is_any(&a));
+	a.ip[_i] = 1;
+	ck_assert(!address_is_any(&a));
+	a.ip[_i] = 0x80;
+	ck_assert(!address_is_any(&a));
+}
+END_TEST
+
 /* ---------------------------------------------------------------------------
  * Octets at random: nothing may fail but by saying so.
  */
@@ -2391,6 +2404,7 @@ add_addresses(TCase *c)
 	tcase_add_test(c, addresses_are_equal_with_their_ports);
 	tcase_add_loop_test(c, address_survives_as_sockaddr, 0, 2);
 	tcase_add_test(c, sockaddr_is_in_network_order);
+	tcase_add_loop_test(c, any_address_has_no_bit_set, 0, 16);
 	tcase_add_loop_test(c, prefix_covers_what_begins_alike, 0,
 	    sizeof(prefixes) / sizeof(prefixes[0]));
 }

@@ -6,11 +6,13 @@
  * without a look at the table of server.c.  What hints_parse tells the
  * operator is read back from an event log of the test's own.
  */
-#include "dns.h"
+#include "kernel.h"
 
 #include <check.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/rtnetlink.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -58,10 +60,19 @@ prefix_of(const char *text)
 }
 
 static void
+init(const struct prefix *allowed, unsigned count)
+{
+	struct server_options o = {.allowed = allowed, .allowed_count = count};
+
+	memcpy(o.key, KEY, sizeof(o.key));
+	ck_assert(server_init(&o));
+}
+
+static void
 setup(void)
 {
 	now_ms = START_MS;
-	ck_assert(server_init(NULL, 0, KEY));
+	init(NULL, 0);
 }
 
 /* Open these prefixes as -s does. */
@@ -76,7 +87,16 @@ allow(const char *one, const char *two)
 	if (two != NULL)
 		allowed[n++] = prefix_of(two);
 	server_close();
-	ck_assert(server_init(allowed, n, KEY));
+	init(allowed, n);
+}
+
+static void
+listen_on(const char *text, uint16_t port)
+{
+	struct address a = address_of(text);
+
+	a.port = port;
+	server_listens(&a);
 }
 
 static const char *
@@ -263,14 +283,6 @@ verdict_of_letter(char letter)
 }
 
 /* R01 */
-static void
-make_own(const struct address *at)
-{
-	struct prefix p = {*at, at->family == 4 ? 32 : 128};
-
-	server_own(&p);
-}
-
 START_TEST(block_has_its_verdict_from_first_to_last_address)
 {
 	unsigned i;
@@ -494,9 +506,7 @@ END_TEST
 
 START_TEST(embedded_address_must_not_be_our_own)
 {
-	struct address own = address_of("198.51.101.1");
-
-	make_own(&own);
+	listen_on("198.51.101.1", DNS_PORT);
 	ck_assert(refused_as("64:ff9b::198.51.101.1", true, CLASS_OWN));
 	ck_assert(fault_of("64:ff9b::198.51.101.2", true) == NULL);
 }
@@ -534,7 +544,7 @@ START_TEST(own_address_and_port_is_never_asked)
 
 	allow("0.0.0.0/0", "::/0");
 	ck_assert(address_fault(&a, false) == NULL);
-	make_own(&a);
+	listen_on(OWN[_i], DNS_PORT);
 	ck_assert_str_eq(address_fault(&a, false), CLASS_OWN);
 	ck_assert_str_eq(address_fault(&a, true), CLASS_OWN);
 	a.port = 5300;
@@ -545,35 +555,548 @@ START_TEST(own_address_and_port_is_never_asked)
 }
 END_TEST
 
-/* RFC 919 7: at any port; a subnet's broadcast address is told with none. */
-START_TEST(broadcast_address_of_a_subnet_is_never_asked)
-{
-	static const uint16_t PORTS[] = {0, DNS_PORT, 5300};
-	struct address a = address_of("198.51.101.255");
+/* ---------------------------------------------------------------------------
+ * The network of this host, as a made-up kernel tells it (tests/netlink.c).
+ */
+enum {
+	FD_ASKED = 2000, /* the order in which they are opened */
+	FD_HEARD,
+	FD_END
+};
 
-	allow("0.0.0.0/0", NULL);
-	a.port = PORTS[_i];
-	server_broadcast(&a);
-	ck_assert(refused_as("198.51.101.255", false, "broadcast"));
-	ck_assert(refused_as("198.51.101.255", true, "broadcast"));
-	ck_assert(fault_of("198.51.101.254", false) == NULL);
+static struct {
+	struct packet *first, *last; /* of what was asked */
+	unsigned notices, questions;
+	uint32_t groups;
+	int opened;
+	int err; /* all calls fail with it */
+} kernel;
+
+void
+world_fault(const char *format, ...)
+{
+	ck_abort_msg("%s", format);
+}
+
+static bool
+is_netlink(int fd)
+{
+	return fd >= FD_ASKED && fd < FD_END;
+}
+
+static bool
+is_failing(void)
+{
+	errno = kernel.err;
+	return kernel.err != 0;
+}
+
+int __wrap_socket(int, int, int);
+int __wrap_bind(int, const struct sockaddr *, socklen_t);
+int __wrap_setsockopt(int, int, int, const void *, socklen_t);
+ssize_t __wrap_send(int, const void *, size_t, int);
+ssize_t __wrap_recv(int, void *, size_t, int);
+int __real_close(int);
+int __wrap_close(int);
+int __wrap_epoll_ctl(int, int, int, struct epoll_event *);
+
+int
+__wrap_socket(int domain, int type, int protocol)
+{
+	ck_assert_int_eq(domain, AF_NETLINK);
+	ck_assert_int_eq(type, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC);
+	ck_assert_int_eq(protocol, NETLINK_ROUTE);
+	return is_failing() ? -1 : FD_ASKED + kernel.opened++;
+}
+
+int
+__wrap_bind(int fd, const struct sockaddr *sa, socklen_t len)
+{
+	struct sockaddr_nl at;
+
+	ck_assert(is_netlink(fd) && len == sizeof(at));
+	memcpy(&at, sa, sizeof(at));
+	ck_assert(at.nl_family == AF_NETLINK && at.nl_pid == 0);
+	if (fd == FD_HEARD)
+		kernel.groups = at.nl_groups;
+	return 0;
+}
+
+int
+__wrap_setsockopt(int fd, int level, int name, const void *value, socklen_t len)
+{
+	ck_assert(is_netlink(fd) && value != NULL && len == sizeof(int));
+	ck_assert_int_eq(level, SOL_NETLINK);
+	ck_assert_int_eq(name, NETLINK_GET_STRICT_CHK);
+	return 0;
+}
+
+ssize_t
+__wrap_send(int fd, const void *octets, size_t len, int flags)
+{
+	struct packet *p;
+
+	ck_assert(fd == FD_ASKED && flags == 0);
+	if (is_failing())
+		return -1;
+	kernel.questions++;
+	p = netlink_answer(octets, len, true);
+	ck_assert_ptr_nonnull(p);
+	if (kernel.first == NULL)
+		kernel.first = p;
+	else
+		kernel.last->next = p;
+	while (p->next != NULL)
+		p = p->next;
+	kernel.last = p;
+	return (ssize_t)len;
+}
+
+ssize_t
+__wrap_recv(int fd, void *octets, size_t room, int flags)
+{
+	struct packet *p = kernel.first;
+	size_t len;
+
+	ck_assert(is_netlink(fd) && flags == MSG_TRUNC);
+	if (is_failing())
+		return -1;
+	if (fd == FD_HEARD && kernel.notices > 0) {
+		kernel.notices--;
+		memset(octets, 0, 1);
+		return 1;
+	}
+	if (fd == FD_HEARD || p == NULL) {
+		errno = EAGAIN;
+		return -1;
+	}
+	kernel.first = p->next;
+	len = p->len;
+	ck_assert(len <= room);
+	memcpy(octets, p->octets, len);
+	free(p);
+	return (ssize_t)len;
+}
+
+int
+__wrap_close(int fd)
+{
+	return is_netlink(fd) ? 0 : __real_close(fd);
+}
+
+int
+__wrap_epoll_ctl(int epoll, int op, int fd, struct epoll_event *event)
+{
+	ck_assert(epoll == 0 && op == EPOLL_CTL_ADD && fd == FD_HEARD);
+	ck_assert(tag_kind(event->data.u64) == TAG_NETWORK);
+	return 0;
+}
+
+static void
+interface(const char *prefix, bool down)
+{
+	struct interface i = {"eth0", prefix_of(prefix), down};
+
+	host_interface(&i);
+}
+
+static void
+route(const char *prefix, int err)
+{
+	struct route r = {prefix_of(prefix), err};
+
+	host_route(&r);
+}
+
+static void
+network_teardown(void)
+{
+	ck_assert_ptr_null(kernel.first);
+	server_close();
+}
+
+/* A change, of which the kernel told. */
+static void
+notice(void)
+{
+	kernel.notices++;
+	network_readable();
+	ck_assert_uint_eq(kernel.notices, 0);
+}
+
+START_TEST(wildcard_makes_every_address_of_the_host_own)
+{
+	interface("198.51.101.1/24", false);
+	interface("2a00::1/64", false);
+	allow("0.0.0.0/0", "::/0");
+	network_open(0, now_ms);
+	ck_assert(fault_of("198.51.101.1", false) == NULL);
+	listen_on("0.0.0.0", DNS_PORT);
+	ck_assert(refused_as("198.51.101.1", false, CLASS_OWN));
+	ck_assert(refused_as("198.51.101.1", true, CLASS_OWN));
+	ck_assert(refused_as("127.0.0.53", true, CLASS_OWN));
+	ck_assert(fault_of("198.51.101.2", false) == NULL);
+	ck_assert(fault_of("2a00::1", false) == NULL);
+	ck_assert(fault_of("::1", true) == NULL);
+	listen_on("::", DNS_PORT);
+	ck_assert(refused_as("2a00::1", false, CLASS_OWN));
+	ck_assert(refused_as("::1", true, CLASS_OWN));
+	ck_assert(fault_of("2a00::2", false) == NULL);
 }
 END_TEST
 
-START_TEST(own_addresses_are_as_many_as_fit)
+START_TEST(wildcard_is_of_its_port)
 {
-	struct address a = address_of("198.52.0.0"), b = a;
-	unsigned i;
+	interface("198.51.101.1/24", false);
+	network_open(0, now_ms);
+	listen_on("0.0.0.0", 5300);
+	ck_assert(fault_of("198.51.101.1", false) == NULL);
+}
+END_TEST
 
-	for (i = 0; i < 2 * OWN_ADDRESSES_MAX; i++) {
-		a.ip[2] = b.ip[2] = (uint8_t)(i / 256);
-		a.ip[3] = b.ip[3] = (uint8_t)i;
-		b.ip[1] = 53;
-		make_own(&a);
-		server_broadcast(&b);
+/* RFC 919 7: whatever we listen on, and at any port. */
+START_TEST(broadcast_address_of_a_subnet_is_never_asked)
+{
+	struct address a = address_of("198.51.101.127");
+
+	interface("198.51.101.1/25", false);
+	interface("198.51.102.0/31", false);
+	allow("0.0.0.0/0", NULL);
+	network_open(0, now_ms);
+	ck_assert(refused_as("198.51.101.127", false, "broadcast"));
+	ck_assert(refused_as("198.51.101.127", true, "broadcast"));
+	ck_assert(refused_as("127.255.255.255", true, "broadcast"));
+	ck_assert(fault_of("198.51.101.126", false) == NULL);
+	ck_assert(fault_of("198.51.101.255", false) == NULL);
+	ck_assert(fault_of("198.51.102.1", false) == NULL);
+	a.port = 5300;
+	ck_assert_str_eq(address_fault(&a, false), "broadcast");
+}
+END_TEST
+
+START_TEST(addresses_are_followed_as_they_come_and_go)
+{
+	listen_on("0.0.0.0", DNS_PORT);
+	network_open(0, now_ms);
+	ck_assert_uint_eq(kernel.groups,
+	    RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV4_ROUTE |
+		RTMGRP_IPV6_IFADDR | RTMGRP_IPV6_ROUTE | RTMGRP_IPV6_IFINFO);
+	now_ms += 10000;
+	interface("198.51.101.1/24", false);
+	ck_assert(fault_of("198.51.101.1", false) == NULL);
+	notice();
+	ck_assert(network_refresh(now_ms) != NETWORK_SAME);
+	ck_assert(refused_as("198.51.101.1", false, CLASS_OWN));
+	now_ms += 10000;
+	interface("198.51.101.1/24", true);
+	notice();
+	ck_assert(network_refresh(now_ms) != NETWORK_SAME);
+	ck_assert(fault_of("198.51.101.1", false) == NULL);
+}
+END_TEST
+
+/*
+ * Of a thousand changes, one each millisecond, ten are read at once; and after
+ * the last it is read twice more, for what was not told.
+ */
+START_TEST(changes_are_read_ten_times_a_second)
+{
+	unsigned i, reads = 0, questions;
+
+	network_open(0, now_ms);
+	ck_assert(network_next_due() == UINT64_MAX);
+	questions = kernel.questions;
+	for (i = 0; i < 1000; i++, now_ms++) {
+		notice();
+		reads += network_refresh(now_ms) != NETWORK_SAME;
 	}
-	ck_assert(refused_as("198.52.0.255", false, CLASS_OWN));
-	ck_assert(fault_of("198.52.2.0", false) == NULL);
+	ck_assert_uint_eq(reads, 10);
+	while (network_next_due() != UINT64_MAX) {
+		ck_assert(network_next_due() <= now_ms + NETWORK_READ_MS);
+		now_ms = network_next_due();
+		ck_assert(network_refresh(now_ms) != NETWORK_SAME);
+		reads++;
+	}
+	ck_assert_uint_eq(reads, 12);
+	/* No more than two tables and all roots of the compiled-in set. */
+	ck_assert_uint_le(kernel.questions - questions, 12 * (2 + 26));
+}
+END_TEST
+
+/* Without netlink what is certain is known, and nothing is held against it. */
+START_TEST(without_netlink_loopback_and_listeners_are_own)
+{
+	interface("198.51.101.1/24", false);
+	kernel.err = EAFNOSUPPORT;
+	network_open(0, now_ms);
+	listen_on("0.0.0.0", DNS_PORT);
+	listen_on("198.51.102.1", DNS_PORT);
+	listen_on("::", DNS_PORT);
+	ck_assert(refused_as("127.1.2.3", true, CLASS_OWN));
+	ck_assert(refused_as("::1", true, CLASS_OWN));
+	ck_assert(refused_as("198.51.102.1", true, CLASS_OWN));
+	ck_assert(fault_of("198.51.101.1", true) == NULL);
+	ck_assert(family_is_up(4) && family_is_up(6));
+	ck_assert(network_next_due() == UINT64_MAX);
+}
+END_TEST
+
+/* What was read before counts until it can be read again. */
+START_TEST(read_that_fails_changes_nothing)
+{
+	interface("198.51.101.1/24", false);
+	listen_on("0.0.0.0", DNS_PORT);
+	network_open(0, now_ms);
+	now_ms += 10000;
+	interface("198.51.101.1/24", true);
+	interface("198.51.101.2/24", false);
+	notice();
+	kernel.err = ENOBUFS;
+	(void)network_refresh(now_ms);
+	ck_assert(refused_as("198.51.101.1", false, CLASS_OWN));
+	ck_assert(fault_of("198.51.101.2", false) == NULL);
+	ck_assert(family_is_up(4));
+	kernel.err = 0;
+	now_ms = network_next_due();
+	(void)network_refresh(now_ms);
+	ck_assert(refused_as("198.51.101.2", false, CLASS_OWN));
+	ck_assert(fault_of("198.51.101.1", false) == NULL);
+}
+END_TEST
+
+/* In any order; and none of those between them. */
+START_TEST(each_of_many_own_addresses_is_found)
+{
+	struct interface i = {"eth0", prefix_of("198.52.0.0/16"), false};
+	unsigned n;
+
+	for (n = 0; n < 1000; n++) {
+		unsigned at = n * 7919 % 1000 * 2 + 1;
+
+		i.prefix.address.ip[2] = (uint8_t)(at >> 8);
+		i.prefix.address.ip[3] = (uint8_t)at;
+		host_interface(&i);
+	}
+	listen_on("0.0.0.0", DNS_PORT);
+	network_open(0, now_ms);
+	i.prefix.address.port = DNS_PORT;
+	for (n = 0; n < 2002; n++) {
+		const char *fault;
+
+		i.prefix.address.ip[2] = (uint8_t)(n >> 8);
+		i.prefix.address.ip[3] = (uint8_t)n;
+		fault = address_fault(&i.prefix.address, false);
+		ck_assert_msg(
+		    (fault != NULL) == (n % 2 == 1 && n < 2000), "%u", n);
+	}
+}
+END_TEST
+
+/*
+ * More than there is room for: each is refused still, and the rest of their
+ * neighbourhood with them, but nothing far away.
+ */
+START_TEST(too_many_own_addresses_are_rounded_to_networks)
+{
+	struct interface i = {"eth0", prefix_of("198.0.0.0/8"), false};
+	uint8_t *ip = i.prefix.address.ip;
+	unsigned n;
+
+	ck_assert_uint_gt(2000, OWN_ADDRESSES_MAX);
+	for (n = 0; n < 2000; n++) {
+		ip[1] = (uint8_t)(50 + n % 4 * 10);
+		ip[2] = (uint8_t)(n >> 8);
+		ip[3] = (uint8_t)n;
+		host_interface(&i);
+	}
+	listen_on("0.0.0.0", DNS_PORT);
+	network_open(0, now_ms);
+	i.prefix.address.port = DNS_PORT;
+	for (n = 0; n < 2000; n++) {
+		ip[1] = (uint8_t)(50 + n % 4 * 10);
+		ip[2] = (uint8_t)(n >> 8);
+		ip[3] = (uint8_t)n;
+		ck_assert_str_eq(
+		    address_fault(&i.prefix.address, false), CLASS_OWN);
+	}
+	for (ip[1] = 45; ip[1] < 90; ip[1]++)
+		for (ip[2] = 0; ip[2] < 16; ip[2]++)
+			ck_assert(
+			    (address_fault(&i.prefix.address, false) == NULL) ||
+			    (ip[1] % 10 == 0 && ip[2] < 8));
+	ck_assert(refused_as("127.0.0.1", true, CLASS_OWN));
+	ck_assert(fault_of("199.50.0.1", false) == NULL);
+}
+END_TEST
+
+/* ---------------------------------------------------------------------------
+ * Families.
+ */
+static struct root_servers judges;
+
+static void
+judge(const char *one, const char *two)
+{
+	memset(&judges, 0, sizeof(judges));
+	judges.name_count = 1;
+	judges.addresses[judges.address_count++].at = address_of(one);
+	if (two != NULL)
+		judges.addresses[judges.address_count++].at = address_of(two);
+}
+
+static bool
+families_are(bool v4, bool v6)
+{
+	return family_is_up(4) == v4 && family_is_up(6) == v6;
+}
+
+START_TEST(family_is_up_while_a_root_has_a_route)
+{
+	interface("198.51.101.1/24", false);
+	judge("198.41.0.4", "2001:503:ba3e::2:30");
+	network_open(0, now_ms);
+	(void)network_judge(&judges);
+	ck_assert(families_are(true, false));
+	interface("2a00::1/64", false);
+	ck_assert(network_judge(&judges) == NETWORK_BETTER);
+	ck_assert(families_are(true, true));
+	route("0.0.0.0/0", ENETUNREACH);
+	ck_assert(network_judge(&judges) == NETWORK_CHANGED);
+	ck_assert(families_are(false, true));
+	route("198.41.0.0/24", 0);
+	ck_assert(network_judge(&judges) == NETWORK_BETTER);
+	ck_assert(families_are(true, true));
+	route("198.41.0.0/24", EHOSTUNREACH);
+	(void)network_judge(&judges);
+	ck_assert(families_are(false, true));
+}
+END_TEST
+
+/* One of many is enough, and be it the last. */
+START_TEST(one_root_with_a_route_is_enough)
+{
+	interface("198.51.101.1/24", false);
+	route("0.0.0.0/0", ENETUNREACH);
+	route("192.5.5.241/32", 0);
+	judge("198.41.0.4", "192.5.5.241");
+	network_open(0, now_ms);
+	(void)network_judge(&judges);
+	ck_assert(family_is_up(4));
+	judge("198.41.0.4", "192.5.5.242");
+	(void)network_judge(&judges);
+	ck_assert(!family_is_up(4));
+}
+END_TEST
+
+/* Hints of one family say nothing of the other: a real root does. */
+START_TEST(compiled_in_roots_judge_a_family_that_the_hints_leave_out)
+{
+	interface("198.51.101.1/24", false);
+	interface("2a00::1/64", false);
+	judge("198.41.0.4", NULL);
+	network_open(0, now_ms);
+	(void)network_judge(&judges);
+	ck_assert(families_are(true, true));
+	route("::/0", ENETUNREACH);
+	(void)network_judge(&judges);
+	ck_assert(families_are(true, false));
+	route("2001:500:2f::f/128", 0);
+	(void)network_judge(&judges);
+	ck_assert(families_are(true, true));
+}
+END_TEST
+
+/* A private network may have no way to the Internet. */
+START_TEST(opened_network_with_a_route_keeps_its_family_up)
+{
+	allow("fd00:1::/32", "::/0");
+	interface("198.51.101.1/24", false);
+	interface("fd00:2::1/64", false);
+	route("::/0", ENETUNREACH);
+	judge("198.41.0.4", NULL);
+	network_open(0, now_ms);
+	(void)network_judge(&judges);
+	ck_assert(families_are(true, false));
+	route("fd00:1::/32", 0);
+	(void)network_judge(&judges);
+	ck_assert(families_are(true, true));
+}
+END_TEST
+
+/* No server on the Internet could answer to it. */
+START_TEST(link_local_address_alone_is_no_address)
+{
+	interface("198.51.101.1/24", false);
+	interface("fe80::1/64", false);
+	judge("198.41.0.4", "2001:503:ba3e::2:30");
+	network_open(0, now_ms);
+	(void)network_judge(&judges);
+	ck_assert(families_are(true, false));
+	interface("2a00::1/64", false);
+	(void)network_judge(&judges);
+	ck_assert(families_are(true, true));
+}
+END_TEST
+
+/* These may be by mistake, or not: the call itself will tell. */
+START_TEST(error_of_another_kind_is_not_held_against_a_family)
+{
+	interface("198.51.101.1/24", false);
+	interface("2a00::1/64", false);
+	route("0.0.0.0/0", EINVAL);
+	route("::/0", EACCES);
+	judge("198.41.0.4", "2001:503:ba3e::2:30");
+	network_open(0, now_ms);
+	(void)network_judge(&judges);
+	ck_assert(families_are(true, true));
+}
+END_TEST
+
+START_TEST(family_that_an_option_leaves_out_is_down_for_good)
+{
+	struct server_options o = {.family = _i == 0 ? 4 : 6};
+
+	server_close();
+	ck_assert(server_init(&o));
+	interface("198.51.101.1/24", false);
+	interface("2a00::1/64", false);
+	ck_assert(families_are(_i == 0, _i == 1));
+	judge("198.41.0.4", "2001:503:ba3e::2:30");
+	network_open(0, now_ms);
+	ck_assert(network_judge(&judges) == NETWORK_CHANGED);
+	ck_assert(families_are(_i == 0, _i == 1));
+}
+END_TEST
+
+START_TEST(source_that_is_gone_takes_its_family_along)
+{
+	struct server_options o = {
+	    .sources = {address_of("198.51.101.7"), address_of("2a00::7")}};
+
+	server_close();
+	ck_assert(server_init(&o));
+	ck_assert(server_source(4)->ip[3] == 7);
+	ck_assert(server_source(6)->ip[15] == 7);
+	interface("198.51.101.1/24", false);
+	interface("198.51.101.7/24", false);
+	interface("2a00::1/64", false);
+	judge("198.41.0.4", "2001:503:ba3e::2:30");
+	network_open(0, now_ms);
+	(void)network_judge(&judges);
+	ck_assert(families_are(true, false));
+	interface("198.51.101.7/24", true);
+	now_ms += 10000;
+	notice();
+	(void)network_refresh(now_ms);
+	ck_assert(families_are(false, false));
+}
+END_TEST
+
+START_TEST(source_is_any_unless_said)
+{
+	ck_assert(server_source(4)->family == 4);
+	ck_assert(server_source(6)->family == 6);
+	ck_assert(server_source(4)->ip[0] == 0 && server_source(4)->port == 0);
 }
 END_TEST
 
@@ -2161,10 +2684,36 @@ addresses(void)
 	tcase_add_test(t, mapped_address_is_never_asked);
 	tcase_add_test(t, port_zero_is_never_asked);
 	tcase_add_loop_test(t, own_address_and_port_is_never_asked, 0, 4);
-	tcase_add_loop_test(
-	    t, broadcast_address_of_a_subnet_is_never_asked, 0, 3);
-	tcase_add_test(t, own_addresses_are_as_many_as_fit);
 	tcase_set_timeout(t, 60);
+	return t;
+}
+
+static TCase *
+network(void)
+{
+	TCase *t = tcase_create("network");
+
+	tcase_add_checked_fixture(t, setup, network_teardown);
+	tcase_add_test(t, wildcard_makes_every_address_of_the_host_own);
+	tcase_add_test(t, wildcard_is_of_its_port);
+	tcase_add_test(t, broadcast_address_of_a_subnet_is_never_asked);
+	tcase_add_test(t, addresses_are_followed_as_they_come_and_go);
+	tcase_add_test(t, changes_are_read_ten_times_a_second);
+	tcase_add_test(t, without_netlink_loopback_and_listeners_are_own);
+	tcase_add_test(t, read_that_fails_changes_nothing);
+	tcase_add_test(t, each_of_many_own_addresses_is_found);
+	tcase_add_test(t, too_many_own_addresses_are_rounded_to_networks);
+	tcase_add_test(t, family_is_up_while_a_root_has_a_route);
+	tcase_add_test(t, one_root_with_a_route_is_enough);
+	tcase_add_test(
+	    t, compiled_in_roots_judge_a_family_that_the_hints_leave_out);
+	tcase_add_test(t, opened_network_with_a_route_keeps_its_family_up);
+	tcase_add_test(t, link_local_address_alone_is_no_address);
+	tcase_add_test(t, error_of_another_kind_is_not_held_against_a_family);
+	tcase_add_loop_test(
+	    t, family_that_an_option_leaves_out_is_down_for_good, 0, 2);
+	tcase_add_test(t, source_that_is_gone_takes_its_family_along);
+	tcase_add_test(t, source_is_any_unless_said);
 	return t;
 }
 
@@ -2300,6 +2849,7 @@ main(void)
 	int failed;
 
 	suite_add_tcase(suite, addresses());
+	suite_add_tcase(suite, network());
 	suite_add_tcase(suite, hints());
 	suite_add_tcase(suite, files());
 	suite_add_tcase(suite, times());

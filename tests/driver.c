@@ -21,8 +21,9 @@ const char driver_hints[] = ". 3600000 NS a.root-servers.net.\n"
 const char driver_host[] = "host.example";
 
 const struct interface driver_interfaces[2] = {
-    {"eth0", {{4, {203, 0, 113, 53}, 0}, 24}},
-    {"eth0", {{6, {0x20, 0x01, 0x0d, 0xb8, 0, 0x53, [15] = 0x53}, 0}, 64}},
+    {"eth0", {{4, {203, 0, 113, 53}, 0}, 24}, false},
+    {"eth0", {{6, {0x20, 0x01, 0x0d, 0xb8, 0, 0x53, [15] = 0x53}, 0}, 64},
+	false},
 };
 
 void
@@ -413,6 +414,7 @@ session_read(
 		witness_query(
 		    w, &s->server, TRANSPORT_TCP, query, query_len, d->fault);
 		w->sightings[w->sighting_count - 1].at_ms = d->now_ms;
+		w->sightings[w->sighting_count - 1].from = s->client;
 		session_answer(d, s, query, query_len);
 		buffer_drop_message(&s->received);
 	}

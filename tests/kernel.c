@@ -11,8 +11,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <ifaddrs.h>
-#include <net/if.h>
+#include <linux/netlink.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
@@ -30,7 +29,6 @@ enum {
 	FILES_SOFT = 1024, /* the limits that the server finds */
 	FILES_HARD = 8192,
 	FAILURES_AT_ONCE = 64,
-	INTERFACES_MAX = 64,
 	SIGNALS_MAX = 16,
 	EPHEMERAL_FIRST = 32768,
 	EPHEMERAL_COUNT = 28232,
@@ -40,6 +38,7 @@ enum {
 enum file_kind {
 	FILE_FREE,
 	FILE_SOCKET,
+	FILE_NETLINK,
 	FILE_EPOLL,
 	FILE_SIGNAL,
 	FILE_LOG,
@@ -60,6 +59,10 @@ struct file {
 	struct stream *waiting, *rear; /* TCP: for accept4 */
 	unsigned waiting_count, backlog;
 
+	/* A netlink socket. */
+	bool strict;
+	uint32_t groups;
+
 	/* The hints. */
 	const char *text;
 	size_t len, at;
@@ -77,8 +80,6 @@ static struct {
 	struct file files[FILES_MAX];
 	unsigned files_used; /* none is open from here on */
 	unsigned files_open, files_soft, files_hard;
-	struct interface interfaces[INTERFACES_MAX];
-	unsigned interface_count;
 	struct failure failures[FAILURES_AT_ONCE];
 	unsigned failure_count;
 	int signals[SIGNALS_MAX];
@@ -91,7 +92,6 @@ static uint32_t file_events(const struct file *);
 static struct file *listener_find(const struct address *);
 static struct address loopback(uint8_t family);
 static bool is_zero(const struct address *);
-static bool is_loopback(const struct address *);
 
 /* ---------------------------------------------------------------------------
  * What the world does with the kernel.
@@ -115,19 +115,6 @@ void
 kernel_limit_files(unsigned count)
 {
 	k.files_soft = k.files_hard = count;
-}
-
-void
-kernel_interface(const struct interface *interface)
-{
-	assert(k.interface_count < INTERFACES_MAX);
-	k.interfaces[k.interface_count++] = *interface;
-}
-
-void
-kernel_no_interfaces(void)
-{
-	k.interface_count = 0;
 }
 
 void
@@ -231,21 +218,19 @@ kernel_events(struct epoll_event *events, int max)
 	return n;
 }
 
-bool
-kernel_is_own(const struct address *a)
+void
+kernel_notify(const struct step *step)
 {
 	unsigned i;
 
-	if (is_loopback(a))
-		return true;
-	for (i = 0; i < k.interface_count; i++) {
-		const struct address *own = &k.interfaces[i].prefix.address;
+	for (i = 0; i < k.files_used; i++) {
+		struct file *f = &k.files[i];
+		struct packet *p;
 
-		if (own->family == a->family &&
-		    memcmp(own->ip, a->ip, sizeof(a->ip)) == 0)
-			return true;
+		if (f->kind == FILE_NETLINK &&
+		    (p = netlink_notice(step, f->groups)) != NULL)
+			packet_put(f, p);
 	}
-	return false;
 }
 
 /* ---------------------------------------------------------------------------
@@ -400,6 +385,8 @@ file_events(const struct file *f)
 			events |= EPOLLIN;
 		if (f->error != 0)
 			events |= EPOLLIN | EPOLLERR;
+	} else if (f->kind == FILE_NETLINK) {
+		events = f->first != NULL ? EPOLLIN : 0;
 	} else if (f->kind == FILE_SIGNAL && k.signal_count > 0) {
 		events = EPOLLIN;
 	}
@@ -429,33 +416,6 @@ is_zero(const struct address *a)
 	static const uint8_t zero[16];
 
 	return memcmp(a->ip, zero, sizeof(zero)) == 0;
-}
-
-static bool
-is_loopback(const struct address *a)
-{
-	struct address l = loopback(a->family);
-
-	return a->family == 4 ? a->ip[0] == 127
-			      : memcmp(a->ip, l.ip, sizeof(l.ip)) == 0;
-}
-
-/* The address of an interface that packets to there come from; or false. */
-static bool
-source_address(const struct address *to, struct address *source)
-{
-	unsigned i;
-
-	if (is_loopback(to)) {
-		*source = loopback(to->family);
-		return true;
-	}
-	for (i = 0; i < k.interface_count; i++) {
-		*source = k.interfaces[i].prefix.address;
-		if (source->family == to->family && !is_loopback(source))
-			return true;
-	}
-	return false;
 }
 
 /* The socket that takes what comes from there to here. */
@@ -595,6 +555,9 @@ __wrap_socket(int domain, int type, int protocol)
 
 	if (!k.running)
 		return __real_socket(domain, type, protocol);
+	if (domain == AF_NETLINK)
+		return is_failing(CALL_NETLINK, NULL) ? -1
+						      : file_open(FILE_NETLINK);
 	if (is_failing(CALL_SOCKET, NULL))
 		return -1;
 	if ((type & ~SOCK_STREAM & ~SOCK_DGRAM) !=
@@ -619,7 +582,13 @@ __wrap_setsockopt(int fd, int level, int name, const void *value, socklen_t len)
 
 	if (!is_virtual(fd))
 		return __real_setsockopt(fd, level, name, value, len);
-	if (is_failing(CALL_SETSOCKOPT, NULL) || (f = file_of(fd)) == NULL)
+	if ((f = file_of(fd)) == NULL)
+		return -1;
+	if (f->kind == FILE_NETLINK) {
+		f->strict = !is_failing(CALL_NETLINK, NULL);
+		return f->strict ? 0 : -1;
+	}
+	if (is_failing(CALL_SETSOCKOPT, NULL))
 		return -1;
 	if ((level == IPPROTO_IP && name == IP_PKTINFO) ||
 	    (level == IPPROTO_IPV6 && name == IPV6_RECVPKTINFO))
@@ -650,6 +619,22 @@ port_is_taken(const struct address *a, bool tcp)
 	return false;
 }
 
+static int
+netlink_bind(struct file *f, const struct sockaddr *sa, socklen_t len)
+{
+	struct sockaddr_nl at;
+
+	if (is_failing(CALL_NETLINK, NULL))
+		return -1;
+	if (len != sizeof(at)) {
+		errno = EINVAL;
+		return -1;
+	}
+	memcpy(&at, sa, sizeof(at));
+	f->groups = at.nl_groups;
+	return 0;
+}
+
 int __real_bind(int, const struct sockaddr *, socklen_t);
 int __wrap_bind(int, const struct sockaddr *, socklen_t);
 
@@ -663,13 +648,15 @@ __wrap_bind(int fd, const struct sockaddr *sa, socklen_t len)
 		return __real_bind(fd, sa, len);
 	if ((f = file_of(fd)) == NULL)
 		return -1;
+	if (f->kind == FILE_NETLINK)
+		return netlink_bind(f, sa, len);
 	if (!address_from_any(sa, len, &a) || a.family != f->local.family) {
 		errno = EINVAL;
 		return -1;
 	}
 	if (is_failing(CALL_BIND, &a))
 		return -1;
-	if (!is_zero(&a) && !kernel_is_own(&a)) {
+	if (!is_zero(&a) && !host_is_own(&a)) {
 		errno = EADDRNOTAVAIL;
 		return -1;
 	}
@@ -768,6 +755,7 @@ __wrap_connect(int fd, const struct sockaddr *sa, socklen_t len)
 {
 	struct address source;
 	struct file *f;
+	int err;
 
 	if (!is_virtual(fd))
 		return __real_connect(fd, sa, len);
@@ -784,8 +772,9 @@ __wrap_connect(int fd, const struct sockaddr *sa, socklen_t len)
 	if (is_zero(&f->peer))
 		memcpy(f->peer.ip, loopback(f->peer.family).ip,
 		    sizeof(f->peer.ip));
-	if (!source_address(&f->peer, &source)) {
-		errno = ENETUNREACH;
+	err = host_way(&f->peer, &source);
+	if (err != 0) {
+		errno = err;
 		return -1;
 	}
 	if (is_zero(&f->local))
@@ -826,6 +815,23 @@ stream_write(struct file *f, const void *octets, size_t len)
 	return n;
 }
 
+/* A question to the kernel: its answer is there at once. */
+static ssize_t
+netlink_send(struct file *f, const void *octets, size_t len)
+{
+	struct packet *p, *next;
+
+	if (is_failing(CALL_NETLINK, NULL))
+		return -1;
+	k.inside = true;
+	for (p = netlink_answer(octets, len, f->strict); p != NULL; p = next) {
+		next = p->next;
+		packet_put(f, p);
+	}
+	k.inside = false;
+	return (ssize_t)len;
+}
+
 ssize_t __real_send(int, const void *, size_t, int);
 ssize_t __wrap_send(int, const void *, size_t, int);
 
@@ -836,7 +842,11 @@ __wrap_send(int fd, const void *octets, size_t len, int flags)
 
 	if (!is_virtual(fd))
 		return __real_send(fd, octets, len, flags);
-	if ((f = file_of(fd)) == NULL || is_failing(CALL_SEND, &f->peer))
+	if ((f = file_of(fd)) == NULL)
+		return -1;
+	if (f->kind == FILE_NETLINK)
+		return netlink_send(f, octets, len);
+	if (is_failing(CALL_SEND, &f->peer))
 		return -1;
 	if (!f->tcp)
 		world_give_up("the simulator has send only for TCP");
@@ -913,8 +923,11 @@ __wrap_recv(int fd, void *octets, size_t room, int flags)
 
 	if (!is_virtual(fd))
 		return __real_recv(fd, octets, room, flags);
-	if ((f = file_of(fd)) == NULL || has_error(f) ||
-	    is_failing(CALL_RECV, &f->peer))
+	if ((f = file_of(fd)) == NULL)
+		return -1;
+	if (f->kind == FILE_NETLINK
+		? is_failing(CALL_NETLINK, NULL)
+		: has_error(f) || is_failing(CALL_RECV, &f->peer))
 		return -1;
 	if (f->stream != NULL)
 		return stream_receive(f->stream, octets, room);
@@ -1016,7 +1029,7 @@ message_source(
 	struct in6_pktinfo six;
 	struct cmsghdr *c;
 
-	if (is_zero(&source) && source_address(to, &source))
+	if (is_zero(&source) && host_way(to, &source) == 0)
 		source.port = f->local.port;
 	for (c = CMSG_FIRSTHDR(msg); c != NULL; c = CMSG_NXTHDR(msg, c)) {
 		if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_PKTINFO) {
@@ -1392,79 +1405,9 @@ __wrap_setrlimit(int resource, const struct rlimit *limit)
 	return 0;
 }
 
-/* One block for the caller to free. */
-struct interface_entry {
-	struct ifaddrs ifa;
-	struct sockaddr_storage address, netmask, broadcast;
-	char name[IFNAMSIZ];
-};
-
-static void
-interface_fill(const struct interface *i, struct interface_entry *e)
-{
-	struct address mask = {.family = i->prefix.address.family}, broadcast;
-	unsigned bit;
-
-	for (bit = 0; bit < i->prefix.bits; bit++)
-		mask.ip[bit / 8] |= (uint8_t)(0x80 >> bit % 8);
-	broadcast = i->prefix.address;
-	for (bit = 0; bit < 4; bit++)
-		broadcast.ip[bit] |= (uint8_t)~mask.ip[bit];
-	snprintf(e->name, sizeof(e->name), "%s", i->name);
-	e->ifa.ifa_name = e->name;
-	e->ifa.ifa_flags = IFF_UP | IFF_RUNNING;
-	address_to_sockaddr(&i->prefix.address, &e->address);
-	address_to_sockaddr(&mask, &e->netmask);
-	e->ifa.ifa_addr = (struct sockaddr *)&e->address;
-	e->ifa.ifa_netmask = (struct sockaddr *)&e->netmask;
-	if (is_loopback(&i->prefix.address)) {
-		e->ifa.ifa_flags |= IFF_LOOPBACK;
-	} else if (mask.family == 4 && i->prefix.bits < 31) {
-		e->ifa.ifa_flags |= IFF_BROADCAST;
-		address_to_sockaddr(&broadcast, &e->broadcast);
-		e->ifa.ifa_broadaddr = (struct sockaddr *)&e->broadcast;
-	}
-}
-
 void *__real_malloc(size_t);
 void *__real_calloc(size_t, size_t);
 void *__real_realloc(void *, size_t);
-int __real_getifaddrs(struct ifaddrs **);
-int __wrap_getifaddrs(struct ifaddrs **);
-void __real_freeifaddrs(struct ifaddrs *);
-void __wrap_freeifaddrs(struct ifaddrs *);
-
-int
-__wrap_getifaddrs(struct ifaddrs **list)
-{
-	struct interface lo[2] = {
-	    {"lo", {loopback(4), 8}}, {"lo", {loopback(6), 128}}};
-	struct interface_entry *e;
-	unsigned i, n = k.interface_count + 2;
-
-	if (!k.running)
-		return __real_getifaddrs(list);
-	if (is_failing(CALL_GETIFADDRS, NULL))
-		return -1;
-	e = __real_calloc(n, sizeof(*e));
-	if (e == NULL)
-		abort();
-	for (i = 0; i < n; i++) {
-		interface_fill(i < 2 ? &lo[i] : &k.interfaces[i - 2], &e[i]);
-		e[i].ifa.ifa_next = i + 1 < n ? &e[i + 1].ifa : NULL;
-	}
-	*list = &e->ifa;
-	return 0;
-}
-
-void
-__wrap_freeifaddrs(struct ifaddrs *list)
-{
-	if (k.running)
-		free(list);
-	else
-		__real_freeifaddrs(list);
-}
 
 /* ---------------------------------------------------------------------------
  * Memory: the server may allocate until it serves.

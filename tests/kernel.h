@@ -3,6 +3,7 @@
  *
  *	kernel.c	the calls: descriptors, sockets, files, failures
  *	stream.c	what TCP calls give
+ *	netlink.c	this host's addresses and routes
  *	simulator.c	the world: packets on their way, steps, time
  */
 #ifndef KERNEL_H
@@ -19,9 +20,6 @@
 void kernel_init(uint64_t seed);
 void kernel_run(bool running); /* calls are virtual while a server runs */
 void kernel_limit_files(unsigned count);
-void kernel_interface(const struct interface *);
-void kernel_no_interfaces(void);
-bool kernel_is_own(const struct address *); /* of an interface */
 void kernel_fail(const struct failure *);
 
 /* The failure that was given first: did it come, and let it never come. */
@@ -37,6 +35,24 @@ int kernel_events(struct epoll_event *, int max);
 /* SYN: is there a listener, and has it room?  Then it can accept the stream. */
 enum welcome kernel_knock(struct stream *);
 unsigned kernel_files_open(void);
+void kernel_notify(const struct step *); /* who listens to netlink */
+
+/* ---------------------------------------------------------------------------
+ * netlink.c
+ */
+void host_interface(const struct interface *); /* one more, or one gone */
+void host_no_interfaces(void);
+void host_route(const struct route *);
+bool host_is_own(const struct address *); /* of an interface */
+
+/* The address that packets to there come from; or what connect fails with. */
+int host_way(const struct address *to, struct address *source);
+
+/* Datagrams that answer a question; strict: no more than was asked for. */
+struct packet *netlink_answer(const uint8_t *question, size_t len, bool strict);
+
+/* What an interface or route step tells these groups; NULL: nothing. */
+struct packet *netlink_notice(const struct step *, uint32_t groups);
 
 /* ---------------------------------------------------------------------------
  * simulator.c, for the calls.

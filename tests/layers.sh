@@ -142,6 +142,17 @@ before_sending()
 	users sendmmsg dns
 } | rule "nothing else in referral.c sends"
 
+# server.c tells the kernel's netlink alone, and by one call.
+{
+	n=$(callers server.c send | wc -l)
+	[ "$n" = 1 ] || echo "server.c calls send $n times"
+	grep -n '[^a-z_]socket(' server.c | grep -v 'socket(AF_NETLINK,'
+	for symbol in sendto sendmsg sendmmsg connect; do
+		grep -qx $symbol "$work/server.uses" &&
+		    echo "server.c uses $symbol"
+	done
+} | rule "server.c sends to the kernel alone"
+
 heap="malloc calloc realloc reallocarray aligned_alloc posix_memalign strdup
     strndup asprintf vasprintf getline mmap free"
 {

@@ -148,7 +148,8 @@ host_make(struct netns *net, const struct scenario *s)
 
 	net->host = driver_host;
 	net->interface_count = 0;
-	for (step = s->steps; step != NULL; step = step->next)
+	for (step = s->steps; step != NULL && step->kind < STEP_ASK;
+	     step = step->next)
 		if (step->kind == STEP_INTERFACE) {
 			assert(net->interface_count < INTERFACES_MAX);
 			net->interfaces[net->interface_count++] =
@@ -198,8 +199,9 @@ step_left(const struct step *step, const struct netns *net, bool started)
 		    ? LEFT_FILE
 		    : LEFT_NOT;
 	case STEP_FILES:
-	case STEP_INTERFACE:
 		return started ? LEFT_STEP : LEFT_NOT;
+	case STEP_INTERFACE:
+	case STEP_ROUTE:
 	case STEP_ZONE:
 	case STEP_RULE:
 	case STEP_NETWORK:
@@ -442,6 +444,7 @@ query_seen(const struct seen *seen)
 	witness_query(
 	    w, &seen->to, TRANSPORT_UDP, seen->octets, seen->len, n.d.fault);
 	w->sightings[w->sighting_count - 1].at_ms = n.d.now_ms;
+	w->sightings[w->sighting_count - 1].from = seen->from;
 	w->sightings[w->sighting_count - 1].self = self;
 }
 
@@ -995,6 +998,10 @@ step_make(const struct step *step)
 		services_open(step);
 	else if (step->kind == STEP_HINTS)
 		hints_edit(&step->hints);
+	else if (step->kind == STEP_ROUTE)
+		netns_route(&n.net, &step->route);
+	else if (step->kind == STEP_INTERFACE && n.serves)
+		netns_interface(&n.net, &step->interface);
 }
 
 /*
@@ -1256,7 +1263,7 @@ sources_open(const char *directory)
 
 /* NULL, or what this system does not let us do. */
 static const char *
-network_open(void)
+namespaces_open(void)
 {
 	const char *obstacle = netns_make(&n.net);
 	unsigned here;
@@ -1323,7 +1330,7 @@ namespace_run(const struct run *run, struct fault *fault, unsigned *late_ms)
 
 	assert(n.run == NULL); /* once in a process */
 	run_begin(run, fault);
-	obstacle = network_open();
+	obstacle = namespaces_open();
 	if (obstacle != NULL) {
 		driver_fault(&n.d, "this system: %s\n", obstacle);
 		return false;
@@ -1365,7 +1372,7 @@ namespace_obstacle(void)
 		n.net.host = driver_host;
 		n.net.interfaces[0] = driver_interfaces[0];
 		n.net.interface_count = 1;
-		*told = network_open();
+		*told = namespaces_open();
 		_exit(0);
 	}
 	waitpid(pid, NULL, 0);

@@ -201,9 +201,12 @@ broadcast_of(const struct prefix *prefix, uint8_t broadcast[4])
 		broadcast[bit / 8] |= (uint8_t)(0x80 >> bit % 8);
 }
 
-/* Neighbours on the subnet are beyond the wire like everybody else. */
+/*
+ * Give eth0 the address, or take it away.  Neighbours on the subnet are beyond
+ * the wire like everybody else.
+ */
 static bool
-address_add(const struct prefix *prefix)
+address_change(const struct prefix *prefix, bool down)
 {
 	const struct address *a = &prefix->address;
 	struct ifaddrmsg head = {.ifa_family = address_domain(a),
@@ -212,8 +215,8 @@ address_add(const struct prefix *prefix)
 	uint8_t broadcast[4];
 	struct request r;
 
-	request_begin(
-	    &r, RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, &head, sizeof(head));
+	request_begin(&r, down ? RTM_DELADDR : RTM_NEWADDR,
+	    down ? 0 : NLM_F_CREATE | NLM_F_EXCL, &head, sizeof(head));
 	request_put(&r, IFA_LOCAL, a->ip, address_octets(a));
 	request_put(&r, IFA_ADDRESS, a->ip, address_octets(a));
 	request_put_u32(&r, IFA_FLAGS, IFA_F_NODAD | IFA_F_NOPREFIXROUTE);
@@ -225,26 +228,39 @@ address_add(const struct prefix *prefix)
 
 /*
  * Packets to there are for this host (RTN_LOCAL, lo), or go out (RTN_UNICAST,
- * eth0).  The table of local addresses is looked at first of all.
+ * eth0), or are refused.  The table of local addresses is looked at first.
  */
 static bool
-route_add(const struct prefix *to, uint8_t type, uint8_t table)
+route_change(const struct prefix *to, uint8_t type, uint8_t table, bool down)
 {
 	const struct address *a = &to->address;
 	struct rtmsg head = {.rtm_family = address_domain(a),
 	    .rtm_dst_len = to->bits,
 	    .rtm_table = table,
 	    .rtm_protocol = RTPROT_STATIC,
-	    .rtm_scope = type == RTN_LOCAL ? RT_SCOPE_HOST : RT_SCOPE_LINK,
+	    .rtm_scope = type == RTN_LOCAL ? RT_SCOPE_HOST
+		: type == RTN_UNICAST      ? RT_SCOPE_LINK
+					   : RT_SCOPE_UNIVERSE,
 	    .rtm_type = type};
 	struct request r;
 
-	request_begin(
-	    &r, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, &head, sizeof(head));
+	if (down) { /* whatever it does */
+		head.rtm_type = RTN_UNSPEC;
+		head.rtm_scope = RT_SCOPE_NOWHERE;
+	}
+	request_begin(&r, down ? RTM_DELROUTE : RTM_NEWROUTE,
+	    down ? 0 : NLM_F_CREATE | NLM_F_EXCL, &head, sizeof(head));
 	request_put(&r, RTA_DST, a->ip, address_octets(a));
-	request_put_u32(
-	    &r, RTA_OIF, if_nametoindex(type == RTN_LOCAL ? "lo" : "eth0"));
+	if (!down && (type == RTN_LOCAL || type == RTN_UNICAST))
+		request_put_u32(&r, RTA_OIF,
+		    if_nametoindex(type == RTN_LOCAL ? "lo" : "eth0"));
 	return request_send(&r);
+}
+
+static bool
+route_add(const struct prefix *to, uint8_t type, uint8_t table)
+{
+	return route_change(to, type, table, false);
 }
 
 /*
@@ -303,7 +319,7 @@ here_make(const struct netns *n)
 		const struct prefix *prefix = &n->interfaces[i].prefix;
 
 		has[prefix->address.family] = true;
-		if (!address_add(prefix))
+		if (!address_change(prefix, false))
 			return false;
 	}
 	for (i = 0; i < 2; i++)
@@ -399,6 +415,68 @@ netns_is_own(const struct netns *n, const struct address *a)
 
 	return prefix_covers(&loopback4, a) || prefix_covers(&loopback6, a) ||
 	    netns_is_wired(n, a);
+}
+
+/* A family without an address has no default route, as in the simulator. */
+static void
+default_route_renew(const struct netns *n, uint8_t family)
+{
+	const struct prefix *all = &everything[family == 6];
+	bool has = false;
+	unsigned i;
+
+	for (i = 0; i < n->interface_count; i++)
+		has |= n->interfaces[i].prefix.address.family == family;
+	(void)route_change(all, RTN_UNSPEC, RT_TABLE_MAIN, true);
+	if (has && !n->closed[family] &&
+	    !route_add(all, RTN_UNICAST, RT_TABLE_MAIN))
+		abort();
+}
+
+/* An address that is ours is beyond the wire for the world, and no other is. */
+void
+netns_interface(struct netns *n, const struct interface *interface)
+{
+	struct prefix host = interface->prefix;
+	unsigned i;
+
+	host.bits = host.address.family == 4 ? 32 : 128;
+	for (i = 0; i < n->interface_count; i++)
+		if (prefix_covers(&host, &n->interfaces[i].prefix.address))
+			break;
+	assert(i < INTERFACES_MAX);
+	if (interface->down != (i < n->interface_count) ||
+	    !address_change(&interface->prefix, interface->down))
+		abort();
+	n->interfaces[i] =
+	    interface->down ? n->interfaces[--n->interface_count] : *interface;
+	n->interface_count += !interface->down;
+	default_route_renew(n, host.address.family);
+	netns_enter(n->world);
+	if (!route_change(&host, RTN_UNICAST, RT_TABLE_LOCAL, interface->down))
+		abort();
+	netns_enter(n->here);
+}
+
+void
+netns_route(struct netns *n, const struct route *route)
+{
+	uint8_t type = route->err == EHOSTUNREACH ? RTN_UNREACHABLE
+	    : route->err == EACCES                ? RTN_PROHIBIT
+	    : route->err == EINVAL                ? RTN_BLACKHOLE
+						  : RTN_UNICAST;
+	uint8_t family = route->to.address.family;
+
+	if (route->to.bits == 0) {
+		n->closed[family] = route->err != 0;
+		default_route_renew(n, family);
+	}
+	if (route->to.bits > 0)
+		(void)route_change(&route->to, type, RT_TABLE_MAIN, true);
+	if ((route->to.bits > 0 || type != RTN_UNICAST) &&
+	    route->err != ENETUNREACH &&
+	    !route_add(&route->to, type, RT_TABLE_MAIN))
+		abort();
 }
 
 const char *

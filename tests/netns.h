@@ -19,6 +19,7 @@ struct netns {
 	int here, world;  /* descriptors to enter them by */
 	struct interface interfaces[INTERFACES_MAX]; /* addresses of "here" */
 	unsigned interface_count;
+	bool closed[7]; /* by family: there is no default route */
 };
 
 /*
@@ -28,6 +29,10 @@ struct netns {
  */
 const char *netns_make(struct netns *);
 void netns_enter(int fd); /* sockets are of where they are made */
+
+/* What a step changes of "here", in which we are. */
+void netns_interface(struct netns *, const struct interface *);
+void netns_route(struct netns *, const struct route *);
 
 /* Is it an address of "here"?  One that packets from the world can have? */
 bool netns_is_own(const struct netns *, const struct address *);

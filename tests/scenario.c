@@ -967,13 +967,15 @@ connections_parse(struct parser *p)
 	    comparison_read(p, &packets->comparison) && count_read(p, packets);
 }
 
-/* ADDRESS|all|self [for NAME [TYPE]] [udp|tcp], and how to compare */
+/* ADDRESS|all|self [from ADDRESS] [for NAME [TYPE]] [udp|tcp], and how many */
 static bool
 packets_read(struct parser *p, struct packets *packets)
 {
 	struct rule narrow = {.narrowed = false};
 
-	if (!destination_read(p, packets) || !narrow_read(p, &narrow))
+	if (!destination_read(p, packets) ||
+	    (word_given(p, "from") && !parse_address(p, &packets->from)) ||
+	    !narrow_read(p, &narrow))
 		return false;
 	packets->transport = transport_read(p);
 	if (!comparison_read(p, &packets->comparison))
@@ -985,7 +987,8 @@ packets_read(struct parser *p, struct packets *packets)
 	return true;
 }
 
-/* packets ADDRESS|all|self [for NAME [TYPE]] [udp|tcp] = N [total] */
+/* packets ADDRESS|all|self [from ADDRESS] [for NAME [TYPE]] [udp|tcp] = N
+ * [total] */
 static bool
 packets_parse(struct parser *p)
 {
@@ -1049,7 +1052,8 @@ log_parse(struct parser *p)
 }
 
 /* ---------------------------------------------------------------------------
- * The world around: hints, interface, network, fail, files, refused, time.
+ * The world around: hints, interface, route, network, fail, files, refused,
+ * time.
  */
 static bool
 hints_append(struct parser *p, const char *text, size_t len)
@@ -1124,14 +1128,33 @@ hints_parse_block(struct parser *p)
 	return true;
 }
 
-/* interface NAME ADDRESS/LENGTH */
+/* interface NAME ADDRESS/LENGTH [down] */
 static bool
 interface_parse(struct parser *p)
 {
 	struct step *step = step_add(p, STEP_INTERFACE);
 
 	step->interface.name = word_take(p);
-	return parse_prefix(p, &step->interface.prefix);
+	if (!parse_prefix(p, &step->interface.prefix))
+		return false;
+	step->interface.down = word_given(p, "down");
+	return true;
+}
+
+/* route PREFIX up|down|unreachable|prohibit|blackhole */
+static bool
+route_parse(struct parser *p)
+{
+	static const struct choice kinds[] = {{"up", 0}, {"down", ENETUNREACH},
+	    {"unreachable", EHOSTUNREACH}, {"prohibit", EACCES},
+	    {"blackhole", EINVAL}, {NULL, 0}};
+	struct route *route = &step_add(p, STEP_ROUTE)->route;
+	unsigned err = 0;
+
+	if (!parse_prefix(p, &route->to) || !parse_choice(p, kinds, &err))
+		return false;
+	route->err = (int)err;
+	return true;
 }
 
 /* network [loss N] [duplicate N] [delay LEAST [MOST]]: of 100 datagrams */
@@ -1178,7 +1201,7 @@ static const struct choice calls[] = {{"socket", CALL_SOCKET},
     {"epoll_wait", CALL_EPOLL_WAIT}, {"signalfd", CALL_SIGNALFD},
     {"read", CALL_READ}, {"write", CALL_WRITE}, {"open", CALL_OPEN},
     {"stat", CALL_STAT}, {"fstat", CALL_FSTAT}, {"poll", CALL_POLL},
-    {"getrandom", CALL_GETRANDOM}, {"getifaddrs", CALL_GETIFADDRS},
+    {"getrandom", CALL_GETRANDOM}, {"netlink", CALL_NETLINK},
     {"getrlimit", CALL_GETRLIMIT}, {"setrlimit", CALL_SETRLIMIT},
     {"malloc", CALL_MALLOC}, {"calloc", CALL_CALLOC}, {"realloc", CALL_REALLOC},
     {NULL, 0}};
@@ -1396,9 +1419,10 @@ static const struct {
     {"options", options_parse}, {"packets", packets_parse},
     {"proves", proves_parse}, {"read", read_parse}, {"refused", refused_parse},
     {"reply", reply_parse}, {"reset", reset_parse}, {"send", send_parse},
-    {"server", server_parse}, {"shut", shut_parse}, {"signal", signal_parse},
-    {"stall", stall_parse}, {"stop", stop_parse}, {"wait", wait_parse},
-    {"wall", wall_parse}, {"writes", writes_parse}, {"zone", zone_parse}};
+    {"route", route_parse}, {"server", server_parse}, {"shut", shut_parse},
+    {"signal", signal_parse}, {"stall", stall_parse}, {"stop", stop_parse},
+    {"wait", wait_parse}, {"wall", wall_parse}, {"writes", writes_parse},
+    {"zone", zone_parse}};
 
 /* A zone is complete when the next thing begins. */
 static void

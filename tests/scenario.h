@@ -57,7 +57,7 @@ enum call {
 	CALL_FSTAT,
 	CALL_POLL,
 	CALL_GETRANDOM,
-	CALL_GETIFADDRS,
+	CALL_NETLINK, /* any on a socket of that family */
 	CALL_GETRLIMIT,
 	CALL_SETRLIMIT,
 	CALL_MALLOC,
@@ -253,7 +253,8 @@ struct expect {
  * time between them.
  */
 struct packets {
-	struct address to; /* family 0: to anyone */
+	struct address to;   /* family 0: to anyone */
+	struct address from; /* at any port; family 0: from anywhere */
 	enum transport transport;
 	bool self, total, narrowed, below;
 	struct name name;
@@ -306,6 +307,12 @@ struct hints_edit {
 struct interface {
 	const char *name;
 	struct prefix prefix;
+	bool down; /* the address is taken away */
+};
+
+struct route {
+	struct prefix to;
+	int err; /* of a connect to there; 0: the route is good */
 };
 
 enum step_kind {
@@ -314,6 +321,7 @@ enum step_kind {
 	STEP_RULE,
 	STEP_HINTS,
 	STEP_INTERFACE,
+	STEP_ROUTE,
 	STEP_NETWORK,
 	STEP_FAILURE,
 	STEP_FILES,
@@ -352,6 +360,7 @@ struct step {
 		struct rule rule;
 		struct hints_edit hints;
 		struct interface interface;
+		struct route route;
 		struct network network;
 		struct failure failure;
 		unsigned files;
@@ -500,7 +509,7 @@ struct client {
 
 /* One query to a name server, or one connection to it that was tried. */
 struct sighting {
-	struct address to;
+	struct address to, from; /* the driver tells where it is from */
 	enum transport transport;
 	bool opens;               /* it is a connection, and no query */
 	struct question question; /* of a query */

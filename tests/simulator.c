@@ -166,7 +166,7 @@ query_arrive(const struct address *from, const struct address *to,
 
 	if (driver_serve(&s.d, from, to, octets, len))
 		return;
-	if (kernel_is_own(to)) {
+	if (host_is_own(to)) {
 		p = packet_make(to, from, NULL, 0);
 		p->unreachable = true;
 		packet_post(&s.d, p, 0);
@@ -185,7 +185,8 @@ world_query(const struct address *from, const struct address *to,
 	driver_trace_message(&s.d, "query", from, to, octets, len);
 	witness_query(w, to, TRANSPORT_UDP, octets, len, s.d.fault);
 	w->sightings[w->sighting_count - 1].at_ms = s.d.now_ms;
-	if (kernel_is_own(to) && kernel_listens(to, from)) {
+	w->sightings[w->sighting_count - 1].from = *from;
+	if (host_is_own(to) && kernel_listens(to, from)) {
 		w->sightings[w->sighting_count - 1].self = true;
 		packet_post(&s.d, packet_make(from, to, octets, len), 0);
 	} else {
@@ -255,11 +256,12 @@ world_dial(struct stream *t)
 	trace_stream(t, "connect");
 	witness_dialled(w, &t->there);
 	w->sightings[w->sighting_count - 1].at_ms = s.d.now_ms;
+	w->sightings[w->sighting_count - 1].from = t->here;
 	w->sightings[w->sighting_count - 1].self =
-	    kernel_is_own(&t->there) && kernel_listens(&t->there, &t->here);
+	    host_is_own(&t->there) && kernel_listens(&t->there, &t->here);
 	if (authority_listens(&s.d.authority, &t->there))
 		welcome = authority_welcome(&s.d.authority, &t->there);
-	else if (kernel_is_own(&t->there))
+	else if (host_is_own(&t->there))
 		welcome = WELCOME_REFUSED;
 	if (welcome != WELCOME_NOTHING) {
 		kind = welcome == WELCOME_OPEN ? PACKET_OPENED : PACKET_REFUSED;
@@ -684,10 +686,15 @@ step_make(const struct step *step)
 		files_edit(&step->hints, world_wall_ms());
 		break;
 	case STEP_INTERFACE:
-		if (!s.has_interfaces)
-			kernel_no_interfaces();
+		if (!s.has_interfaces && !s.serving && !step->interface.down)
+			host_no_interfaces();
 		s.has_interfaces = true;
-		kernel_interface(&step->interface);
+		host_interface(&step->interface);
+		kernel_notify(step);
+		break;
+	case STEP_ROUTE:
+		host_route(&step->route);
+		kernel_notify(step);
 		break;
 	case STEP_FAILURE:
 		kernel_fail(&step->failure);
@@ -858,8 +865,8 @@ world_make(const struct simulation *simulation, struct fault *fault)
 	s.d.network.least_ms = s.d.network.most_ms = 10;
 	kernel_init(simulation->seed);
 	files_edit(&hints, world_wall_ms());
-	kernel_interface(&driver_interfaces[0]);
-	kernel_interface(&driver_interfaces[1]);
+	host_interface(&driver_interfaces[0]);
+	host_interface(&driver_interfaces[1]);
 	if (simulation->failure != NULL)
 		kernel_fail(simulation->failure);
 	for (; s.d.step != NULL && s.d.step->kind < STEP_ASK;

@@ -998,6 +998,9 @@ sighting_counts(
 		return false;
 	if (packets->to.family != 0 && !address_equal(&s->to, &packets->to))
 		return false;
+	if (packets->from.family != 0 &&
+	    memcmp(s->from.ip, packets->from.ip, sizeof(s->from.ip)) != 0)
+		return false;
 	if (!packets->narrowed)
 		return true;
 	if (packets->type != 0 && packets->type != s->question.type)
