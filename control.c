@@ -25,6 +25,7 @@ enum {
 	OPTION_LOG_LEVEL = 256, /* long options without a letter */
 	OPTION_LOG_FORMAT,
 	OPTION_QUERY_LOG,
+	OPTION_SOURCE,
 	OPTION_PRINT_HINTS,
 	OPTION_EVENTS,
 	OPTION_CHECK,
@@ -55,6 +56,9 @@ static const char usage[] =
     "                               repeatable\n"
     "  -s, --allow-server PREFIX    private or otherwise special addresses\n"
     "                               that may be name servers; repeatable\n"
+    "  -4, -6                       ask name servers over this family alone\n"
+    "      --source ADDRESS         ask name servers from this address of the\n"
+    "                               host; one a family\n"
     "  -h, --help\n"
     "  -V, --version\n"
     "\n"
@@ -147,6 +151,41 @@ word_parse(const char *text, const char *const *words, unsigned count,
 	refuse(what, text, advice);
 }
 
+static void
+family_parse(struct options *o, uint8_t family)
+{
+	if (o->family != 0 && o->family != family)
+		refuse("no family is left by", "-4 and -6", "give one of them");
+	o->family = family;
+}
+
+static void
+source_parse(struct options *o, const char *text)
+{
+	struct address at;
+
+	if (!address_from_text(text, &at))
+		refuse("bad source address", text, "an IPv4 or IPv6 address");
+	if (address_classify(&at)->verdict == VERDICT_NEVER)
+		refuse("cannot send from", text, address_classify(&at)->name);
+	if (o->sources[at.family == 6].family != 0)
+		refuse("a second source address", text, "one a family");
+	o->sources[at.family == 6] = at;
+}
+
+/* No option may do nothing. */
+static void
+sources_complete(const struct options *o)
+{
+	char text[ADDRESS_TEXT_MAX];
+	const struct address *idle = &o->sources[o->family == 4];
+
+	if (o->family != 0 && idle->family != 0)
+		refuse("nothing is sent from", address_text(idle, text),
+		    o->family == 4 ? "-4 leaves IPv6 out"
+				   : "-6 leaves IPv4 out");
+}
+
 static enum level
 level_parse(const char *text)
 {
@@ -192,6 +231,15 @@ option_take(struct options *o, int option, const char *value)
 		break;
 	case 's':
 		prefix_parse(o->allow_server, &o->allow_server_count, value);
+		break;
+	case '4':
+		family_parse(o, 4);
+		break;
+	case '6':
+		family_parse(o, 6);
+		break;
+	case OPTION_SOURCE:
+		source_parse(o, value);
 		break;
 	case OPTION_LOG_LEVEL:
 		o->log.least = level_parse(value);
@@ -499,7 +547,7 @@ listener_is_twice(const struct options *o, unsigned n)
 
 /* At another port, for a server may be running at this one. */
 static bool
-listener_is_elsewhere(const struct address *listen)
+address_is_elsewhere(const struct address *listen)
 {
 	struct address at = *listen;
 	int fd;
@@ -523,11 +571,28 @@ listeners_check(const struct options *o)
 
 		if (listener_is_twice(o, i))
 			what = "listen address named twice";
-		else if (o->listen_named && listener_is_elsewhere(at))
+		else if (o->listen_named && address_is_elsewhere(at))
 			what = "listen address not of this host";
 		if (what == NULL)
 			continue;
 		printf("%s: %s\n", what, address_port_text(at, text));
+		faults++;
+	}
+	return faults;
+}
+
+static unsigned
+sources_lint(const struct options *o)
+{
+	char text[ADDRESS_TEXT_MAX];
+	unsigned i, faults = 0;
+
+	for (i = 0; i < 2; i++) {
+		if (o->sources[i].family == 0 ||
+		    !address_is_elsewhere(&o->sources[i]))
+			continue;
+		printf("source address not of this host: %s\n",
+		    address_text(&o->sources[i], text));
 		faults++;
 	}
 	return faults;
@@ -540,6 +605,7 @@ check_and_exit(const struct options *o)
 
 	faults +=
 	    o->hints != NULL ? hints_check(o->hints) : hints_check_default();
+	faults += sources_lint(o);
 	if (o->log.path != NULL)
 		faults += log_check(o->log.path);
 	if (faults == 0)
@@ -589,6 +655,7 @@ options_take(struct options *o, int argc, char **argv)
 	    {"allow-server", required_argument, NULL, 's'},
 	    {"check", no_argument, NULL, OPTION_CHECK},
 	    {"events", no_argument, NULL, OPTION_EVENTS},
+	    {"source", required_argument, NULL, OPTION_SOURCE},
 	    {"print-hints", no_argument, NULL, OPTION_PRINT_HINTS},
 	    {"help", no_argument, NULL, 'h'},
 	    {"version", no_argument, NULL, 'V'},
@@ -603,7 +670,7 @@ options_take(struct options *o, int argc, char **argv)
 	o->cache_octets = CACHE_OCTETS_DEFAULT;
 	opterr = 0;
 	while ((option = getopt_long(
-		    argc, argv, ":l:p:r:e:c:a:s:hV", longs, NULL)) != -1) {
+		    argc, argv, ":l:p:r:e:c:a:s:46hV", longs, NULL)) != -1) {
 		if (option == 'h')
 			print_and_exit(usage, sizeof(usage) - 1);
 		if (option == 'V')
@@ -628,6 +695,7 @@ options_take(struct options *o, int argc, char **argv)
 	if (events)
 		events_print_and_exit(o->log.format);
 	listen_complete(o);
+	sources_complete(o);
 	if (check)
 		check_and_exit(o);
 }
@@ -743,6 +811,24 @@ listeners_open(const struct options *o, struct listener *listeners)
 	if (count == 0)
 		listener_refuse(first, &o->listen[0], err);
 	return count;
+}
+
+void
+sources_check(const struct options *o)
+{
+	char text[ADDRESS_TEXT_MAX];
+	unsigned i;
+
+	for (i = 0; i < 2; i++) {
+		const struct address *at = &o->sources[i];
+		int fd = at->family == 0 ? -1 : listener_socket(at, SOCK_DGRAM);
+
+		if (fd < 0 && at->family != 0)
+			refuse("cannot send from", address_text(at, text),
+			    strerror(errno));
+		if (fd >= 0)
+			close(fd);
+	}
 }
 
 unsigned

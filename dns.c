@@ -1914,11 +1914,13 @@ tables_init(const struct options *o, const uint8_t key[16])
 	struct affordable most = descriptors_share(o);
 	struct referral_options r = {
 	    .epoll = self.epoll, .walks_max = most.walks};
-	struct server_options s = {
-	    .allowed = o->allow_server, .allowed_count = o->allow_server_count};
+	struct server_options s = {.allowed = o->allow_server,
+	    .allowed_count = o->allow_server_count,
+	    .family = o->family};
 
 	memcpy(r.key, key, sizeof(r.key));
 	memcpy(s.key, key, sizeof(s.key));
+	memcpy(s.sources, o->sources, sizeof(s.sources));
 	if (!server_init(&s) || !cache_init(o->cache_octets, key) ||
 	    !referral_init(&r))
 		refuse("out of memory", "", "try a smaller -c");
@@ -1980,6 +1982,7 @@ startup_report(const struct options *o)
 	    .allowed = o->allow,
 	    .allowed_count = o->allow_count,
 	    .up = {family_is_up(4), family_is_up(6)},
+	    .sources = {o->sources[0], o->sources[1]},
 	    .walks = r.walks_max,
 	    .queries = QUERIES_MAX,
 	    .connections = self.connections_max,
@@ -2016,6 +2019,7 @@ start(void)
 	tables_init(o, key);
 	self.listener_count = listeners_open(o, self.listeners);
 	listeners_watch();
+	sources_check(o);
 	network_open(self.epoll, self.start_ms);
 	signals_open();
 	hints_take(o->hints);

@@ -1206,6 +1206,8 @@ struct options {
 	struct prefix allow[ALLOWED_PREFIXES_MAX];
 	struct prefix allow_server[ALLOWED_PREFIXES_MAX];
 	unsigned allow_count, allow_server_count;
+	uint8_t family;            /* -4, -6: towards name servers; 0: both */
+	struct address sources[2]; /* of IPv4 and IPv6; family 0: any */
 };
 
 /*
@@ -1226,6 +1228,9 @@ struct listener {
  * that are named, the program ends by refuse.
  */
 unsigned listeners_open(const struct options *, struct listener *);
+
+/* A source that this host does not have ends the program in the same way. */
+void sources_check(const struct options *);
 
 /*
  * Raise the limit of descriptors as far as it goes, and give what it is then;

@@ -50,6 +50,23 @@ for bad in 10.0.0.0/33 10.0.0.0/ x/8 2001:db8::/129; do
 	expect 2 "bad prefix $bad" "client prefix $bad is refused" -a "$bad"
 	expect 2 "bad prefix $bad" "server prefix $bad is refused" -s "$bad"
 done
+expect 2 'no family is left by -4 and -6' '-4 and -6 do not go together' -4 -6
+for bad in localhost 1.2.3 192.0.2.1@53 ::g; do
+	expect 2 "bad source address $bad" "source '$bad' is refused" \
+	    --source "$bad"
+done
+for bad in 0.0.0.0 :: 224.0.0.1 255.255.255.255 ff02::1; do
+	expect 2 "cannot send from $bad: " "source $bad is refused" \
+	    --source "$bad"
+done
+expect 2 'a second source address 127.0.0.2' 'a family has one source' \
+    --source 127.0.0.1 --source ::1 --source 127.0.0.2
+expect 2 'nothing is sent from ::1: -4' 'a source of the family left out' \
+    --source ::1 -4
+expect 2 'nothing is sent from 127.0.0.1: -6' 'and of the other' \
+    -6 --source 127.0.0.1
+expect 2 'cannot send from 198.51.100.77: ' 'a foreign source is refused' \
+    -r "$dir/hints" -l "127.0.0.1@$port" --source 198.51.100.77
 for bad in 1 512K 64Q M 9999999G; do
 	expect 2 "bad cache size $bad" "cache size $bad is refused" -c "$bad"
 done
@@ -136,7 +153,13 @@ expect 1 'listen address named twice: 127.0.0.1:5353' \
     -l ::1 -l 127.0.0.1@5353
 expect 1 'listen address not of this host: 198.51.100.77:53$' \
     'and one that another host has' --check -l 198.51.100.77
+expect 1 'source address not of this host: 198.51.100.77$' \
+    'so is a source' --check --source 198.51.100.77
 expect 2 'bad port x' 'a bad option is one with --check, too' --check -p x
+start -l "127.0.0.1@$port" -4 --source 127.0.0.1 &&
+    grep -q ' id=2 .*families="IPv4" source="127.0.0.1" ' "$dir/err"
+verdict $? 'the start line tells families and source'
+stop
 
 start -l 127.0.0.1 -p "$port" -c 2M -a 192.0.2.0/24 -s 10.0.0.0/8 &&
     grep -q " id=2 .*listen=\"127.0.0.1:$port\".*192.0.2.0/24.*cache=2097152" \
