@@ -1240,6 +1240,18 @@ chaos_text(const struct query *q)
 	return NULL;
 }
 
+/* Of a malformed OPT nothing counts but that it is there. */
+static bool
+query_read_opt(
+    struct query *q, const struct reader *r, const struct record *opt)
+{
+	if (read_edns(r, opt, &q->edns))
+		return true;
+	q->edns.present = true;
+	q->edns.udp_max = UDP_PLAIN_MAX;
+	return false;
+}
+
 /*
  * What follows the question: one OPT at most, and a TSIG that we do not judge
  * (RFC 6891 6.1.1).  Anything else in a question is malformed.
@@ -1251,7 +1263,6 @@ query_read_additional(struct query *q, struct reader *r)
 	bool signature = false;
 	unsigned i;
 
-	memset(&q->edns, 0, sizeof(q->edns));
 	if (q->header.answers + q->header.authorities > 0 ||
 	    q->header.additionals > 2)
 		return false;
@@ -1261,7 +1272,7 @@ query_read_additional(struct query *q, struct reader *r)
 		if (record.type == TYPE_TSIG)
 			signature = true;
 		else if (record.type != TYPE_OPT || q->edns.present ||
-		    !read_edns(r, &record, &q->edns))
+		    !query_read_opt(q, r, &record))
 			return false;
 	}
 	return r->at == r->len;
@@ -1351,17 +1362,18 @@ query_trace(const struct query *q)
 	eventlog_question(&told);
 }
 
-/* The question, if there is one, and what follows; false if malformed. */
+/*
+ * The question, if there is one, and what follows; false if malformed.  OPT
+ * is answered with OPT as far as it was reached (RFC 6891 6.1.1).
+ */
 static bool
 query_read(struct query *q, struct reader *r)
 {
+	memset(&q->edns, 0, sizeof(q->edns));
 	if (q->header.questions == 1 && !read_question(r, &q->question))
 		q->question.name.len = 0;
-	if (q->header.questions <= 1 && !r->failed &&
-	    query_read_additional(q, r))
-		return true;
-	memset(&q->edns, 0, sizeof(q->edns));
-	return false;
+	return q->header.questions <= 1 && !r->failed &&
+	    query_read_additional(q, r);
 }
 
 /*
