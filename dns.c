@@ -142,6 +142,8 @@ static struct {
 	bool reload;        /* a SIGHUP has come */
 	bool has_terminal;  /* we were started from one, and end with it */
 	char host[HOST_TEXT_MAX + 1]; /* the name of this host */
+	uint8_t secret[16];           /* of our cookies */
+	uint32_t wall_s;              /* since 1970, for these alone */
 } self;
 
 static void udp_readable(unsigned listener, uint64_t now_ms);
@@ -181,8 +183,10 @@ static uint64_t
 turn_begin(void)
 {
 	uint64_t now_ms = clock_ms(CLOCK_BOOTTIME);
+	uint64_t wall_ms = clock_ms(CLOCK_REALTIME);
 
-	eventlog_time(now_ms, clock_ms(CLOCK_REALTIME));
+	eventlog_time(now_ms, wall_ms);
+	self.wall_s = (uint32_t)(wall_ms / 1000);
 	return now_ms;
 }
 
@@ -1321,6 +1325,8 @@ query_is_askable(struct query *q)
 		query_reject(q, RCODE_REFUSED, EDE_PROHIBITED);
 	else if (q->edns.version > 0)
 		query_reject(q, RCODE_BADVERS, EDE_NONE);
+	else if (q->question.name.len == 0) /* RFC 7873 5.4: cookies alone */
+		query_reject(q, RCODE_NOERROR, EDE_NONE);
 	else if (q->question.class != CLASS_IN && chaos == NULL)
 		query_reject(q, RCODE_REFUSED, EDE_NOT_SUPPORTED);
 	else if (type == TYPE_NXNAME)
@@ -1386,7 +1392,7 @@ query_parse(struct query *q, const uint8_t *octets, size_t len)
 	struct reader r;
 	bool sound;
 
-	q->question.name.len = 0;
+	memset(&q->question, 0, sizeof(q->question));
 	q->waiter = NULL;
 	reader_init(&r, octets, len);
 	if (!read_header(&r, &q->header) || q->header.response) {
@@ -1402,7 +1408,7 @@ query_parse(struct query *q, const uint8_t *octets, size_t len)
 	}
 	if (q->question.name.len > 0)
 		query_trace(q);
-	if (!sound || q->question.name.len == 0) {
+	if (!sound || (q->header.questions == 0 && q->edns.cookie_len == 0)) {
 		query_reject(q, RCODE_FORMERR, EDE_NONE);
 		return false;
 	}
@@ -1458,6 +1464,19 @@ query_park(struct query *asked, uint64_t now_ms)
 	timer_arm(&self.deadlines, &q->deadline, now_ms);
 }
 
+/*
+ * While half the room for waiting clients is taken, whoever shows a cookie
+ * over UDP must show a good one (RFC 7873 5.2.4): a forged address has none.
+ */
+static bool
+query_is_suspect(const struct query *q)
+{
+	return self.waiting > QUERIES_MAX / 2 && q->connection == NULL &&
+	    q->edns.cookie_len > COOKIE_CLIENT_LEN &&
+	    !address_is_loopback(&q->from) &&
+	    !cookie_is_ours(&q->edns, &q->from, self.wall_s, self.secret);
+}
+
 /* From the cache, if that has it; else from where RD=1 lets us go. */
 static void
 answer(struct query *q, uint64_t now_ms)
@@ -1466,10 +1485,12 @@ answer(struct query *q, uint64_t now_ms)
 		self.counts.hits++;
 		return;
 	}
-	if (q->header.recursion_desired)
-		query_park(q, now_ms);
-	else
+	if (!q->header.recursion_desired)
 		query_reject(q, RCODE_REFUSED, EDE_NOT_AUTHORITATIVE);
+	else if (query_is_suspect(q))
+		query_reject(q, RCODE_BADCOOKIE, EDE_NONE);
+	else
+		query_park(q, now_ms);
 }
 
 /* ---------------------------------------------------------------------------
@@ -1500,6 +1521,8 @@ reply_begin(struct reply *a, const struct query *q)
 
 	if (reply_has_keepalive(q))
 		opt += 6;
+	if (q->edns.cookie_len > 0)
+		opt += 4 + COOKIE_LEN;
 	a->query = q;
 	memset(&a->header, 0, sizeof(a->header));
 	a->header.id = q->header.id;
@@ -1556,6 +1579,19 @@ reply_send(struct reply *a)
 		udp_send(a);
 }
 
+/* A fresh one for who asks for it by sending one (RFC 9018 4.3). */
+static void
+reply_add_cookie(const struct reply *a, struct edns *opt)
+{
+	const struct query *q = a->query;
+
+	if (q->edns.cookie_len == 0)
+		return;
+	opt->cookie_len = COOKIE_CLIENT_LEN;
+	memcpy(opt->cookie, q->edns.cookie, COOKIE_CLIENT_LEN);
+	cookie_renew(opt, &q->from, self.wall_s, self.secret);
+}
+
 /*
  * Add OPT and the header and send.  A set that did not fit leaves none
  * (RFC 2181 9): TC=1 sends the client to ask again over TCP; what does not
@@ -1585,6 +1621,7 @@ reply_end(struct reply *a, enum rcode rcode, const struct reason *why,
 	}
 	a->header.rcode = rcode & 15;
 	if (a->query->edns.present) {
+		reply_add_cookie(a, &opt);
 		a->message.max = a->max;
 		a->header.additionals = 1;
 		opt.dnssec_ok = a->query->edns.dnssec_ok;
@@ -2015,7 +2052,9 @@ start(void)
 	struct options *o = &self.options;
 	uint8_t key[16];
 
-	if (getrandom(key, sizeof(key), 0) != (ssize_t)sizeof(key))
+	if (getrandom(key, sizeof(key), 0) != (ssize_t)sizeof(key) ||
+	    getrandom(self.secret, sizeof(self.secret), 0) !=
+		(ssize_t)sizeof(self.secret))
 		refuse("no random numbers", "", strerror(errno));
 	if (!eventlog_open(&o->log, key))
 		refuse("cannot open the event log",

@@ -42,8 +42,15 @@ enum {
 	HOPS_MAX = 64,       /* pointers in one name; honest senders use 1 */
 	WORK_PER_OCTET = 32, /* to expand names; the honest worst case is 21 */
 	RECORDS_MAX = 2048,  /* read of one message; 64 KiB can hold 5461 */
-	EDNS_OPTIONS_MAX = 64, /* read of one OPT: CVE-2026-41292 */
-	NAMES_REMEMBERED = 120 /* for compression: CVE-2024-8508 */
+	EDNS_OPTIONS_MAX = 64,  /* read of one OPT: CVE-2026-41292 */
+	NAMES_REMEMBERED = 120, /* for compression: CVE-2024-8508 */
+
+	/* Cookies (RFC 7873 4, RFC 9018 4): a client's, then a server's. */
+	COOKIE_CLIENT_LEN = 8,
+	COOKIE_MAX = 40,
+	COOKIE_LEN = 24,      /* with ours */
+	COOKIE_PAST_S = 3600, /* RFC 9018 4.3: so old ... */
+	COOKIE_FUTURE_S = 300 /* ... or so young by our clock it may be */
 };
 
 enum {
@@ -188,7 +195,8 @@ enum rcode {
 	RCODE_NOTIMP = 4,
 	RCODE_REFUSED = 5,
 	RCODE_YXDOMAIN = 6,
-	RCODE_BADVERS = 16
+	RCODE_BADVERS = 16,
+	RCODE_BADCOOKIE = 23
 };
 
 enum {
@@ -410,6 +418,8 @@ struct edns {
 	uint16_t udp_max;    /* at least UDP_PLAIN_MAX */
 	bool keepalive;      /* has edns-tcp-keepalive (RFC 7828) */
 	uint16_t idle_100ms; /* its time, when it is written */
+	uint8_t cookie_len;  /* 0: none; 8, or 16 to 40 */
+	uint8_t cookie[COOKIE_MAX];
 };
 
 void reader_init(struct reader *, const uint8_t *, size_t len);
@@ -526,6 +536,16 @@ uint64_t name_hash(const struct name *, const uint8_t key[16]);
 
 /* SipHash-1-3: fast, and not to be steered without the key. */
 uint64_t hash_keyed(const void *, size_t, const uint8_t key[16]);
+
+/*
+ * RFC 9018: the cookie of a server that remembers no client.  now_s is the
+ * time since 1970.  Put ours behind the client's, for an answer to him; and
+ * is what he sent one of ours, and not too old?
+ */
+void cookie_renew(struct edns *, const struct address *client, uint32_t now_s,
+    const uint8_t secret[16]);
+bool cookie_is_ours(const struct edns *, const struct address *client,
+    uint32_t now_s, const uint8_t secret[16]);
 
 enum {
 	NAME_TEXT_MAX = 1017, /* 4 a wire octet at the worst, and the NUL */

@@ -21,6 +21,7 @@ enum {
 	POINTER_TARGET_MAX = 0x3fff,
 	SLOT_PROBES_MAX = 8, /* so that colliding names cost no more */
 
+	OPTION_COOKIE = 10,    /* RFC 7873 4 */
 	OPTION_KEEPALIVE = 11, /* RFC 7828 3.1 */
 	OPTION_EDE = 15,       /* RFC 8914 2 */
 	EDNS_DO = 0x8000,
@@ -148,7 +149,7 @@ static const char *const rcodes[] = {
     [10] = "NOTZONE",
     [11] = "DSOTYPENI",
     [RCODE_BADVERS] = "BADVERS",
-    [23] = "BADCOOKIE",
+    [RCODE_BADCOOKIE] = "BADCOOKIE",
 };
 
 /* A label of a name to be written, and the slot of the name from there on. */
@@ -475,12 +476,32 @@ type_shape(uint16_t type)
 	return "*";
 }
 
+/* RFC 7873 5.2.2: a cookie of a length that none has makes OPT malformed. */
+static void
+read_option(struct reader *in, struct edns *edns)
+{
+	uint16_t code = read_u16(in), len = read_u16(in);
+	const uint8_t *octets = read_bytes(in, len);
+
+	if (octets == NULL)
+		return;
+	edns->keepalive |= code == OPTION_KEEPALIVE;
+	if (code != OPTION_COOKIE || edns->cookie_len > 0)
+		return; /* RFC 7873 5.2: of two cookies the first counts */
+	if (len > COOKIE_MAX ||
+	    (len != COOKIE_CLIENT_LEN && len < 2 * COOKIE_CLIENT_LEN)) {
+		in->failed = true;
+		return;
+	}
+	edns->cookie_len = (uint8_t)len;
+	memcpy(edns->cookie, octets, len);
+}
+
 bool
 read_edns(
     const struct reader *message, const struct record *opt, struct edns *edns)
 {
 	struct reader in;
-	bool keepalive = false;
 	unsigned i;
 
 	assert(opt->type == TYPE_OPT);
@@ -488,14 +509,13 @@ read_edns(
 	reader_init(&in, message->base, (size_t)opt->rdata_at + opt->rdata_len);
 	assert(in.len <= message->len);
 	in.at = opt->rdata_at;
-	for (i = 0; i < EDNS_OPTIONS_MAX && in.at < in.len && !in.failed; i++) {
-		keepalive |= read_u16(&in) == OPTION_KEEPALIVE;
-		read_bytes(&in, read_u16(&in));
-	}
-	if (in.failed || opt->owner.len != root.len)
+	for (i = 0; i < EDNS_OPTIONS_MAX && in.at < in.len && !in.failed; i++)
+		read_option(&in, edns);
+	if (in.failed || opt->owner.len != root.len) {
+		memset(edns, 0, sizeof(*edns));
 		return false;
+	}
 	edns->present = true;
-	edns->keepalive = keepalive;
 	edns->rcode_high = (uint8_t)(opt->ttl_s >> 24);
 	edns->version = (uint8_t)(opt->ttl_s >> 16);
 	edns->dnssec_ok = opt->ttl_s & EDNS_DO;
@@ -738,6 +758,11 @@ write_opt(struct writer *w, const struct edns *edns, const struct reason *why,
 		write_u16(w, OPTION_KEEPALIVE);
 		write_u16(w, 2);
 		write_u16(w, edns->idle_100ms);
+	}
+	if (edns->cookie_len > 0) {
+		write_u16(w, OPTION_COOKIE);
+		write_u16(w, edns->cookie_len);
+		write_bytes(w, edns->cookie, edns->cookie_len);
 	}
 	for (i = 0; i < why_count; i++)
 		if (why[i].ede != EDE_NONE)
@@ -1119,6 +1144,78 @@ static inline uint64_t
 rotate(uint64_t x, unsigned bits)
 {
 	return x << bits | x >> (64 - bits);
+}
+
+/* ---------------------------------------------------------------------------
+ * Cookies: the client's, then a version, three reserved octets and the time
+ * in four, then a hash over all of these and the client's address.
+ */
+
+enum {
+	COOKIE_VERSION_AT = COOKIE_CLIENT_LEN,
+	COOKIE_TIME_AT = COOKIE_VERSION_AT + 4,
+	COOKIE_HASH_AT = COOKIE_TIME_AT + 4,
+	COOKIE_VERSION = 1 /* RFC 9018 4.1 */
+};
+
+/* RFC 9018 4.4: SipHash-2-4, its least octet first. */
+static void
+cookie_hash(const uint8_t *cookie, const struct address *client,
+    const uint8_t secret[16], uint8_t hash[8])
+{
+	uint8_t octets[COOKIE_HASH_AT + sizeof(client->ip)];
+	struct writer w;
+	uint64_t h;
+	unsigned i;
+
+	writer_init(&w, octets, sizeof(octets));
+	write_bytes(&w, cookie, COOKIE_HASH_AT);
+	write_bytes(&w, client->ip, address_bits(client) / 8);
+	h = siphash(octets, w.len, secret, 2, 4);
+	for (i = 0; i < 8; i++)
+		hash[i] = (uint8_t)(h >> 8 * i);
+}
+
+void
+cookie_renew(struct edns *edns, const struct address *client, uint32_t now_s,
+    const uint8_t secret[16])
+{
+	struct writer w;
+
+	assert(edns->cookie_len >= COOKIE_CLIENT_LEN);
+	writer_init(&w, edns->cookie, COOKIE_LEN);
+	w.len = COOKIE_VERSION_AT;
+	write_u32(&w, (uint32_t)COOKIE_VERSION << 24);
+	write_u32(&w, now_s);
+	cookie_hash(edns->cookie, client, secret, edns->cookie + w.len);
+	edns->cookie_len = COOKIE_LEN;
+}
+
+/*
+ * Reserved octets may be anything that the hash is over (RFC 9018 4.2).  How
+ * many octets of a forged one are right must not show in the time this takes.
+ */
+bool
+cookie_is_ours(const struct edns *edns, const struct address *client,
+    uint32_t now_s, const uint8_t secret[16])
+{
+	uint8_t hash[8], differing = 0;
+	struct reader r;
+	uint32_t age_s;
+	unsigned i;
+
+	if (edns->cookie_len != COOKIE_LEN ||
+	    edns->cookie[COOKIE_VERSION_AT] != COOKIE_VERSION)
+		return false;
+	reader_init(&r, edns->cookie, COOKIE_LEN);
+	r.at = COOKIE_TIME_AT;
+	age_s = now_s - read_u32(&r); /* RFC 9018 4.3: it may wrap */
+	if (age_s > COOKIE_PAST_S && 0 - age_s > COOKIE_FUTURE_S)
+		return false;
+	cookie_hash(edns->cookie, client, secret, hash);
+	for (i = 0; i < sizeof(hash); i++)
+		differing |= hash[i] ^ edns->cookie[COOKIE_HASH_AT + i];
+	return differing == 0;
 }
 
 /* ---------------------------------------------------------------------------

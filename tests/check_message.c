@@ -1599,6 +1599,199 @@ START_TEST(reasons_are_written_as_extended_errors)
 END_TEST
 
 /* ---------------------------------------------------------------------------
+ * Cookies.
+ */
+
+/* The cookies of RFC 9018 A; the third has reserved octets that are not zero.
+ */
+static const struct {
+	const char *client, *secret, *cookie;
+	uint32_t time_s;
+	bool has_reserved;
+} cookies[] = {
+    {"198.51.100.100", "e5e973e5a6b2a43f48e7dc849e37bfcf",
+	"2464c4abcf10c957 01000000 5cf79f11 1f8130c3eee29480", 1559731985,
+	false},
+    {"198.51.100.100", "e5e973e5a6b2a43f48e7dc849e37bfcf",
+	"2464c4abcf10c957 01000000 5cf7a871 d4a564a1442aca77", 1559734385,
+	false},
+    {"203.0.113.203", "e5e973e5a6b2a43f48e7dc849e37bfcf",
+	"fc93fc62807ddb86 01abcdef 5cf78f71 a314227b6679ebf5", 1559727985,
+	true},
+    {"203.0.113.203", "e5e973e5a6b2a43f48e7dc849e37bfcf",
+	"fc93fc62807ddb86 01000000 5cf7a9ac f73a7810aca2381e", 1559734700,
+	false},
+    {"2001:db8:220:1:59de:d0f4:8769:82b8", "dd3bdf9344b678b185a6f5cb60fca715",
+	"22681ab97d52c298 01000000 5cf7c579 26556bd0934c72f8", 1559741817,
+	false},
+    {"2001:db8:220:1:59de:d0f4:8769:82b8", "445536bcd2513298075a5d379663c962",
+	"22681ab97d52c298 01000000 5cf7c609 a6bb79d16625507a", 1559741961,
+	false},
+};
+
+static struct edns cookie;
+static struct address cookie_client;
+static uint8_t cookie_secret[16];
+
+/* Set the three above to the nth of RFC 9018. */
+static void
+cookie_set(int n)
+{
+	memset(&cookie, 0, sizeof(cookie));
+	cookie.present = true;
+	cookie.cookie_len = (uint8_t)from_hex(cookies[n].cookie, cookie.cookie);
+	ck_assert(address_from_text(cookies[n].client, &cookie_client));
+	from_hex(cookies[n].secret, cookie_secret);
+}
+
+static bool
+cookie_is_good_at(uint32_t now_s)
+{
+	return cookie_is_ours(&cookie, &cookie_client, now_s, cookie_secret);
+}
+
+/* K02, K03, K05 */
+START_TEST(cookies_of_rfc_9018_are_ours)
+{
+	uint8_t expected[COOKIE_LEN];
+
+	cookie_set(_i);
+	ck_assert_uint_eq(cookie.cookie_len, COOKIE_LEN);
+	ck_assert(cookie_is_good_at(cookies[_i].time_s));
+	if (cookies[_i].has_reserved)
+		return;
+	memcpy(expected, cookie.cookie, COOKIE_LEN);
+	memset(cookie.cookie + COOKIE_CLIENT_LEN, 0xff,
+	    COOKIE_MAX - COOKIE_CLIENT_LEN);
+	cookie.cookie_len = _i & 1 ? COOKIE_CLIENT_LEN : COOKIE_MAX;
+	cookie_renew(
+	    &cookie, &cookie_client, cookies[_i].time_s, cookie_secret);
+	ck_assert_uint_eq(cookie.cookie_len, COOKIE_LEN);
+	ck_assert_mem_eq(cookie.cookie, expected, COOKIE_LEN);
+}
+END_TEST
+
+/* K03: of every bit of the cookie, of the address and of the secret. */
+START_TEST(no_bit_of_a_cookie_may_differ)
+{
+	uint32_t time_s = cookies[_i].time_s;
+	unsigned bit, ip_bits, good = 0;
+
+	cookie_set(_i);
+	ip_bits = cookie_client.family == 4 ? 32 : 128;
+	for (bit = 0; bit < 8 * COOKIE_LEN; bit++) {
+		cookie.cookie[bit / 8] ^= (uint8_t)(1 << bit % 8);
+		good += cookie_is_good_at(time_s);
+		cookie.cookie[bit / 8] ^= (uint8_t)(1 << bit % 8);
+	}
+	for (bit = 0; bit < ip_bits; bit++) {
+		cookie_client.ip[bit / 8] ^= (uint8_t)(1 << bit % 8);
+		good += cookie_is_good_at(time_s);
+		cookie_client.ip[bit / 8] ^= (uint8_t)(1 << bit % 8);
+	}
+	for (bit = 0; bit < 128; bit++) {
+		cookie_secret[bit / 8] ^= (uint8_t)(1 << bit % 8);
+		good += cookie_is_good_at(time_s);
+		cookie_secret[bit / 8] ^= (uint8_t)(1 << bit % 8);
+	}
+	ck_assert_uint_eq(good, 0);
+	cookie_client.port = 4711; /* only the port may be another */
+	ck_assert(cookie_is_good_at(time_s));
+}
+END_TEST
+
+/* K03: the cookies of other servers have other lengths. */
+START_TEST(cookie_of_another_length_is_not_ours)
+{
+	unsigned len;
+
+	cookie_set(0);
+	for (len = 0; len <= COOKIE_MAX; len++) {
+		cookie.cookie_len = (uint8_t)len;
+		ck_assert(cookie_is_good_at(cookies[0].time_s) ==
+		    (len == COOKIE_LEN));
+	}
+}
+END_TEST
+
+/* K04: an hour after and five minutes before, by a clock that wraps in 2106. */
+START_TEST(cookie_is_good_for_an_hour)
+{
+	static const uint32_t times[] = {1559731985, 0, 100, UINT32_MAX - 100};
+	uint32_t time_s = times[_i];
+
+	cookie_set(0);
+	cookie_renew(&cookie, &cookie_client, time_s, cookie_secret);
+	ck_assert(cookie_is_good_at(time_s));
+	ck_assert(cookie_is_good_at(time_s + 3599));
+	ck_assert(cookie_is_good_at(time_s + 3600));
+	ck_assert(!cookie_is_good_at(time_s + 3601));
+	ck_assert(cookie_is_good_at(time_s - 299));
+	ck_assert(cookie_is_good_at(time_s - 300));
+	ck_assert(!cookie_is_good_at(time_s - 301));
+	ck_assert(!cookie_is_good_at(time_s + UINT32_C(0x80000000)));
+}
+END_TEST
+
+/* K01: 8 octets, or 16 to 40, are a cookie, and all else is malformed. */
+START_TEST(cookie_has_8_or_16_to_40_octets)
+{
+	bool good = _i == 8 || (_i >= 16 && _i <= 40);
+	struct edns edns = {.present = true, .cookie_len = 99};
+	char hex[256] = "00 0029 04d0 00000000 ";
+	int i;
+
+	snprintf(hex + strlen(hex), 32, "%04x 000a %04x ", _i + 4, _i);
+	for (i = 0; i < _i; i++)
+		snprintf(hex + strlen(hex), 3, "%02x", (uint8_t)i);
+	ck_assert(read_opt(hex, &edns) == good);
+	ck_assert(edns.present == good);
+	ck_assert_uint_eq(edns.cookie_len, good ? (unsigned)_i : 0);
+	for (i = 0; good && i < _i; i++)
+		ck_assert_uint_eq(edns.cookie[i], (unsigned)i);
+}
+END_TEST
+
+/* RFC 7873 5.2 */
+START_TEST(first_of_two_cookies_counts)
+{
+	struct edns edns;
+
+	ck_assert(read_opt("00 0029 04d0 00000000 0018 000a 0008 "
+			   "0102030405060708 000a 0008 1112131415161718",
+	    &edns));
+	ck_assert_uint_eq(edns.cookie_len, 8);
+	ck_assert_uint_eq(edns.cookie[0], 1);
+	ck_assert(read_opt("00 0029 04d0 00000000 0010 000a 0008 "
+			   "0102030405060708 000a 0000",
+	    &edns));
+	ck_assert_uint_eq(edns.cookie_len, 8);
+}
+END_TEST
+
+START_TEST(cookie_is_written_as_it_is_read)
+{
+	static const uint8_t lengths[] = {8, 16, 24, 40};
+	struct edns again;
+	struct record record;
+	uint8_t octets[64];
+	struct reader r;
+	struct writer w;
+
+	cookie_set(0);
+	cookie.cookie_len = lengths[_i];
+	writer_init(&w, octets, sizeof(octets));
+	write_opt(&w, &cookie, NULL, 0);
+	ck_assert_uint_eq(w.len, 11 + 4u + lengths[_i]);
+	reader_init(&r, octets, w.len);
+	ck_assert(read_record(&r, &record));
+	ck_assert(read_edns(&r, &record, &again));
+	ck_assert_uint_eq(again.cookie_len, lengths[_i]);
+	ck_assert_mem_eq(again.cookie, cookie.cookie, lengths[_i]);
+}
+END_TEST
+
+/* ---------------------------------------------------------------------------
  * Names.
  */
 
@@ -2357,6 +2550,20 @@ add_edns(TCase *c)
 }
 
 static void
+add_cookies(TCase *c)
+{
+	int n = sizeof(cookies) / sizeof(cookies[0]);
+
+	tcase_add_loop_test(c, cookies_of_rfc_9018_are_ours, 0, n);
+	tcase_add_loop_test(c, no_bit_of_a_cookie_may_differ, 0, n);
+	tcase_add_test(c, cookie_of_another_length_is_not_ours);
+	tcase_add_loop_test(c, cookie_is_good_for_an_hour, 0, 4);
+	tcase_add_loop_test(c, cookie_has_8_or_16_to_40_octets, 0, 48);
+	tcase_add_test(c, first_of_two_cookies_counts);
+	tcase_add_loop_test(c, cookie_is_written_as_it_is_read, 0, 4);
+}
+
+static void
 add_names(TCase *c)
 {
 	tcase_add_loop_test(c, only_a_to_z_fold, 0, 2);
@@ -2421,6 +2628,7 @@ main(void)
 	    {"rdata", add_rdata},
 	    {"compression", add_compression},
 	    {"edns", add_edns},
+	    {"cookies", add_cookies},
 	    {"names", add_names},
 	    {"text", add_text},
 	    {"addresses", add_addresses},

@@ -670,6 +670,8 @@ ask_flag(struct parser *p, struct ask *ask)
 		return parse_address(p, &ask->to);
 	if (word_given(p, "tcp"))
 		return ask->tcp = true;
+	if (word_given(p, "cookie"))
+		return ask->cookie = true;
 	if (word_given(p, "on"))
 		return connections_read(p, &ask->on);
 	if (word_given(p, "times"))
@@ -718,7 +720,7 @@ ask_parse(struct parser *p)
 	if (ask->on.connect != NULL &&
 	    (ask->tcp || ask->from.family != 0 || ask->to.family != 0))
 		return complain(p, "the connection has this already");
-	if ((ask->options_len > 0 || ask->edns_flags != 0) &&
+	if ((ask->options_len > 0 || ask->cookie || ask->edns_flags != 0) &&
 	    (!ask->edns.present || ask->raw != NULL))
 		return complain(p, "there is no OPT for this option or flag");
 	p->block_line = ask_line;

@@ -211,7 +211,8 @@ struct ask {
 	uint16_t edns_flags; /* besides DO */
 	uint8_t options[OPTIONS_MAX];
 	size_t options_len;
-	int id; /* -1: any */
+	bool cookie; /* with the server's, if that told one before */
+	int id;      /* -1: any */
 	bool has_extras;
 	struct questions *questions; /* after the first */
 	struct rr_list sections[SECTIONS];

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 
 enum {
+	OPTION_COOKIE = 10,    /* RFC 7873 4 */
 	OPTION_KEEPALIVE = 11, /* RFC 7828 3.1 */
 	OPTION_EDE = 15,       /* RFC 8914 2 */
 	HEADER_Z = 0x40,       /* of the fourth octet (RFC 1035 4.1.1) */
@@ -47,6 +48,7 @@ struct answer {
 
 static void text_add(char *text, size_t max, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+static bool answer_read(struct answer *, const uint8_t *octets, size_t len);
 
 static void
 text_add(char *text, size_t max, const char *format, ...)
@@ -137,22 +139,58 @@ ask_name(const struct ask *ask, unsigned nth, struct name *name)
 		*name = root;
 }
 
-/* OPT with options and flags that our own writer does not know. */
+/*
+ * OPT with options and flags that our own writer does not know; they go in
+ * front of the cookie, which it knows.
+ */
 static void
-ask_write_opt(const struct ask *ask, struct writer *w)
+ask_write_opt(
+    const struct ask *ask, const struct edns *cookie, struct writer *w)
 {
 	uint16_t flags = ask->edns_flags;
+	struct edns edns = ask->edns;
+	size_t mark = w->len;
 
 	if (ask->edns.dnssec_ok)
 		flags |= OPT_DO;
-	write_opt(w, &ask->edns, NULL, 0);
-	write_u16_at(w, w->len - 4, flags);
-	write_u16_at(w, w->len - 2, (uint16_t)ask->options_len);
+	if (ask->cookie) {
+		edns.cookie_len = cookie->cookie_len;
+		memcpy(edns.cookie, cookie->cookie, COOKIE_MAX);
+	}
+	write_opt(w, &edns, NULL, 0);
 	write_bytes(w, ask->options, ask->options_len);
+	write_u16_at(w, mark + OPT_LEN - 4, flags);
+	write_u16_at(
+	    w, mark + OPT_LEN - 2, (uint16_t)(w->len - mark - OPT_LEN));
+}
+
+/* A client at this address has one cookie, and keeps the server's. */
+static void
+cookie_choose(
+    const struct witness *w, const struct address *from, struct edns *cookie)
+{
+	static const uint8_t own[COOKIE_CLIENT_LEN] = "a cookie";
+	static struct answer a;
+	unsigned i;
+
+	cookie->cookie_len = sizeof(own);
+	memcpy(cookie->cookie, own, sizeof(own));
+	for (i = w->client_count; i-- > 0;) {
+		const struct client *c = &w->clients[i];
+
+		if (!address_equal(&c->ask->ask.from, from) ||
+		    c->replies == 0 ||
+		    !answer_read(&a, c->reply, c->reply_len) ||
+		    a.edns.cookie_len == 0)
+			continue;
+		*cookie = a.edns;
+		return;
+	}
 }
 
 static size_t
-ask_write(const struct ask *ask, unsigned nth, uint16_t id, uint8_t *octets)
+ask_write(const struct ask *ask, const struct edns *cookie, unsigned nth,
+    uint16_t id, uint8_t *octets)
 {
 	struct header header = {.id = id, .opcode = ask->opcode};
 	const struct questions *more = ask->questions;
@@ -184,7 +222,7 @@ ask_write(const struct ask *ask, unsigned nth, uint16_t id, uint8_t *octets)
 	records_write(&w, &ask->sections[SECTION_ANSWER]);
 	records_write(&w, &ask->sections[SECTION_AUTHORITY]);
 	if (ask->edns.present)
-		ask_write_opt(ask, &w);
+		ask_write_opt(ask, cookie, &w);
 	records_write(&w, &ask->sections[SECTION_ADDITIONAL]);
 	return w.len;
 }
@@ -210,6 +248,7 @@ witness_client(struct witness *w, const struct step *step, unsigned nth,
 {
 	static uint8_t octets[MESSAGE_MAX];
 	struct client *client;
+	struct edns cookie = {.cookie_len = 0};
 
 	while (step->ask.id < 0 && id_is_used(w, on, id))
 		id++;
@@ -226,7 +265,9 @@ witness_client(struct witness *w, const struct step *step, unsigned nth,
 	client->to = on != NULL ? on->to : step->ask.to;
 	if (step->ask.id >= 0)
 		id = (uint16_t)step->ask.id;
-	client->query_len = ask_write(&step->ask, nth, id, octets);
+	if (step->ask.cookie)
+		cookie_choose(w, &step->ask.from, &cookie);
+	client->query_len = ask_write(&step->ask, &cookie, nth, id, octets);
 	client->query = malloc(client->query_len + 1);
 	if (client->query == NULL)
 		abort();
@@ -527,6 +568,8 @@ extended_read(struct answer *a, const struct record *opt)
 			    len == 2 ? (unsigned)(value[0] << 8 | value[1]) : 0;
 			continue;
 		}
+		if (code == OPTION_COOKIE)
+			continue; /* read_edns has read it */
 		a->has_other_options |= code != OPTION_EDE || len < 2;
 		if (value == NULL || code != OPTION_EDE || len < 2 ||
 		    len - 2u > 255 || a->extended_count == EXTENDED_MAX)
@@ -579,6 +622,22 @@ answer_read(struct answer *a, const uint8_t *octets, size_t len)
 	return a->reader.at == len;
 }
 
+/* The same of the cookie, which is that of RFC 9018 4.1; NULL if it does. */
+static const char *
+cookie_flaw(const struct edns *query, const struct edns *reply)
+{
+	static const uint8_t version_1[] = {1, 0, 0, 0};
+
+	if (query->cookie_len == 0)
+		return reply->cookie_len > 0 ? "has a cookie, unasked" : NULL;
+	if (reply->cookie_len != COOKIE_LEN ||
+	    memcmp(reply->cookie + COOKIE_CLIENT_LEN, version_1, 4) != 0)
+		return "has no cookie of version 1 (K02, K06)";
+	if (memcmp(query->cookie, reply->cookie, COOKIE_CLIENT_LEN) != 0)
+		return "has another client's cookie (K06)";
+	return NULL;
+}
+
 /*
  * What must hold of OPT in every reply; NULL if it does.  Of a query that is
  * no message nobody knows whether it has OPT, and of one that is refused as
@@ -612,7 +671,7 @@ opt_flaw(const struct client *c, const struct answer *a)
 		return "has no OPT and the query has (E01)";
 	if (a->opt != NULL && a->edns.dnssec_ok != query.edns.dnssec_ok)
 		return "does not copy DO (V03)";
-	return NULL;
+	return a->opt != NULL ? cookie_flaw(&query.edns, &a->edns) : NULL;
 }
 
 /* How large a reply may be. */
@@ -634,16 +693,20 @@ static const char *
 reply_flaw(const struct client *c, const struct answer *a)
 {
 	const struct ask *ask = &c->ask->ask;
-	size_t question_len = c->query_len - HEADER_LEN;
+	size_t question_len;
+	struct question question;
+	struct reader r;
 
+	reader_init(&r, c->query, c->query_len);
+	(void)read_bytes(&r, HEADER_LEN);
+	(void)read_question(&r, &question);
+	question_len = r.at - HEADER_LEN;
 	if (c->reply_len > reply_room(c))
 		return "is larger than the client may get (RFC 9715 3.1)";
 	if (c->on != NULL && a->header.truncated)
 		return "is truncated, and came over TCP";
 	if (ask->edns.present && a->opt == NULL)
 		return "has no OPT and the query has (E01)";
-	if (ask->edns.present)
-		question_len -= OPT_LEN + ask->options_len;
 	if (a->header.questions != 1 ||
 	    c->reply_len < HEADER_LEN + question_len ||
 	    memcmp(c->query + HEADER_LEN, c->reply + HEADER_LEN,
