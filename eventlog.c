@@ -508,6 +508,8 @@ static size_t field_begin(struct line *, const char *key, size_t max);
 static void field_end(struct line *, size_t mark);
 static size_t put_value(struct line *, const char *, size_t len);
 static bool value_is_bare(const char *, size_t len);
+static size_t plain_run(const char *, size_t len);
+static size_t put_run(struct line *, const char *, size_t n);
 static bool put_escaped(struct line *, unsigned char);
 static void put_text(struct line *, const char *);
 static void put_number(struct line *, uint64_t, size_t digits);
@@ -1942,12 +1944,17 @@ static size_t
 put_value(struct line *l, const char *value, size_t len)
 {
 	const char *quote = value_is_bare(value, len) ? format->quote : "\"";
-	size_t i;
+	size_t i, n;
 
 	put_text(l, quote);
 	l->max -= strlen(quote); /* for the closing one */
-	for (i = 0; i < len && put_escaped(l, (unsigned char)value[i]); i++)
-		;
+	for (i = 0; i < len && !l->full; i += n) {
+		n = plain_run(value + i, len - i);
+		if (n > 0)
+			n = put_run(l, value + i, n);
+		else
+			n = put_escaped(l, (unsigned char)value[i]);
+	}
 	l->max += strlen(quote);
 	if (quote[0] != '\0') {
 		l->full = l->full && i == 0;
@@ -1960,33 +1967,50 @@ put_value(struct line *l, const char *value, size_t len)
 static bool
 value_is_bare(const char *value, size_t len)
 {
-	size_t i;
+	return len > 0 && plain_run(value, len) == len &&
+	    memchr(value, ' ', len) == NULL && memchr(value, '=', len) == NULL;
+}
 
-	for (i = 0; i < len; i++)
-		if (value[i] <= ' ' || value[i] > '~' ||
-		    strchr("\"=\\", value[i]) != NULL)
-			return false;
-	return len > 0;
+/* How many octets from here on stand for themselves in quotes. */
+static size_t
+plain_run(const char *value, size_t len)
+{
+	size_t n = 0;
+
+	while (n < len && value[n] >= ' ' && value[n] <= '~' &&
+	    value[n] != '"' && value[n] != '\\')
+		n++;
+	return n;
+}
+
+/* As many of the octets as there is room for. */
+static size_t
+put_run(struct line *l, const char *octets, size_t n)
+{
+	size_t room = l->len < l->max ? l->max - l->len : 0;
+	size_t fits = n < room ? n : room;
+
+	(void)put_octets(l, octets, fits);
+	l->full = fits < n;
+	return fits;
 }
 
 /*
- * One octet, so that no reader takes it for more than a part of its value.
- * Those above 126 may be terminal controls and need not be UTF-8, so each is
- * the character of its number: any octets make valid JSON, and come back.
+ * An octet that does not stand for itself, so that no reader takes it for more
+ * than a part of its value. Those above 126 may be terminal controls and need
+ * not be UTF-8, so each is the character of its number: any octets make valid
+ * JSON, and come back.
  */
 static bool
 put_escaped(struct line *l, unsigned char c)
 {
 	static const char hex[] = "0123456789abcdef";
-	const char octet = (char)c;
 	const char escape[] = {'\\', 'u', '0', '0', hex[c >> 4], hex[c & 15]};
-	const char pair[] = {'\\', octet};
+	const char pair[] = {'\\', (char)c};
 
 	if (c == '"' || c == '\\')
 		return put_octets(l, pair, sizeof pair);
-	if (c < 32 || c > 126)
-		return put_octets(l, escape, sizeof escape);
-	return put_octets(l, &octet, 1);
+	return put_octets(l, escape, sizeof escape);
 }
 
 static void
