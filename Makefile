@@ -42,7 +42,7 @@ CHECK_CFLAGS = `pkg-config --cflags check`
 CHECK_LIBS   = `pkg-config --libs check`
 # The system calls that the simulator stands in for.
 WRAPS   = socket bind connect setsockopt sendto recv recvmmsg sendmmsg close \
-	  listen accept4 send sendmsg getsockopt shutdown \
+	  listen accept4 send sendmsg \
 	  epoll_create1 epoll_ctl epoll_wait signalfd read write open stat fstat \
 	  poll getrandom clock_gettime getrlimit setrlimit \
 	  gethostname malloc calloc realloc exit

@@ -51,7 +51,7 @@ struct file {
 	struct epoll_event event;
 
 	/* A socket. */
-	bool tcp, bound, connected, pktinfo, aborts;
+	bool tcp, bound, connected, pktinfo;
 	struct address local, peer;
 	int error; /* an ICMP message came in */
 	struct packet *first, *last;
@@ -360,7 +360,7 @@ file_close(struct file *f)
 	while ((stream = stream_take(f)) != NULL)
 		stream_drop(stream, true);
 	if (f->stream != NULL)
-		stream_drop(f->stream, f->aborts);
+		stream_drop(f->stream, false);
 	f->kind = FILE_FREE;
 	k.files_open--;
 	while (k.files_used > 0 && k.files[k.files_used - 1].kind == FILE_FREE)
@@ -593,11 +593,6 @@ __wrap_setsockopt(int fd, int level, int name, const void *value, socklen_t len)
 	if ((level == IPPROTO_IP && name == IP_PKTINFO) ||
 	    (level == IPPROTO_IPV6 && name == IPV6_RECVPKTINFO))
 		f->pktinfo = true;
-	if (level == SOL_SOCKET && name == SO_LINGER) {
-		const struct linger *linger = value;
-
-		f->aborts = linger->l_onoff != 0 && linger->l_linger == 0;
-	}
 	return 0;
 }
 
@@ -844,13 +839,9 @@ __wrap_send(int fd, const void *octets, size_t len, int flags)
 		return __real_send(fd, octets, len, flags);
 	if ((f = file_of(fd)) == NULL)
 		return -1;
-	if (f->kind == FILE_NETLINK)
-		return netlink_send(f, octets, len);
-	if (is_failing(CALL_SEND, &f->peer))
-		return -1;
-	if (!f->tcp)
-		world_give_up("the simulator has send only for TCP");
-	return stream_write(f, octets, len);
+	if (f->kind != FILE_NETLINK)
+		world_give_up("the simulator has send only for netlink");
+	return netlink_send(f, octets, len);
 }
 
 ssize_t __real_sendmsg(int, const struct msghdr *, int);
@@ -1088,53 +1079,6 @@ __wrap_sendmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags)
 		n++;
 	k.inside = false;
 	return n > 0 || count == 0 ? (int)n : -1;
-}
-
-int __real_getsockopt(int, int, int, void *, socklen_t *);
-int __wrap_getsockopt(int, int, int, void *, socklen_t *);
-
-int
-__wrap_getsockopt(int fd, int level, int name, void *value, socklen_t *len)
-{
-	struct file *f;
-	int err;
-
-	if (!is_virtual(fd))
-		return __real_getsockopt(fd, level, name, value, len);
-	if ((f = file_of(fd)) == NULL || is_failing(CALL_GETSOCKOPT, &f->peer))
-		return -1;
-	if (level != SOL_SOCKET || name != SO_ERROR || *len != sizeof(int))
-		world_give_up("the simulator has getsockopt only for SO_ERROR");
-	err = f->stream != NULL ? stream_error(f->stream) : f->error;
-	f->error = 0;
-	memcpy(value, &err, sizeof(err));
-	return 0;
-}
-
-int __real_shutdown(int, int);
-int __wrap_shutdown(int, int);
-
-int
-__wrap_shutdown(int fd, int how)
-{
-	struct file *f;
-	int status;
-
-	if (!is_virtual(fd))
-		return __real_shutdown(fd, how);
-	if ((f = file_of(fd)) == NULL || is_failing(CALL_SHUTDOWN, &f->peer))
-		return -1;
-	if (how != SHUT_WR)
-		world_give_up("the simulator has shutdown only for SHUT_WR");
-	if (f->stream == NULL) {
-		errno = ENOTCONN;
-		return -1;
-	}
-	status = stream_shut(f->stream);
-	k.inside = true;
-	world_look(f->stream);
-	k.inside = false;
-	return status;
 }
 
 /* ---------------------------------------------------------------------------

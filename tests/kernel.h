@@ -75,7 +75,7 @@ void world_answer(const struct address *from, const struct address *to,
     const uint8_t *, size_t len);
 void world_log(const char *, size_t len);
 
-/* TCP: the server connects; it wrote, shut or closed: see what is to be done.
+/* TCP: the server connects; it wrote or closed: see what is to be done.
  */
 void world_dial(struct stream *);
 size_t world_window(const struct address *); /* octets taken at once */

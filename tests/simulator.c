@@ -357,7 +357,7 @@ client_look(struct stream *t)
 		return;
 	if (t->out.len > 0)
 		client_read(t);
-	if (!t->aborted && !t->out_ended)
+	if (t->held)
 		return;
 	trace_stream(t, t->aborted ? "reset" : "fin");
 	witness_ended(&s.d.witness, on, t->aborted, s.d.now_ms, s.d.fault);
@@ -375,7 +375,7 @@ world_look(struct stream *t)
 			session_read(
 			    &s.d, t->session, t->out.octets, t->out.len);
 		buffer_drop(&t->out, t->out.len);
-		if (t->out_ended) {
+		if (!t->held) {
 			trace_stream(t, t->aborted ? "reset" : "fin");
 			session_close(t->session);
 		}

@@ -85,8 +85,9 @@ fails(int err)
 	return -1;
 }
 
-int
-stream_error(struct stream *t)
+/* The error is told once. */
+static int
+error_take(struct stream *t)
 {
 	int err = t->error;
 
@@ -105,7 +106,7 @@ stream_receive(struct stream *t, void *octets, size_t room)
 		return (ssize_t)room;
 	}
 	if (t->error != 0)
-		return fails(stream_error(t));
+		return fails(error_take(t));
 	if (t->in_ended || t->dead)
 		return 0;
 	return fails(EAGAIN);
@@ -117,8 +118,8 @@ stream_send(struct stream *t, const void *octets, size_t len)
 	size_t room = t->out_max - t->out.len;
 
 	if (t->error != 0)
-		return fails(stream_error(t));
-	if (t->dead || t->out_ended)
+		return fails(error_take(t));
+	if (t->dead)
 		return fails(EPIPE);
 	if (t->opening || room == 0)
 		return fails(EAGAIN);
@@ -128,21 +129,11 @@ stream_send(struct stream *t, const void *octets, size_t len)
 	return (ssize_t)len;
 }
 
-int
-stream_shut(struct stream *t)
-{
-	if (t->opening || t->dead)
-		return fails(ENOTCONN);
-	t->out_ended = true;
-	return 0;
-}
-
 /* Who closes what he has not read to the end sends RST (RFC 2525 2.17). */
 void
 stream_close(struct stream *t, bool abort)
 {
 	t->held = false;
-	t->out_ended = true;
 	t->aborted = !t->dead && (abort || t->in.len > 0);
 	if (t->aborted)
 		buffer_drop(&t->out, t->out.len);
@@ -152,7 +143,7 @@ stream_close(struct stream *t, bool abort)
 static bool
 is_writable(const struct stream *t)
 {
-	return t->out_ended || t->out_max - t->out.len >= (t->out_max + 2) / 3;
+	return t->out_max - t->out.len >= (t->out_max + 2) / 3;
 }
 
 uint32_t
@@ -164,7 +155,7 @@ stream_events(const struct stream *t)
 		events |= EPOLLERR;
 	if (t->opening)
 		return events;
-	if (t->dead || (t->in_ended && t->out_ended))
+	if (t->dead)
 		events |= EPOLLHUP;
 	if (t->dead || t->in_ended)
 		events |= EPOLLIN | EPOLLRDHUP;

@@ -17,7 +17,7 @@ struct stream {
 	struct stream *next, *queued; /* of all; waiting for accept4 */
 	struct address here, there;
 	bool opening; /* connect was called, and nothing came of it yet */
-	bool held;    /* the server has it, or can accept it */
+	bool held;    /* the server has it or can accept it; else FIN went */
 	bool dead;    /* RST came, or it was never opened */
 	int error;    /* of the socket, told once */
 
@@ -26,8 +26,7 @@ struct stream {
 
 	struct buffer out; /* was sent, and the other end has not read it */
 	size_t out_max;
-	bool out_ended; /* FIN goes after that */
-	bool aborted;   /* RST went, and `out' is void */
+	bool aborted; /* RST went, and `out' is void */
 
 	/* The world's. */
 	bool stalled;        /* the other end does not read */
@@ -52,9 +51,7 @@ void stream_reset(struct stream *); /* RST */
 /* What the server does; -1 and errno as the calls. */
 ssize_t stream_receive(struct stream *, void *, size_t room);
 ssize_t stream_send(struct stream *, const void *, size_t len);
-int stream_shut(struct stream *);
 void stream_close(struct stream *, bool abort); /* abort: with RST */
-int stream_error(struct stream *);              /* SO_ERROR; it is gone then */
 
 /* The events of epoll, whoever waits for them. */
 uint32_t stream_events(const struct stream *);
