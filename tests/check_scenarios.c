@@ -202,14 +202,16 @@ enum prologue {
 	NO_MORE,
 	BROKEN,
 	AGAIN,
-	SILENT
+	SILENT,
+	TRUNCATED
 };
 
 static const char *const prologues[] = {"",
     "expect any\nserver 198.41.0.4 refused\nask a. A\nexpect SERVFAIL\n",
     ("expect any\nserver 198.41.0.4 refused\nask a. A\nexpect SERVFAIL\n"
      "ask a. A\nexpect SERVFAIL\n"),
-    "expect any\nserver 198.41.0.4 silent\nask a. A\nexpect SERVFAIL\n"};
+    "expect any\nserver 198.41.0.4 silent\nask a. A\nexpect SERVFAIL\n",
+    "expect any\nserver 198.41.0.4 tc\nask g1. A\n"};
 
 static const struct {
 	enum prologue prologue;
@@ -389,6 +391,112 @@ static const struct {
 	"expect any\nforge 198.41.0.4\n    rcode SERVFAIL\n"
 	"ask g1. A\nexpect NOERROR\n",
 	false},
+
+    /* Name servers over TCP. */
+    {TRUNCATED,
+	"expect NOERROR\n    answer g1. 60 A 192.0.2.11\n"
+	"connections all = 1\npackets all tcp = 1\npackets all udp = 1\n",
+	true},
+    {TRUNCATED, "expect NOERROR\nconnections all = 0\n", false},
+    {TRUNCATED, "expect NOERROR\npackets all udp = 2\n", false},
+    {TRUNCATED, "expect NOERROR\n    time <= 20ms\n", false},
+    {TRUNCATED, "expect NOERROR\n    time <= 30ms\n", true},
+    {NO_MORE,
+	"expect any\nserver 198.41.0.4 tc\nserver 198.41.0.4 dribble 2ms\n"
+	"ask g1. A\nexpect NOERROR\n    time >= 120ms\n",
+	true},
+    {NO_MORE,
+	"expect any\nserver 198.41.0.4 tc\nserver 198.41.0.4 tcp delay 80ms\n"
+	"ask g1. A\nexpect NOERROR\n    time >= 110ms\n",
+	true},
+    {NO_MORE,
+	"expect any\nserver 198.41.0.4 tc\nserver 198.41.0.4 half\n"
+	"ask g1. A\nexpect SERVFAIL\n",
+	true},
+    {NO_MORE,
+	"expect any\nserver 198.41.0.4 tc\nserver 198.41.0.4 close\n"
+	"ask g1. A\nexpect SERVFAIL\n",
+	true},
+    {NO_MORE,
+	"expect any\nserver 198.41.0.4 tc\nserver 198.41.0.4 reset\n"
+	"ask g1. A\nexpect SERVFAIL\n",
+	true},
+    {NO_MORE,
+	"expect any\nserver 198.41.0.4 tc\n"
+	"server 198.41.0.4 tcp unreachable\nask g1. A\nexpect SERVFAIL\n"
+	"    time <= 1s\npackets all tcp = 0\nconnections all >= 1\n",
+	true},
+    {NO_MORE,
+	"expect any\nserver 198.41.0.4 tc\nserver 198.41.0.4 tcp silent\n"
+	"ask g1. A\nexpect SERVFAIL\npackets all tcp = 0\n",
+	true},
+    {NO_MORE,
+	"expect any\nserver 198.41.0.4 tc\nserver 198.41.0.4 tcp mute\n"
+	"ask g1. A\nexpect SERVFAIL\npackets all tcp >= 1\n",
+	true},
+
+    /* Clients over TCP. */
+    {NO_MORE,
+	"expect any\nask g1. A tcp\nexpect NOERROR\n"
+	"    answer g1. 60 A 192.0.2.11\n    place = 1\n",
+	true},
+    {NO_MORE, "expect any\nask g1. A tcp\nexpect any\n    place >= 2\n", false},
+    {NO_MORE, "expect any\nask g1. A\nexpect any\n    place = 1\n", false},
+    {NO_MORE,
+	"expect any\nask g1. A tcp option 11 \"\"\nexpect any\n"
+	"    keepalive 10s\n",
+	true},
+    {NO_MORE,
+	"expect any\nask g1. A tcp option 11 \"\"\nexpect any\n"
+	"    keepalive 9900ms\n",
+	false},
+    {NO_MORE,
+	"expect any\nask g1. A tcp option 11 \"\"\nexpect any\n"
+	"    keepalive none\n",
+	false},
+    {NO_MORE, "expect any\nask g1. A tcp\nexpect any\n    keepalive none\n",
+	true},
+    {NO_MORE, "expect any\nask g1. A tcp\nexpect any\n    keepalive 10s\n",
+	false},
+    {NO_MORE, "expect any\nconnect c\nopen c\n", true},
+    {NO_MORE, "expect any\nconnect c\nclosed c\n", false},
+    {NO_MORE, "expect any\nconnect c\nsend c 0000\nclosed c fin <= 0ms\n",
+	true},
+    {NO_MORE, "expect any\nconnect c\nsend c 0000\nopen c\n", false},
+    {NO_MORE, "expect any\nconnect c\nsend c 0000\nclosed c >= 1ms\n", false},
+    {NO_MORE,
+	"expect any\nconnect c times 3\nsend c2 0000\nclosed c2\n"
+	"closed 1 of c\nopen 2 of c\nopen c1\nopen c3\n",
+	true},
+    {NO_MORE, "expect any\nconnect c to 127.0.0.9\nclosed c reset\n", true},
+
+    /* As it stalls, not all fits into its window; then it reads the rest. */
+    {NO_MORE,
+	"expect any\nconnect c window 100\nstall c\n"
+	"ask g$. A times 9 on c &\nwait 1s\nread c\nwait 1s\n"
+	"expect all any\nopen c\nwrites c >= 3\n",
+	true},
+    {NO_MORE,
+	"expect any\nconnect c window 100\nstall c\n"
+	"ask g$. A times 9 on c &\nwait 1s\nexpect all any\n",
+	false},
+    {NO_MORE,
+	"expect any\nconnect c segments 1 every 100ms\nask g1. A on c\n"
+	"expect any\n    time >= 3s\n    time <= 4s\n",
+	true},
+    {NO_MORE,
+	"expect any\nconnect c\nask www.example. A on c &\n"
+	"ask g1. A on c\nexpect any\n    place = 1\nexpect any\n"
+	"    place = 2\n",
+	true},
+    {NO_MORE,
+	"expect any\nconnect c\nask g1. A on c &\n"
+	"ask www.example. A on c\nexpect any\n    place = 1\nexpect any\n",
+	false},
+    {NO_MORE, "expect any\nconnect c\nshut c\nask g1. A on c\nexpect any\n",
+	false},
+    {NO_MORE, "expect any\nconnect c\nreset c\nask g1. A tcp\nexpect any\n",
+	true},
 };
 
 START_TEST(falsehood_is_noticed)
