@@ -80,6 +80,8 @@ $(B)/check_stream: tests/stream.c tests/buffer.c tests/stream.h tests/buffer.h
 $(B)/check_stream: CHECK_EXTRA = tests/stream.c tests/buffer.c
 $(B)/check_driver: $(PLAY) $(PLAY_H) $(B)/test/message.o
 $(B)/check_driver: CHECK_EXTRA = $(PLAY)
+# The program itself is what this one tests.
+$(B)/check_dns: $(B)/dns $(B)/test/message.o
 $(B)/check_scenarios: $(SIM) $(SIM_H) $(TOBJ)
 $(B)/check_scenarios: CHECK_EXTRA = $(SIM) $(WRAPS:%=-Wl,--wrap=%)
 $(B)/check_namespaces: $(NAMES) $(NAMES_H) $(B)/test/message.o $(B)/dns

@@ -1,0 +1,506 @@
+/*
+ * check_dns.c -- crowds of clients at the real program, on loopback.
+ *
+ * The program under test is the one beside this one; nothing stands in for its
+ * system calls.  Only such questions are asked as need no name server, so no
+ * packet leaves.  Its event log is a pipe, from which we read what it says.
+ * What one client can see of one connection is in tests/scenarios/.
+ */
+#include "dns.h"
+
+#include <arpa/inet.h>
+#include <check.h>
+#include <dirent.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/time.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum {
+	HELD = 2000,
+	CONNECTS = 10000,
+	WRITERS = 500,
+	LINGERING = 3000, /* of the connects, open at a time */
+	PIPELINED_MAX = 200000,
+	FEW_FILES = 256,
+	OTHER_FILES = 64, /* what the server has open besides connections */
+	OUR_FILES = 64,
+	ANSWER_S = 20,
+	PREFIX_LEN = 2,
+	QUESTION_LEN = PREFIX_LEN + HEADER_LEN + 9 + 4,
+	ANSWER_LEN = QUESTION_LEN /* without EDNS an error is as long */
+};
+
+static char program[4096];
+static char directory[] = "/tmp/check_dns.XXXXXX";
+static char hints[sizeof(directory) + 8];
+
+static struct {
+	pid_t pid;
+	FILE *log;
+	uint16_t port;
+	unsigned connections; /* at most */
+	char line[LOG_LINE_MAX + 1];
+} server;
+
+/* ---------------------------------------------------------------------------
+ * The server.
+ */
+
+/* Its next line with this text in it. */
+static void
+server_says(const char *text)
+{
+	do
+		ck_assert_msg(
+		    fgets(server.line, sizeof(server.line), server.log) != NULL,
+		    "the server ended before it said %s", text);
+	while (strstr(server.line, text) == NULL);
+}
+
+/* A number in the line it said last. */
+static unsigned
+server_number(const char *key)
+{
+	const char *at = strstr(server.line, key);
+
+	ck_assert_msg(at != NULL, "no %s in %s", key, server.line);
+	return (unsigned)strtoul(at + strlen(key), NULL, 10);
+}
+
+static void
+server_exec(unsigned files, int log)
+{
+	struct rlimit limit;
+	char at[32];
+
+	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	if (files < limit.rlim_max)
+		limit.rlim_max = limit.rlim_cur = files;
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	snprintf(at, sizeof(at), "127.0.0.1@%u", server.port);
+	prctl(PR_SET_PDEATHSIG, SIGKILL); /* a test that fails just ends */
+	dup2(log, STDERR_FILENO);
+	execl(program, program, "-l", at, "-r", hints, (char *)NULL);
+	_exit(127);
+}
+
+/* Start it with so many descriptors, at a port of before or any. */
+static void
+server_run(unsigned files)
+{
+	int log[2];
+
+	ck_assert_int_eq(pipe(log), 0);
+	server.pid = fork();
+	ck_assert_int_ge(server.pid, 0);
+	if (server.pid == 0)
+		server_exec(files, log[1]);
+	close(log[1]);
+	server.log = fdopen(log[0], "r");
+	ck_assert_ptr_nonnull(server.log);
+}
+
+static void
+server_start(unsigned files)
+{
+	server_run(files);
+	server_says(" id=2 ");
+	server.connections = server_number(" connections=");
+}
+
+static int
+server_wait(void)
+{
+	int status;
+
+	ck_assert_int_eq(waitpid(server.pid, &status, 0), server.pid);
+	fclose(server.log);
+	server.pid = 0;
+	return status;
+}
+
+static void
+server_stop(void)
+{
+	ck_assert_int_eq(kill(server.pid, SIGTERM), 0);
+	ck_assert_int_eq(server_wait(), 0);
+}
+
+static void
+server_tells_statistics(void)
+{
+	kill(server.pid, SIGUSR1);
+	server_says(" id=10001 ");
+}
+
+static unsigned
+server_descriptors(void)
+{
+	char path[64];
+	unsigned n = 0;
+	DIR *all;
+
+	snprintf(path, sizeof(path), "/proc/%d/fd", (int)server.pid);
+	all = opendir(path);
+	ck_assert_ptr_nonnull(all);
+	while (readdir(all) != NULL)
+		n++;
+	closedir(all);
+	return n - 2; /* . and .. */
+}
+
+/* ---------------------------------------------------------------------------
+ * Clients.
+ */
+
+/* 127.NET.x.y: a loopback address for each client, n from 0. */
+static struct sockaddr_in
+loopback(unsigned net, unsigned n, uint16_t port)
+{
+	struct sockaddr_in a = {.sin_family = AF_INET};
+
+	a.sin_addr.s_addr = htonl(127u << 24 | net << 16 | (n + 1));
+	a.sin_port = htons(port);
+	return a;
+}
+
+static int
+socket_of(int type, unsigned net, unsigned n)
+{
+	struct sockaddr_in from = loopback(net, n, 0);
+	struct timeval patience = {.tv_sec = ANSWER_S};
+	int fd = socket(AF_INET, type | SOCK_CLOEXEC, 0);
+
+	ck_assert_msg(fd >= 0, "%s", strerror(errno));
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+	ck_assert_int_eq(bind(fd, (struct sockaddr *)&from, sizeof(from)), 0);
+	return fd;
+}
+
+static int
+connection(int type, unsigned net, unsigned n)
+{
+	struct sockaddr_in to = loopback(0, 0, server.port);
+	int fd = socket_of(type, net, n);
+
+	ck_assert_msg(connect(fd, (struct sockaddr *)&to, sizeof(to)) == 0,
+	    "%s", strerror(errno));
+	return fd;
+}
+
+/* Gone without a farewell: no port of ours lingers. */
+static void
+reset(int fd)
+{
+	struct linger now = {.l_onoff = 1, .l_linger = 0};
+
+	setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
+	close(fd);
+}
+
+/* What nobody walks for: a transfer.  With its length before it. */
+static const uint8_t *
+question(uint16_t id)
+{
+	static uint8_t octets[QUESTION_LEN];
+	struct header header = {
+	    .id = id, .recursion_desired = true, .questions = 1};
+	struct question q = {
+	    {9, "\7example"}, .type = TYPE_AXFR, .class = CLASS_IN};
+	struct writer w;
+
+	writer_init(&w, octets, sizeof(octets));
+	write_u16(&w, QUESTION_LEN - PREFIX_LEN);
+	write_header(&w, &header);
+	write_question(&w, &q);
+	ck_assert(!w.failed && w.len == QUESTION_LEN);
+	return octets;
+}
+
+static void
+judge(const uint8_t *octets, size_t len, uint16_t id)
+{
+	struct header header;
+	struct reader r;
+
+	reader_init(&r, octets, len);
+	ck_assert(read_header(&r, &header));
+	ck_assert_uint_eq(header.id, id);
+	ck_assert(header.response);
+	ck_assert_uint_eq(header.rcode, RCODE_REFUSED);
+}
+
+static void
+send_all(int fd, const uint8_t *octets, size_t len)
+{
+	ck_assert_msg(send(fd, octets, len, MSG_NOSIGNAL) == (ssize_t)len, "%s",
+	    strerror(errno));
+}
+
+static void
+receive_answer(int fd, uint16_t id)
+{
+	uint8_t octets[ANSWER_LEN];
+	ssize_t n = recv(fd, octets, sizeof(octets), MSG_WAITALL);
+
+	ck_assert_msg(n == ANSWER_LEN, "%d octets: %s", (int)n,
+	    n < 0 ? strerror(errno) : "closed");
+	judge(octets + PREFIX_LEN, ANSWER_LEN - PREFIX_LEN, id);
+}
+
+static void
+ask_over_tcp(unsigned net, unsigned n)
+{
+	int fd = connection(SOCK_STREAM, net, n);
+
+	send_all(fd, question((uint16_t)n), QUESTION_LEN);
+	receive_answer(fd, (uint16_t)n);
+	reset(fd);
+}
+
+static void
+ask_over_udp(uint16_t id)
+{
+	int fd = connection(SOCK_DGRAM, 1, 0);
+	uint8_t octets[UDP_PLAIN_MAX];
+	ssize_t n;
+
+	send_all(fd, question(id) + PREFIX_LEN, QUESTION_LEN - PREFIX_LEN);
+	n = recv(fd, octets, sizeof(octets), 0);
+	ck_assert_msg(n > 0, "no answer over UDP: %s", strerror(errno));
+	judge(octets, (size_t)n, id);
+	close(fd);
+}
+
+/* ---------------------------------------------------------------------------
+ * Tests.
+ */
+
+/* So many, unless there are not enough descriptors here. */
+static unsigned
+affordable(unsigned wanted)
+{
+	struct rlimit limit;
+
+	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	limit.rlim_cur = limit.rlim_max;
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	return wanted + OUR_FILES < limit.rlim_max
+	    ? wanted
+	    : (unsigned)limit.rlim_max - OUR_FILES;
+}
+
+/* A port that nobody has, found by having it. */
+static void
+setup(void)
+{
+	struct sockaddr_in at = loopback(0, 0, 0);
+	socklen_t len = sizeof(at);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	FILE *file = fopen(hints, "w");
+
+	ck_assert_int_eq(bind(fd, (struct sockaddr *)&at, len), 0);
+	ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&at, &len), 0);
+	server.port = ntohs(at.sin_port);
+	close(fd);
+	ck_assert_ptr_nonnull(file);
+	fputs(". NS a.root.\na.root. A 127.0.0.1\n", file);
+	ck_assert_int_eq(fclose(file), 0);
+}
+
+/*
+ * C09, C11: connections that are all in use are all kept.  Each is in the
+ * middle of a question, as that may take longer than being idle.
+ */
+START_TEST(two_thousand_connections_are_held)
+{
+	static int fds[HELD];
+	unsigned i, held = affordable(HELD);
+
+	server_start(UINT32_MAX);
+	if (held > server.connections - OUR_FILES / 2)
+		held = server.connections - OUR_FILES / 2;
+	for (i = 0; i < held; i++) {
+		fds[i] = connection(SOCK_STREAM, 2, i / 20);
+		send_all(fds[i], question((uint16_t)i), 1);
+		if (i % 100 == 0)
+			ask_over_udp((uint16_t)i);
+	}
+	do /* the last may not be accepted yet */
+		server_tells_statistics();
+	while (server_number(" accepted=") < held);
+	ck_assert_uint_eq(server_number(" connections="), held);
+	ck_assert_uint_eq(server_number(" turned_away="), 0);
+	for (i = 0; i < held; i++)
+		send_all(fds[i], question((uint16_t)i) + 1, QUESTION_LEN - 1);
+	for (i = 0; i < held; i++) {
+		receive_answer(fds[i], (uint16_t)i);
+		reset(fds[i]);
+	}
+	server_stop();
+}
+END_TEST
+
+/*
+ * D08: who only connects, and who writes an octet now and then, costs neither
+ * UDP nor a client that asks over TCP its answer.
+ */
+START_TEST(ten_thousand_connects_and_slow_writers_do_no_harm)
+{
+	static int writers[WRITERS], lingering[LINGERING];
+	unsigned i, open = affordable(WRITERS + LINGERING) - WRITERS;
+
+	server_start(UINT32_MAX);
+	for (i = 0; i < WRITERS; i++)
+		writers[i] = connection(SOCK_STREAM, 3, i / 5);
+	for (i = 0; i < CONNECTS; i++) {
+		if (i >= open)
+			reset(lingering[i % open]);
+		lingering[i % open] = connection(SOCK_STREAM, 4, i % 200);
+		(void)send(writers[i % WRITERS], question(0) + i / WRITERS, 1,
+		    MSG_NOSIGNAL);
+		if (i % 20 == 0)
+			ask_over_udp((uint16_t)i);
+		if (i % 100 == 0)
+			ask_over_tcp(5, i);
+		if (i % 1000 == 0)
+			ck_assert_uint_le(server_descriptors(),
+			    server.connections + OTHER_FILES);
+	}
+	server_tells_statistics();
+	ck_assert_uint_ge(server_number(" accepted="), CONNECTS);
+	ck_assert_uint_le(server_number(" connections="), server.connections);
+	for (i = 0; i < WRITERS; i++)
+		reset(writers[i]);
+	for (i = 0; i < open; i++)
+		reset(lingering[i]);
+	ask_over_tcp(5, 0);
+	ask_over_udp(0);
+	server_stop();
+}
+END_TEST
+
+/* I07: with few descriptors there are few connections, and UDP as ever. */
+START_TEST(few_descriptors_are_shared)
+{
+	int fds[2 * FEW_FILES];
+	unsigned i;
+
+	server_start(FEW_FILES);
+	ck_assert_uint_lt(server.connections, FEW_FILES / 2);
+	for (i = 0; i < 2 * FEW_FILES; i++) {
+		fds[i] = connection(SOCK_STREAM, 2, i);
+		send_all(fds[i], question(0), 1);
+		ask_over_udp((uint16_t)i);
+		ck_assert_uint_le(server_descriptors(), FEW_FILES);
+	}
+	for (i = 0; i < 2 * FEW_FILES; i++)
+		reset(fds[i]);
+	ask_over_tcp(3, 0);
+	server_stop();
+}
+END_TEST
+
+/*
+ * C13: who asks and does not read is not read either, and nothing is lost of
+ * what he reads then.
+ */
+START_TEST(client_that_reads_late_gets_every_answer)
+{
+	int fd;
+	unsigned i, asked = 0, at = 0;
+
+	server_start(UINT32_MAX);
+	fd = connection(SOCK_STREAM, 2, 0);
+	for (;;) {
+		const uint8_t *octets = question((uint16_t)asked);
+		ssize_t n = send(fd, octets + at, QUESTION_LEN - at,
+		    MSG_DONTWAIT | MSG_NOSIGNAL);
+
+		if (n < 0)
+			break;
+		at += (unsigned)n;
+		asked += at / QUESTION_LEN;
+		at %= QUESTION_LEN;
+		ck_assert_uint_lt(asked, PIPELINED_MAX);
+	}
+	ck_assert_int_eq(errno, EAGAIN);
+	ask_over_udp(0);
+	for (i = 0; i < asked; i++)
+		receive_answer(fd, (uint16_t)i);
+	reset(fd);
+	server_stop();
+}
+END_TEST
+
+/* Connections of the one before that linger do not keep its port. */
+START_TEST(restart_takes_the_port_at_once)
+{
+	int fd;
+
+	server_start(UINT32_MAX);
+	fd = connection(SOCK_STREAM, 2, 0);
+	send_all(fd, question(1), QUESTION_LEN);
+	receive_answer(fd, 1);
+	server_stop();
+	server_start(UINT32_MAX);
+	ask_over_tcp(2, 1);
+	close(fd);
+	server_stop();
+}
+END_TEST
+
+START_TEST(port_that_is_taken_over_tcp_is_named)
+{
+	struct sockaddr_in at = loopback(0, 0, server.port);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int status;
+
+	ck_assert_int_eq(bind(fd, (struct sockaddr *)&at, sizeof(at)), 0);
+	ck_assert_int_eq(listen(fd, 1), 0);
+	server_run(UINT32_MAX);
+	server_says("cannot listen over TCP on 127.0.0.1:");
+	status = server_wait();
+	ck_assert(WIFEXITED(status) && WEXITSTATUS(status) == 2);
+	close(fd);
+}
+END_TEST
+
+int
+main(int argc, char **argv)
+{
+	Suite *suite = suite_create("dns");
+	TCase *crowds = tcase_create("crowds");
+	SRunner *runner = srunner_create(suite);
+	const char *slash = strrchr(argv[0], '/');
+	int failed;
+
+	if (argc < 1 || slash == NULL || mkdtemp(directory) == NULL)
+		return EXIT_FAILURE;
+	snprintf(program, sizeof(program), "%.*s/dns", (int)(slash - argv[0]),
+	    argv[0]);
+	snprintf(hints, sizeof(hints), "%s/hints", directory);
+	tcase_add_checked_fixture(crowds, setup, NULL);
+	tcase_add_test(crowds, two_thousand_connections_are_held);
+	tcase_add_test(
+	    crowds, ten_thousand_connects_and_slow_writers_do_no_harm);
+	tcase_add_test(crowds, few_descriptors_are_shared);
+	tcase_add_test(crowds, client_that_reads_late_gets_every_answer);
+	tcase_add_test(crowds, restart_takes_the_port_at_once);
+	tcase_add_test(crowds, port_that_is_taken_over_tcp_is_named);
+	tcase_set_timeout(crowds, 60);
+	suite_add_tcase(suite, crowds);
+	srunner_run_all(runner, CK_ENV);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	unlink(hints);
+	rmdir(directory);
+	return failed > 0;
+}
