@@ -725,12 +725,21 @@ tcp_prepare(int fd)
 	    option_set(fd, IPPROTO_TCP, TCP_NODELAY, 1);
 }
 
-/* The address asked is the one that answers (RFC 2181 4). */
+/*
+ * The address asked is the one that answers (RFC 2181 4).  And if the system
+ * lets us, a forged "packet too big" does not make us fragment (RFC 9715 3.1).
+ */
 static bool
 udp_prepare(int fd, uint8_t family)
 {
-	return family == 4 ? option_set(fd, IPPROTO_IP, IP_PKTINFO, 1)
-			   : option_set(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1);
+	if (family == 4) {
+		(void)option_set(
+		    fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_OMIT);
+		return option_set(fd, IPPROTO_IP, IP_PKTINFO, 1);
+	}
+	(void)option_set(
+	    fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_OMIT);
+	return option_set(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1);
 }
 
 /* A socket of this type that hears this address; -1 sets errno. */

@@ -105,9 +105,9 @@ struct reply {
 	struct header header;
 	struct view proofs[ALIASES_MAX + 1]; /* of what is in the answer */
 	unsigned proof_count;
-	bool from_cache; /* it was looked up; else it is a refusal */
-	size_t max;      /* what the client takes */
-	size_t sections; /* where they begin */
+	bool from_cache;      /* it was looked up; else it is a refusal */
+	size_t max;           /* what the client takes */
+	size_t sections, opt; /* where they begin */
 };
 
 static struct {
@@ -131,6 +131,9 @@ static struct {
 	struct batch in, out;
 	uint8_t in_octets[BATCH][QUERY_OCTETS];
 	uint8_t out_octets[BATCH][UDP_EDNS_MAX];
+	struct {
+		size_t at, len; /* in a message */
+	} out_sections[BATCH];
 	uint8_t tcp_octets[PREFIX_LEN + MESSAGE_MAX];
 	struct statistics counts;
 	uint64_t questions; /* the number of the last one */
@@ -570,10 +573,40 @@ udp_send(const struct reply *a)
 	batch_prepare(&self.out, i, self.out_octets[i], a->message.len);
 	m->msg_namelen = address_to_sockaddr(&q->from, &self.out.peers[i]);
 	control_write(m, self.out.control[i], q);
+	self.out_sections[i].at = a->sections;
+	self.out_sections[i].len = a->opt - a->sections;
 	self.counts.answered++;
 }
 
-/* What the kernel will not take is dropped: the client asks again. */
+/* Take the sections out and set TC; false: there are none to take out. */
+static bool
+udp_truncate(unsigned i)
+{
+	uint8_t *octets = self.out_octets[i];
+	size_t at = self.out_sections[i].at, len = self.out_sections[i].len;
+	size_t *whole = &self.out.parts[i].iov_len;
+	struct header header;
+	struct reader r;
+	struct writer w;
+
+	if (len == 0)
+		return false;
+	memmove(octets + at, octets + at + len, *whole - at - len);
+	*whole -= len;
+	self.out_sections[i].len = 0;
+	reader_init(&r, octets, *whole);
+	(void)read_header(&r, &header);
+	header.truncated = true;
+	header.answers = header.authorities = 0;
+	writer_init(&w, octets, HEADER_LEN);
+	write_header(&w, &header);
+	return true;
+}
+
+/*
+ * What the kernel will not take is dropped: the client asks again.  What is
+ * too large for the link it asks for over TCP (RFC 9715 3.1 R4).
+ */
 static void
 udp_flush(void)
 {
@@ -586,6 +619,8 @@ udp_flush(void)
 
 		if (n > 0) {
 			at += (unsigned)n;
+		} else if (errno == EMSGSIZE && udp_truncate(at)) {
+			continue;
 		} else if (errno != EINTR) {
 			self.counts.answered--;
 			self.counts.dropped++;
@@ -1620,13 +1655,15 @@ reply_end(struct reply *a, enum rcode rcode, const struct reason *why,
 		}
 	}
 	a->header.rcode = rcode & 15;
+	a->opt = a->message.len;
 	if (a->query->edns.present) {
 		reply_add_cookie(a, &opt);
 		a->message.max = a->max;
 		a->header.additionals = 1;
 		opt.dnssec_ok = a->query->edns.dnssec_ok;
 		opt.keepalive = reply_has_keepalive(a->query);
-		opt.idle_100ms = (uint16_t)(idle_ms() / 100);
+		if (opt.keepalive)
+			opt.idle_100ms = (uint16_t)(idle_ms() / 100);
 		opt.rcode_high = (uint8_t)(rcode >> 4);
 		write_opt(&a->message, &opt, why, why_count);
 	}
