@@ -909,8 +909,7 @@ connection_ready(const struct epoll_event *event, uint64_t now_ms)
 		connection_write(c);
 	else if ((event->events & EPOLLIN) != 0)
 		connection_read(c);
-	if (c->backlog == 0)
-		connection_serve(c, now_ms);
+	connection_serve(c, now_ms);
 }
 
 /* A question waits for a walk, or does not any more. */
