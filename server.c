@@ -415,96 +415,102 @@ server_mark_lame(
  */
 
 struct block {
-	const char *text;
+	struct prefix prefix;
 	struct address_class class;
-	struct prefix prefix; /* of text */
 };
 
-/* The most specific block wins.  Verdicts are DESIGN decision 5. */
-static struct block blocks[] = {
-    {"0.0.0.0/8", {"this-network", "791 3.2", VERDICT_NEVER}, {{0}, 0}},
-    {"0.0.0.0/32", {"unspecified", "1122 3.2.1.3", VERDICT_NEVER}, {{0}, 0}},
-    {"10.0.0.0/8", {"private", "1918", VERDICT_ASK}, {{0}, 0}},
-    {"100.64.0.0/10", {"shared", "6598", VERDICT_ASK}, {{0}, 0}},
-    {"127.0.0.0/8", {"loopback", "1122 3.2.1.3", VERDICT_ASK}, {{0}, 0}},
-    {"169.254.0.0/16", {"link-local", "3927", VERDICT_ASK}, {{0}, 0}},
-    {"172.16.0.0/12", {"private", "1918", VERDICT_ASK}, {{0}, 0}},
-    {"192.0.0.0/24", {"ietf-protocol", "6890 2.1", VERDICT_ASK}, {{0}, 0}},
-    {"192.0.0.0/29", {"ds-lite", "7335", VERDICT_ASK}, {{0}, 0}},
-    {"192.0.0.8/32", {"dummy", "7600", VERDICT_ASK}, {{0}, 0}},
-    {"192.0.0.9/32", {"pcp-anycast", "7723", VERDICT_ASK}, {{0}, 0}},
-    {"192.0.0.10/32", {"turn-anycast", "8155", VERDICT_ASK}, {{0}, 0}},
-    {"192.0.0.170/31", {"nat64-discovery", "7050", VERDICT_ASK}, {{0}, 0}},
-    {"192.0.2.0/24", {"documentation", "5737", VERDICT_ASK}, {{0}, 0}},
-    {"192.31.196.0/24", {"as112", "7535", VERDICT_SEND}, {{0}, 0}},
-    {"192.52.193.0/24", {"amt", "7450", VERDICT_SEND}, {{0}, 0}},
-    {"192.88.99.0/24", {"6to4-relay", "7526", VERDICT_ASK}, {{0}, 0}},
-    {"192.88.99.2/32", {"6a44-relay", "6751", VERDICT_ASK}, {{0}, 0}},
-    {"192.168.0.0/16", {"private", "1918", VERDICT_ASK}, {{0}, 0}},
-    {"192.175.48.0/24", {"as112", "7534", VERDICT_SEND}, {{0}, 0}},
-    {"198.18.0.0/15", {"benchmarking", "2544", VERDICT_ASK}, {{0}, 0}},
-    {"198.51.100.0/24", {"documentation", "5737", VERDICT_ASK}, {{0}, 0}},
-    {"203.0.113.0/24", {"documentation", "5737", VERDICT_ASK}, {{0}, 0}},
-    {"224.0.0.0/4", {"multicast", "5771", VERDICT_NEVER}, {{0}, 0}},
-    {"240.0.0.0/4", {"reserved", "1112 4", VERDICT_NEVER}, {{0}, 0}},
-    {"255.255.255.255/32", {"broadcast", "919 7", VERDICT_NEVER}, {{0}, 0}},
+#define G(group) (group) >> 8, (group)&255 /* 16 bits of an IPv6 address */
 
-    {"::/0", {"not-global-unicast", "4291 2.4", VERDICT_ASK}, {{0}, 0}},
-    {"2000::/3", {"global", "4291 2.5.4", VERDICT_SEND}, {{0}, 0}},
-    {"::/96", {"v4-compatible", "4291 2.5.5.1", VERDICT_NEVER}, {{0}, 0}},
-    {"::/128", {"unspecified", "4291 2.5.2", VERDICT_NEVER}, {{0}, 0}},
-    {"::1/128", {"loopback", "4291 2.5.3", VERDICT_ASK}, {{0}, 0}},
-    {"::ffff:0:0/96", {"v4-mapped", "4291 2.5.5.2", VERDICT_NEVER}, {{0}, 0}},
-    {"::ffff:0:0:0/96", {"v4-translated", "2765", VERDICT_ASK}, {{0}, 0}},
-    {"64:ff9b::/96", {"nat64", "6052", VERDICT_ASK}, {{0}, 0}},
-    {"64:ff9b:1::/48", {"nat64-local", "8215", VERDICT_ASK}, {{0}, 0}},
-    {"100::/64", {"discard", "6666", VERDICT_ASK}, {{0}, 0}},
-    {"100:0:0:1::/64", {"dummy", "9780", VERDICT_ASK}, {{0}, 0}},
-    {"2001::/23", {"ietf-protocol", "2928", VERDICT_ASK}, {{0}, 0}},
-    {"2001::/32", {"teredo", "4380", VERDICT_ASK}, {{0}, 0}},
-    {"2001:1::1/128", {"pcp-anycast", "7723", VERDICT_ASK}, {{0}, 0}},
-    {"2001:1::2/128", {"turn-anycast", "8155", VERDICT_ASK}, {{0}, 0}},
-    {"2001:1::3/128", {"srp-anycast", "9665", VERDICT_ASK}, {{0}, 0}},
-    {"2001:2::/48", {"benchmarking", "5180", VERDICT_ASK}, {{0}, 0}},
-    {"2001:3::/32", {"amt", "7450", VERDICT_SEND}, {{0}, 0}},
-    {"2001:4:112::/48", {"as112", "7535", VERDICT_SEND}, {{0}, 0}},
-    {"2001:10::/28", {"orchid", "4843", VERDICT_ASK}, {{0}, 0}},
-    {"2001:20::/28", {"orchid", "7343", VERDICT_ASK}, {{0}, 0}},
-    {"2001:30::/28", {"drone-id", "9374", VERDICT_ASK}, {{0}, 0}},
-    {"2001:db8::/32", {"documentation", "3849", VERDICT_ASK}, {{0}, 0}},
-    {"2002::/16", {"6to4", "3056", VERDICT_ASK}, {{0}, 0}},
-    {"2620:4f:8000::/48", {"as112", "7534", VERDICT_SEND}, {{0}, 0}},
-    {"3ffe::/16", {"6bone", "3701", VERDICT_ASK}, {{0}, 0}},
-    {"3fff::/20", {"documentation", "9637", VERDICT_ASK}, {{0}, 0}},
-    {"5f00::/16", {"srv6", "9602", VERDICT_ASK}, {{0}, 0}},
-    {"fc00::/7", {"private", "4193", VERDICT_ASK}, {{0}, 0}},
-    {"fe80::/10", {"link-local", "4291 2.5.6", VERDICT_NEVER}, {{0}, 0}},
-    {"fec0::/10", {"site-local", "3879", VERDICT_ASK}, {{0}, 0}},
-    {"ff00::/8", {"multicast", "4291 2.7", VERDICT_NEVER}, {{0}, 0}},
+/*
+ * IANA's registries and what else no name server can have, the smaller blocks
+ * first: the first that covers an address is the most specific, and the last
+ * covers all.  Verdicts are DESIGN decision 5.
+ */
+static const struct block blocks4[] = {
+    {{{4, {0}, 0}, 32}, {"unspecified", "1122 3.2.1.3", VERDICT_NEVER}},
+    {{{4, {192, 0, 0, 8}, 0}, 32}, {"dummy", "7600", VERDICT_ASK}},
+    {{{4, {192, 0, 0, 9}, 0}, 32}, {"pcp-anycast", "7723", VERDICT_ASK}},
+    {{{4, {192, 0, 0, 10}, 0}, 32}, {"turn-anycast", "8155", VERDICT_ASK}},
+    {{{4, {192, 88, 99, 2}, 0}, 32}, {"6a44-relay", "6751", VERDICT_ASK}},
+    {{{4, {255, 255, 255, 255}, 0}, 32}, {"broadcast", "919 7", VERDICT_NEVER}},
+    {{{4, {192, 0, 0, 170}, 0}, 31}, {"nat64-discovery", "7050", VERDICT_ASK}},
+    {{{4, {192}, 0}, 29}, {"ds-lite", "7335", VERDICT_ASK}},
+    {{{4, {192}, 0}, 24}, {"ietf-protocol", "6890 2.1", VERDICT_ASK}},
+    {{{4, {192, 0, 2}, 0}, 24}, {"documentation", "5737", VERDICT_ASK}},
+    {{{4, {192, 31, 196}, 0}, 24}, {"as112", "7535", VERDICT_SEND}},
+    {{{4, {192, 52, 193}, 0}, 24}, {"amt", "7450", VERDICT_SEND}},
+    {{{4, {192, 88, 99}, 0}, 24}, {"6to4-relay", "7526", VERDICT_ASK}},
+    {{{4, {192, 175, 48}, 0}, 24}, {"as112", "7534", VERDICT_SEND}},
+    {{{4, {198, 51, 100}, 0}, 24}, {"documentation", "5737", VERDICT_ASK}},
+    {{{4, {203, 0, 113}, 0}, 24}, {"documentation", "5737", VERDICT_ASK}},
+    {{{4, {169, 254}, 0}, 16}, {"link-local", "3927", VERDICT_ASK}},
+    {{{4, {192, 168}, 0}, 16}, {"private", "1918", VERDICT_ASK}},
+    {{{4, {198, 18}, 0}, 15}, {"benchmarking", "2544", VERDICT_ASK}},
+    {{{4, {172, 16}, 0}, 12}, {"private", "1918", VERDICT_ASK}},
+    {{{4, {100, 64}, 0}, 10}, {"shared", "6598", VERDICT_ASK}},
+    {{{4, {0}, 0}, 8}, {"this-network", "791 3.2", VERDICT_NEVER}},
+    {{{4, {10}, 0}, 8}, {"private", "1918", VERDICT_ASK}},
+    {{{4, {127}, 0}, 8}, {"loopback", "1122 3.2.1.3", VERDICT_ASK}},
+    {{{4, {224}, 0}, 4}, {"multicast", "5771", VERDICT_NEVER}},
+    {{{4, {240}, 0}, 4}, {"reserved", "1112 4", VERDICT_NEVER}},
+    {{{4, {0}, 0}, 0}, {"global", "1122 3.2.1.3", VERDICT_SEND}},
 };
 
-static const struct address_class class_global4 = {
-    "global", "1122 3.2.1.3", VERDICT_SEND};
+static const struct block blocks6[] = {
+    {{{6, {0}, 0}, 128}, {"unspecified", "4291 2.5.2", VERDICT_NEVER}},
+    {{{6, {[15] = 1}, 0}, 128}, {"loopback", "4291 2.5.3", VERDICT_ASK}},
+    {{{6, {G(0x2001), G(1), [15] = 1}, 0}, 128},
+	{"pcp-anycast", "7723", VERDICT_ASK}},
+    {{{6, {G(0x2001), G(1), [15] = 2}, 0}, 128},
+	{"turn-anycast", "8155", VERDICT_ASK}},
+    {{{6, {G(0x2001), G(1), [15] = 3}, 0}, 128},
+	{"srp-anycast", "9665", VERDICT_ASK}},
+    {{{6, {0}, 0}, 96}, {"v4-compatible", "4291 2.5.5.1", VERDICT_NEVER}},
+    {{{6, {G(0), G(0), G(0), G(0), G(0), G(0xffff)}, 0}, 96},
+	{"v4-mapped", "4291 2.5.5.2", VERDICT_NEVER}},
+    {{{6, {G(0), G(0), G(0), G(0), G(0xffff)}, 0}, 96},
+	{"v4-translated", "2765", VERDICT_ASK}},
+    {{{6, {G(0x64), G(0xff9b)}, 0}, 96}, {"nat64", "6052", VERDICT_ASK}},
+    {{{6, {G(0x100)}, 0}, 64}, {"discard", "6666", VERDICT_ASK}},
+    {{{6, {G(0x100), G(0), G(0), G(1)}, 0}, 64},
+	{"dummy", "9780", VERDICT_ASK}},
+    {{{6, {G(0x64), G(0xff9b), G(1)}, 0}, 48},
+	{"nat64-local", "8215", VERDICT_ASK}},
+    {{{6, {G(0x2001), G(2)}, 0}, 48}, {"benchmarking", "5180", VERDICT_ASK}},
+    {{{6, {G(0x2001), G(4), G(0x112)}, 0}, 48},
+	{"as112", "7535", VERDICT_SEND}},
+    {{{6, {G(0x2620), G(0x4f), G(0x8000)}, 0}, 48},
+	{"as112", "7534", VERDICT_SEND}},
+    {{{6, {G(0x2001)}, 0}, 32}, {"teredo", "4380", VERDICT_ASK}},
+    {{{6, {G(0x2001), G(3)}, 0}, 32}, {"amt", "7450", VERDICT_SEND}},
+    {{{6, {G(0x2001), G(0xdb8)}, 0}, 32},
+	{"documentation", "3849", VERDICT_ASK}},
+    {{{6, {G(0x2001), G(0x10)}, 0}, 28}, {"orchid", "4843", VERDICT_ASK}},
+    {{{6, {G(0x2001), G(0x20)}, 0}, 28}, {"orchid", "7343", VERDICT_ASK}},
+    {{{6, {G(0x2001), G(0x30)}, 0}, 28}, {"drone-id", "9374", VERDICT_ASK}},
+    {{{6, {G(0x2001)}, 0}, 23}, {"ietf-protocol", "2928", VERDICT_ASK}},
+    {{{6, {G(0x3fff)}, 0}, 20}, {"documentation", "9637", VERDICT_ASK}},
+    {{{6, {G(0x2002)}, 0}, 16}, {"6to4", "3056", VERDICT_ASK}},
+    {{{6, {G(0x3ffe)}, 0}, 16}, {"6bone", "3701", VERDICT_ASK}},
+    {{{6, {G(0x5f00)}, 0}, 16}, {"srv6", "9602", VERDICT_ASK}},
+    {{{6, {G(0xfe80)}, 0}, 10}, {"link-local", "4291 2.5.6", VERDICT_NEVER}},
+    {{{6, {G(0xfec0)}, 0}, 10}, {"site-local", "3879", VERDICT_ASK}},
+    {{{6, {G(0xff00)}, 0}, 8}, {"multicast", "4291 2.7", VERDICT_NEVER}},
+    {{{6, {G(0xfc00)}, 0}, 7}, {"private", "4193", VERDICT_ASK}},
+    {{{6, {G(0x2000)}, 0}, 3}, {"global", "4291 2.5.4", VERDICT_SEND}},
+    {{{6, {0}, 0}, 0}, {"not-global-unicast", "4291 2.4", VERDICT_ASK}},
+};
+
+#undef G
 
 const struct address_class *
 address_classify(const struct address *at)
 {
-	const struct address_class *class = &class_global4;
-	int bits = -1;
-	size_t i;
+	const struct block *b = at->family == 4 ? blocks4 : blocks6;
 
-	for (i = 0; i < sizeof(blocks) / sizeof(blocks[0]); i++) {
-		struct block *b = &blocks[i];
-
-		if (b->prefix.address.family == 0 &&
-		    !prefix_from_text(b->text, &b->prefix))
-			abort(); /* a misprint in the table above */
-		if (b->prefix.bits > bits && prefix_covers(&b->prefix, at)) {
-			bits = b->prefix.bits;
-			class = &b->class;
-		}
-	}
-	return class;
+	while (!prefix_covers(&b->prefix, at))
+		b++;
+	return &b->class;
 }
 
 /* On a wildcard we listen at each address of this host. */
