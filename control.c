@@ -29,6 +29,7 @@ enum {
 	OPTION_PRINT_HINTS,
 	OPTION_EVENTS,
 	OPTION_CHECK,
+	OPTION_CLASSIFY,
 	EVENTS_WIDTH = 79, /* of --events, whatever the terminal */
 	EVENTS_INDENT = 10,
 	TOKEN_SHOWN_MAX = 60
@@ -37,6 +38,8 @@ enum {
 static const char usage[] =
     "usage: dns [options]         serve in the foreground\n"
     "       dns --check [options] name what is wrong in cache.dns and options\n"
+    "       dns --classify [options] ADDRESS...\n"
+    "                             say of each whether it would be asked\n"
     "       dns --print-hints     print the compiled-in cache.dns\n"
     "       dns --events          print what each event means; as JSON lines\n"
     "                             with --log-format json\n"
@@ -614,6 +617,92 @@ check_and_exit(const struct options *o)
 	exit(EXIT_FAILURE);
 }
 
+/* ---------------------------------------------------------------------------
+ * --classify: what the server would do with an address.
+ */
+
+/* Which -s speaks for the address, the longest of all; NULL: none. */
+static const struct prefix *
+allow_server_find(const struct options *o, const struct address *at)
+{
+	const struct prefix *found = NULL;
+	unsigned i;
+
+	for (i = 0; i < o->allow_server_count; i++) {
+		const struct prefix *p = &o->allow_server[i];
+
+		if (prefix_covers(p, at) &&
+		    (found == NULL || p->bits > found->bits))
+			found = p;
+	}
+	return found;
+}
+
+/* Refused for what class? */
+static void
+classify_print_fault(const struct address_class *class, const char *fault)
+{
+	if (strcmp(fault, CLASS_OWN) == 0)
+		printf("never asked, as this server listens there");
+	else if (class->verdict == VERDICT_NEVER)
+		printf("never asked");
+	else if (strcmp(fault, class->name) == 0)
+		printf("not asked, unless -s opens it");
+	else if (strcmp(fault, "broadcast") == 0)
+		printf("never asked, as a subnet of this host ends there");
+	else
+		printf("not asked, as it leads to one that is %s", fault);
+}
+
+static void
+classify_print(const struct options *o, const struct address *at)
+{
+	const struct address_class *class = address_classify(at);
+	const struct prefix *opened = allow_server_find(o, at);
+	const char *fault = address_fault(at, false);
+	char text[ADDRESS_TEXT_MAX];
+
+	printf("%s: %s (RFC %s)%s: ", address_text(at, text), class->name,
+	    class->rfc, network_has(at) ? ", of this host" : "");
+	if (fault != NULL)
+		classify_print_fault(class, fault);
+	else if (class->verdict == VERDICT_ASK && opened != NULL)
+		printf("asked, as -s opens %s/%u",
+		    address_text(&opened->address, text), opened->bits);
+	else
+		printf("asked");
+	printf("\n");
+}
+
+/* As on this host now, with these options. */
+_Noreturn static void
+classify_and_exit(const struct options *o, char **addresses)
+{
+	const struct server_options s = {
+	    .allowed = o->allow_server, .allowed_count = o->allow_server_count};
+	struct address at;
+	unsigned i;
+
+	if (*addresses == NULL)
+		refuse("no address after", "--classify", "name one or more");
+	for (i = 0; addresses[i] != NULL; i++)
+		if (!address_from_text(addresses[i], &at))
+			refuse("bad address", addresses[i],
+			    "an IPv4 or IPv6 address");
+	if (!server_init(&s))
+		refuse("out of memory", "", "");
+	for (i = 0; i < o->listen_count; i++)
+		server_listens(&o->listen[i]);
+	network_open(-1, 0);
+	for (; *addresses != NULL; addresses++) {
+		(void)address_from_text(*addresses, &at);
+		at.port = DNS_PORT;
+		classify_print(o, &at);
+	}
+	server_close();
+	print_end();
+}
+
 /* getopt tells a letter by optopt; a long option stands in the word. */
 static void
 option_refuse(const char *word)
@@ -654,6 +743,7 @@ options_take(struct options *o, int argc, char **argv)
 	    {"allow", required_argument, NULL, 'a'},
 	    {"allow-server", required_argument, NULL, 's'},
 	    {"check", no_argument, NULL, OPTION_CHECK},
+	    {"classify", no_argument, NULL, OPTION_CLASSIFY},
 	    {"events", no_argument, NULL, OPTION_EVENTS},
 	    {"source", required_argument, NULL, OPTION_SOURCE},
 	    {"print-hints", no_argument, NULL, OPTION_PRINT_HINTS},
@@ -661,8 +751,7 @@ options_take(struct options *o, int argc, char **argv)
 	    {"version", no_argument, NULL, 'V'},
 	    {NULL, 0, NULL, 0},
 	};
-	bool events = false, check = false; /* after all options */
-	int option;
+	int option, mode = 0; /* which is for after all options */
 
 	memset(o, 0, sizeof(*o));
 	o->port = DNS_PORT;
@@ -678,9 +767,9 @@ options_take(struct options *o, int argc, char **argv)
 			    sizeof("dns " VERSION "\n") - 1);
 		if (option == OPTION_PRINT_HINTS)
 			print_hints_and_exit();
-		if (option == OPTION_EVENTS || option == OPTION_CHECK) {
-			events |= option == OPTION_EVENTS;
-			check |= option == OPTION_CHECK;
+		if (option == OPTION_EVENTS || option == OPTION_CHECK ||
+		    option == OPTION_CLASSIFY) {
+			mode = option;
 			continue;
 		}
 		if (option == ':')
@@ -690,13 +779,15 @@ options_take(struct options *o, int argc, char **argv)
 			option_refuse(argv[optind - 1]);
 		option_take(o, option, optarg);
 	}
-	if (optind < argc)
+	if (optind < argc && mode != OPTION_CLASSIFY)
 		refuse("unknown argument", argv[optind], "see dns --help");
-	if (events)
+	if (mode == OPTION_EVENTS)
 		events_print_and_exit(o->log.format);
 	listen_complete(o);
 	sources_complete(o);
-	if (check)
+	if (mode == OPTION_CLASSIFY)
+		classify_and_exit(o, argv + optind);
+	if (mode == OPTION_CHECK)
 		check_and_exit(o);
 }
 

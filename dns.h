@@ -1076,8 +1076,9 @@ void server_listens(const struct address *);
 
 /*
  * Follow this host's addresses and routes by netlink, with events of
- * TAG_NETWORK.  Where there is no netlink, that is told, loopback and what we
- * listen on are ours, and both families are up.
+ * TAG_NETWORK; epoll -1: see once what they are.  Where there is no netlink,
+ * that is told, loopback and what we listen on are ours, and both families are
+ * up.
  */
 void network_open(int epoll, uint64_t now_ms);
 void network_readable(void);
@@ -1098,6 +1099,7 @@ enum network_news network_refresh(uint64_t now_ms);
  * They must stay where they are until others take their place.
  */
 enum network_news network_judge(const struct root_servers *);
+bool network_has(const struct address *); /* an address of this host */
 bool family_is_up(uint8_t family);
 
 /* How long to wait for its reply: RFC 6298, or RTO_FIRST_MS. */

@@ -1061,6 +1061,12 @@ network_judge(const struct root_servers *roots)
 }
 
 bool
+network_has(const struct address *at)
+{
+	return set_covers(&self.host.own, at);
+}
+
+bool
 family_is_up(uint8_t family)
 {
 	return self.down[family == 6] == NULL;
@@ -1139,9 +1145,11 @@ network_open(int epoll, uint64_t now_ms)
 
 	event.data.u64 = tag_make(TAG_NETWORK, 0, 0);
 	self.asked = netlink_open(0);
-	self.heard = netlink_open(NETLINK_GROUPS);
-	if (self.asked < 0 || self.heard < 0 ||
-	    epoll_ctl(epoll, EPOLL_CTL_ADD, self.heard, &event) < 0) {
+	self.heard = epoll < 0 ? -1 : netlink_open(NETLINK_GROUPS);
+	if (self.asked < 0 ||
+	    (epoll >= 0 &&
+		(self.heard < 0 ||
+		    epoll_ctl(epoll, EPOLL_CTL_ADD, self.heard, &event) < 0))) {
 		eventlog_network_unsure(errno);
 		network_close();
 		return;

@@ -156,6 +156,43 @@ expect 1 'listen address not of this host: 198.51.100.77:53$' \
 expect 1 'source address not of this host: 198.51.100.77$' \
     'so is a source' --check --source 198.51.100.77
 expect 2 'bad port x' 'a bad option is one with --check, too' --check -p x
+# classified ADDRESS LINE [OPTION...]: what --classify says of it.
+classified() {
+	address=$1 line=$2
+	shift 2
+	"$dns" --classify "$@" "$address" >"$dir/out" 2>"$dir/err" &&
+	    [ "$(cat "$dir/out")" = "$address: $line" ] && [ ! -s "$dir/err" ]
+	verdict $? "--classify $address: ${line##*: }"
+}
+classified 0.0.0.0 'unspecified (RFC 1122 3.2.1.3): never asked'
+classified 0.0.0.0 'unspecified (RFC 1122 3.2.1.3): never asked' -s 0.0.0.0/0
+classified ff02::1 'multicast (RFC 4291 2.7): never asked' -s ::/0
+classified 198.41.0.4 'global (RFC 1122 3.2.1.3): asked'
+classified 2620:4f:8000::6 'as112 (RFC 7534): asked'
+classified 10.1.2.3 'private (RFC 1918): not asked, unless -s opens it'
+classified 10.1.2.3 'private (RFC 1918): asked, as -s opens 10.1.0.0/16' \
+    -s 10.0.0.0/8 -s 10.1.0.0/16 -s 0.0.0.0/0
+classified 10.2.0.0 'private (RFC 1918): not asked, unless -s opens it' \
+    -s 10.1.0.0/16
+classified 64:ff9b::a00:1 \
+    'nat64 (RFC 6052): not asked, as it leads to one that is private' \
+    -s 64:ff9b::/96
+classified 127.0.0.9 'loopback (RFC 1122 3.2.1.3), of this host:'\
+' never asked, as this server listens there' -l 0.0.0.0
+classified 127.0.0.9 'loopback (RFC 1122 3.2.1.3), of this host:'\
+' asked, as -s opens 127.0.0.0/8' -l 0.0.0.0@54 -s 127.0.0.0/8
+classified 127.255.255.255 'loopback (RFC 1122 3.2.1.3), of this host:'\
+' never asked, as a subnet of this host ends there' -s 127.0.0.0/8
+"$dns" --classify 8.8.8.8 -s 10.0.0.0/8 ::1 10.0.0.1 >"$dir/out" 2>"$dir/err"
+[ "$(wc -l <"$dir/out")" = 3 ] &&
+    grep -q '^10.0.0.1: .* as -s opens 10.0.0.0/8$' "$dir/out"
+verdict $? '--classify takes many addresses, and options among them'
+expect 2 'bad address 1.2.3: an IPv4 or IPv6' '--classify names what is none' \
+    --classify 192.0.2.1 1.2.3
+[ ! -s "$dir/out" ]
+verdict $? 'and prints nothing then'
+expect 2 'no address after --classify' '--classify needs one' --classify
+
 start -l "127.0.0.1@$port" -4 --source 127.0.0.1 &&
     grep -q ' id=2 .*families="IPv4" source="127.0.0.1" ' "$dir/err"
 verdict $? 'the start line tells families and source'
