@@ -1343,8 +1343,12 @@ query_reject(struct query *q, enum rcode rcode, uint16_t ede)
 {
 	struct reason reason = {.ede = ede};
 
-	if (rcode == RCODE_REFUSED)
+	if (rcode == RCODE_REFUSED) {
 		self.counts.refused++;
+		/* What we ask of servers has RD=0, and none of it gets by. */
+		if (!q->header.recursion_desired)
+			referral_came_back(q->header.id, &q->question);
+	}
 	answer_error(q, rcode, &reason, 1);
 }
 

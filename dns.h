@@ -1203,7 +1203,17 @@ bool referral_hints(const struct root_servers *, uint64_t now_ms);
 struct waiter *referral_ask(
     struct query *, const struct client_question *, uint64_t now_ms);
 void referral_forget(struct waiter *, uint64_t now_ms); /* client is gone */
-void referral_ready(uint64_t tag, uint64_t now_ms);     /* either tag */
+
+/*
+ * A question with RD=0 is being refused.  If a query with its very ID, name
+ * (octet for octet), type and class is out, it is that one, which NAT or a
+ * forwarded port has led back to us: once the server it was sent to replies
+ * REFUSED, which ends the wait, that is told as 7062 and the server put aside.
+ * Who asked is answered like anybody: a stranger does not learn which IDs are
+ * out, and a good server's reply still counts.
+ */
+void referral_came_back(uint16_t id, const struct question *);
+void referral_ready(uint64_t tag, uint64_t now_ms); /* either tag */
 void referral_network(uint64_t now_ms); /* TAG_NETWORK: it has changed */
 void referral_expire(uint64_t now_ms);  /* timers that are due */
 uint64_t referral_next_due(void);       /* UINT64_MAX: no timer is armed */

@@ -217,7 +217,7 @@ static const struct event catalogue[EVENTS] = {
 	"See errno: a route, a firewall, or an address family is missing."},
     [EVENT_SELF_SEND] = {7062, 0, LEVEL_WARNING, LIMITED, "DNS_EVENT_SELF_SEND",
 	"name server address is our own; skipped", INCIDENT,
-	"A delegation points to this very server.",
+	"A delegation points to this very server, maybe by way of NAT.",
 	"Tell the owner of the zone, or mend the hints."},
     [EVENT_GATE_HELD] = {9999, 0, LEVEL_WARNING, ALWAYS,
 	"DNS_EVENT_CONTINUE_LOG_SUPPRESS", "run-time events suppressed",

@@ -78,12 +78,15 @@ struct exchange {
 	int fd;                        /* of CHANNEL_UDP; else -1 */
 	struct connection *connection; /* of CHANNEL_TCP; else NULL */
 	struct exchange *next;         /* on the connection */
+	struct exchange *next_out;     /* in the bucket of its ID */
+	struct exchange **out;         /* what points to it there, if it is */
 	bool queued; /* it is not sent yet: the connection has to take it */
 	struct question asked; /* as it was sent; the reply must echo it */
 	uint64_t sent_ms;
 	uint16_t id;
 	uint8_t to; /* index into slist.addresses */
 	bool edns;
+	bool came_back; /* to ourselves, or somebody guessed it */
 };
 
 enum connection_state {
@@ -256,7 +259,8 @@ enum send_result {
 
 enum {
 	WALK_BUCKETS = 8192,
-	TALLY_TEXT_MAX = 85, /* the longest has 84 octets, and the NUL */
+	EXCHANGE_BUCKETS = 8192, /* for as many: two of each walk */
+	TALLY_TEXT_MAX = 85,     /* the longest has 84 octets, and the NUL */
 	WALKS_SPARE = 128 /* kept free for a turn's questions, or an eighth */
 };
 
@@ -284,6 +288,7 @@ static struct {
 	struct walk *free_walk;
 	unsigned free_walks, walks_used;
 	struct walk *buckets[WALK_BUCKETS];
+	struct exchange *out[EXCHANGE_BUCKETS]; /* each that is out */
 	struct waiter *waiters;
 	struct waiter *free_waiter;
 	unsigned waiters_used;
@@ -1733,17 +1738,11 @@ candidate_incident(
 }
 
 static void
-candidate_mark_lame(
-    struct walk *w, struct candidate *c, const char *why, uint64_t now_ms)
+candidate_mark_lame(struct walk *w, struct candidate *c, uint64_t now_ms)
 {
-	struct incident i;
-
 	server_mark_lame(&w->slist.zone, &c->at, now_ms);
 	c->aside = true;
 	w->slist.lame++;
-	self.counts.lame++;
-	candidate_incident(w, c, &i);
-	eventlog_lame_server(&i, why);
 }
 
 /*
@@ -2015,9 +2014,63 @@ exchange_is_out(const struct exchange *x)
 	return x->fd >= 0 || x->connection != NULL;
 }
 
+/* IDs are drawn at random, so they spread without a hash. */
+static struct exchange **
+exchange_bucket(uint16_t id)
+{
+	return &self.out[id / (65536 / EXCHANGE_BUCKETS)];
+}
+
+/* It is out, with the ID that it keeps. */
+static void
+exchange_list(struct exchange *x)
+{
+	struct exchange **at = exchange_bucket(x->id);
+
+	assert(exchange_is_out(x) && x->out == NULL);
+	x->next_out = *at;
+	if (*at != NULL)
+		(*at)->out = &x->next_out;
+	x->out = at;
+	*at = x;
+}
+
+static void
+exchange_unlist(struct exchange *x)
+{
+	if (x->out == NULL)
+		return;
+	*x->out = x->next_out;
+	if (x->next_out != NULL)
+		x->next_out->out = x->out;
+	x->out = NULL;
+}
+
+/* Every spelling of a name is another one here. */
+static bool
+exchange_asks(
+    const struct exchange *x, uint16_t id, const struct question *asked)
+{
+	return x->id == id && x->asked.type == asked->type &&
+	    x->asked.class == asked->class &&
+	    x->asked.name.len == asked->name.len &&
+	    memcmp(x->asked.name.wire, asked->name.wire, asked->name.len) == 0;
+}
+
+void
+referral_came_back(uint16_t id, const struct question *asked)
+{
+	struct exchange *x;
+
+	for (x = *exchange_bucket(id); x != NULL; x = x->next_out)
+		if (exchange_asks(x, id, asked))
+			x->came_back = true;
+}
+
 static void
 exchange_close(struct exchange *x, uint64_t now_ms)
 {
+	exchange_unlist(x);
 	timer_disarm(&x->timer);
 	if (x->fd >= 0)
 		close(x->fd);
@@ -2038,6 +2091,7 @@ exchange_prepare(
 	x->id = (uint16_t)random_u32();
 	x->edns = server_takes_edns(&to->at, now_ms);
 	walk_question(w, &x->asked);
+	x->came_back = false;
 	x->sent_ms = now_ms;
 }
 
@@ -2228,6 +2282,7 @@ exchange_open(
 					: exchange_send(x, to);
 	switch (result) {
 	case SEND_DONE:
+		exchange_list(x);
 		exchange_charge(x, to, now_ms);
 		exchange_arm(x, now_ms);
 		if (exchange_traced(x, &i))
@@ -3541,9 +3596,13 @@ walk_lame(struct walk *w, struct candidate *from, const struct question *asked,
 {
 	uint8_t rcode = response.header.rcode;
 	bool error = rcode == RCODE_REFUSED || rcode == RCODE_SERVFAIL;
+	struct incident i;
 
-	candidate_mark_lame(
-	    w, from, error ? rcode_text(rcode) : "not authoritative", now_ms);
+	candidate_mark_lame(w, from, now_ms);
+	self.counts.lame++;
+	candidate_incident(w, from, &i);
+	eventlog_lame_server(
+	    &i, error ? rcode_text(rcode) : "not authoritative");
 	if (error || w->last_resort || w->priming)
 		return WALK_SEND;
 	switch (response_content(
@@ -3562,6 +3621,30 @@ walk_lame(struct walk *w, struct candidate *from, const struct question *asked,
 	default:
 		break;
 	}
+	return WALK_SEND;
+}
+
+/*
+ * Its address leads back to us, by NAT or a forwarded port.  That our question
+ * was seen here is not enough, since who guesses an ID could say so of any
+ * server; its own reply must be the refusal that we sent.
+ */
+static bool
+reply_is_our_own(const struct exchange *x)
+{
+	return x->came_back && response.header.rcode == RCODE_REFUSED;
+}
+
+/* As lame as a server can be, and to be told by another event. */
+static enum walk_state
+walk_met_itself(struct walk *w, struct candidate *from, uint64_t now_ms)
+{
+	struct incident i;
+
+	candidate_mark_lame(w, from, now_ms);
+	self.counts.self_sends++;
+	candidate_incident(w, from, &i);
+	eventlog_self_send(&i);
 	return WALK_SEND;
 }
 
@@ -3633,6 +3716,8 @@ walk_analyze(struct walk *w, uint64_t now_ms)
 	class =
 	    response_class(&response, &asked.name, asked.type, &w->slist.zone);
 	exchange_trace_reply(x, class, now_ms);
+	if (reply_is_our_own(x))
+		return walk_met_itself(w, from, now_ms);
 	if (walk_is_probing(w) && probe_is_answered(class))
 		return walk_go_on(w, &asked, class, now_ms);
 	switch (class) {

@@ -297,6 +297,26 @@ authority_answer(struct authority *a, const struct address *at,
 	return n;
 }
 
+const struct rule *
+authority_loop(struct authority *a, const struct address *at,
+    const uint8_t *query, size_t len, struct datagram *out)
+{
+	struct query q = {.at = at, .transport = TRANSPORT_UDP};
+	const struct rule *rule;
+
+	if (!query_read(&q, query, len))
+		return NULL;
+	rule = rule_find(a, &q, CONDUCT_LOOPS, NULL);
+	if (rule == NULL)
+		return NULL;
+	assert(len <= sizeof(out->octets));
+	memcpy(out->octets, query, len);
+	out->len = len;
+	if (rule->spoil != SPOIL_NONE)
+		datagram_spoil(out, rule->spoil);
+	return rule;
+}
+
 enum welcome
 authority_welcome(struct authority *a, const struct address *at)
 {

@@ -158,6 +158,8 @@ static const char *const slips[] = {
     "# no time\nserver 192.0.2.1 dribble\n",
     "# nothing\nserver 192.0.2.1 sips 0\n",
     "# over UDP\nserver 192.0.2.1 udp sips 7\n",
+    "# nowhere\nserver 192.0.2.1 loops\n",
+    "# over TCP\nserver 192.0.2.1 tcp loops to 192.0.2.9\n",
     "# no connection\nask . NS on c\nexpect any\n",
     "# no connection\nconnect c\nclosed d\n",
     "# no connection\nconnect c times 3\nclosed c4\n",

@@ -198,12 +198,14 @@ step_left(const struct step *step, const struct netns *net, bool started)
 			step->hints.how == HINTS_RESTLESS
 		    ? LEFT_FILE
 		    : LEFT_NOT;
+	case STEP_RULE:
+		return step->rule.conduct == CONDUCT_LOOPS ? LEFT_STEP
+							   : LEFT_NOT;
 	case STEP_FILES:
 		return started ? LEFT_STEP : LEFT_NOT;
 	case STEP_INTERFACE:
 	case STEP_ROUTE:
 	case STEP_ZONE:
-	case STEP_RULE:
 	case STEP_NETWORK:
 	case STEP_REFUSED:
 	case STEP_EXPECT:

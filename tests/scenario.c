@@ -180,12 +180,12 @@ static const struct choice conducts[] = {{"well", CONDUCT_WELL},
     {"forge", CONDUCT_FORGE}, {"twice", CONDUCT_TWICE}, {"mute", CONDUCT_MUTE},
     {"close", CONDUCT_CLOSE}, {"reset", CONDUCT_RESET}, {"half", CONDUCT_HALF},
     {"dribble", CONDUCT_DRIBBLE}, {"idle", CONDUCT_IDLE},
-    {"sips", CONDUCT_SIPS}, {"wrong-id", CONDUCT_SPOIL},
-    {"wrong-question", CONDUCT_SPOIL}, {"wrong-case", CONDUCT_SPOIL},
-    {"no-response-bit", CONDUCT_SPOIL}, {"garbage", CONDUCT_SPOIL},
-    {"short", CONDUCT_SPOIL}, {"wrong-source", CONDUCT_SPOIL},
-    {"wrong-port", CONDUCT_SPOIL}, {"trailer", CONDUCT_SPOIL},
-    {"cut", CONDUCT_SPOIL}, {NULL, 0}};
+    {"sips", CONDUCT_SIPS}, {"loops", CONDUCT_LOOPS},
+    {"wrong-id", CONDUCT_SPOIL}, {"wrong-question", CONDUCT_SPOIL},
+    {"wrong-case", CONDUCT_SPOIL}, {"no-response-bit", CONDUCT_SPOIL},
+    {"garbage", CONDUCT_SPOIL}, {"short", CONDUCT_SPOIL},
+    {"wrong-source", CONDUCT_SPOIL}, {"wrong-port", CONDUCT_SPOIL},
+    {"trailer", CONDUCT_SPOIL}, {"cut", CONDUCT_SPOIL}, {NULL, 0}};
 
 static const struct choice spoils[] = {{"wrong-id", SPOIL_ID},
     {"wrong-question", SPOIL_QUESTION}, {"wrong-case", SPOIL_CASE},
@@ -193,6 +193,23 @@ static const struct choice spoils[] = {{"wrong-id", SPOIL_ID},
     {"short", SPOIL_SHORT}, {"wrong-source", SPOIL_SOURCE},
     {"wrong-port", SPOIL_PORT}, {"trailer", SPOIL_TRAILER}, {"cut", SPOIL_CUT},
     {NULL, 0}};
+
+/* loops to ADDRESS [wrong-id|wrong-case|copied] */
+static bool
+loops_read(struct parser *p, struct rule *rule)
+{
+	if (!word_given(p, "to"))
+		return complain(p, "say: loops to ADDRESS");
+	if (!parse_address(p, &rule->loops_to))
+		return false;
+	if (word_given(p, "wrong-id"))
+		rule->spoil = SPOIL_ID;
+	else if (word_given(p, "wrong-case"))
+		rule->spoil = SPOIL_CASE;
+	else
+		rule->copied = word_given(p, "copied");
+	return true;
+}
 
 static bool
 conduct_read(struct parser *p, struct rule *rule)
@@ -219,6 +236,8 @@ conduct_read(struct parser *p, struct rule *rule)
 			return false;
 		rule->number = (unsigned)ms;
 		return true;
+	case CONDUCT_LOOPS:
+		return loops_read(p, rule);
 	case CONDUCT_RCODE:
 		rule->number = RCODE_REFUSED;
 		return strcmp(word, "refused") == 0 ||
@@ -243,6 +262,7 @@ conduct_transport(const struct rule *rule)
 	case CONDUCT_DROP: /* over TCP it would come again */
 	case CONDUCT_FORGE:
 	case CONDUCT_WRITTEN_FORGE:
+	case CONDUCT_LOOPS:
 		return TRANSPORT_UDP;
 	case CONDUCT_CLOSE:
 	case CONDUCT_RESET:

@@ -152,7 +152,8 @@ enum conduct {
 	CONDUCT_HALF,    /* half the reply, then it closes */
 	CONDUCT_DRIBBLE, /* an octet of the reply each `number` ms */
 	CONDUCT_SIPS,    /* takes `number` octets of a query at a time */
-	CONDUCT_IDLE     /* closes what was idle for `number` ms */
+	CONDUCT_IDLE,    /* closes what was idle for `number` ms */
+	CONDUCT_LOOPS    /* is NAT that leads back to us, at `loops_to` */
 };
 
 /* How servers treat queries, all or some of them. */
@@ -166,6 +167,8 @@ struct rule {
 	enum conduct conduct;
 	unsigned number;
 	enum spoil spoil;
+	struct address loops_to;
+	bool copied; /* what loops is answered here as well */
 	struct script script;
 };
 
@@ -461,6 +464,13 @@ bool authority_listens(const struct authority *, const struct address *);
 unsigned authority_answer(struct authority *, const struct address *at,
     enum transport, const uint8_t *query, size_t len,
     struct datagram out[DATAGRAMS_MAX]);
+
+/*
+ * The rule by which a query to this server comes back to us, and as what: `out`
+ * gets its octets.  NULL: it does not.
+ */
+const struct rule *authority_loop(struct authority *, const struct address *at,
+    const uint8_t *query, size_t len, struct datagram *out);
 
 enum welcome authority_welcome(struct authority *, const struct address *at);
 

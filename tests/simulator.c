@@ -24,7 +24,8 @@ enum {
 	SYN_AGAIN_MS = 1000,     /* RFC 6298 2.1 */
 	SYN_GIVE_UP_MS = 127000, /* net.ipv4.tcp_syn_retries = 6 */
 	CLIENT_PORT_FIRST = 20000,
-	CLIENT_PORT_LAST = 60000
+	CLIENT_PORT_LAST = 60000,
+	TRANSLATIONS_MAX = 64
 };
 
 /* 2026-11-23T00:00:00Z, when every simulation begins. */
@@ -36,6 +37,13 @@ enum waiting {
 	WAITING_QUIET, /* until no packet is under way */
 	WAITING_REPLY, /* the same, and every ask has its reply */
 	WAITING_TIME
+};
+
+/* A query that NAT led back to us: a reply goes the same way. */
+struct translation {
+	struct address as; /* who it seemed to come from; family 0: nobody */
+	struct address from, to;
+	uint8_t octets[UDP_PLAIN_MAX]; /* as they were sent */
 };
 
 static struct {
@@ -55,12 +63,15 @@ static struct {
 	unsigned turn; /* of an ask that repeats */
 	uint16_t client_port;
 	struct stream *streams; /* all there ever were */
+	struct translation translations[TRANSLATIONS_MAX]; /* the last ones */
+	unsigned translation_count;
 
 	bool has_interfaces; /* of the scenario's own */
 } s;
 
 static bool step_advance(void);
 static void segment_arrive(struct packet *);
+static void ends_fill(struct address *, struct address *);
 
 /* ---------------------------------------------------------------------------
  * For the calls of kernel.c.
@@ -157,6 +168,59 @@ world_connect(const struct address *to)
 	driver_check_destination(&s.d, to, "connect");
 }
 
+/* Does NAT lead the query back to us?  Then from another port of its own. */
+static bool
+query_translate(const struct address *from, const struct address *to,
+    const uint8_t *octets, size_t len)
+{
+	static struct datagram back;
+	const struct rule *rule =
+	    authority_loop(&s.d.authority, to, octets, len, &back);
+	struct translation *t;
+	struct address here;
+
+	if (rule == NULL)
+		return false;
+	here = rule->loops_to;
+	t = &s.translations[s.translation_count++ % TRANSLATIONS_MAX];
+	t->as = t->to = *to;
+	t->from = *from;
+	ends_fill(&t->as, &here);
+	assert(len <= sizeof(t->octets));
+	memcpy(t->octets, octets, len);
+	if (rule->copied)
+		t->from.family = 0;
+	packet_post(&s.d, packet_make(&t->as, &here, back.octets, back.len), 0);
+	return !rule->copied;
+}
+
+/* The same for what we answer, with the ID and the name as they were. */
+static bool
+answer_translate(const struct address *to, const uint8_t *octets, size_t len)
+{
+	struct packet *p;
+	unsigned i;
+
+	for (i = 0; i < TRANSLATIONS_MAX; i++) {
+		const struct translation *t = &s.translations[i];
+		size_t name = HEADER_LEN;
+
+		if (!address_equal(&t->as, to))
+			continue;
+		if (t->from.family == 0)
+			return true; /* nobody waits for it there */
+		while (t->octets[name] != 0)
+			name += 1u + t->octets[name];
+		p = packet_make(&t->to, &t->from, octets, len);
+		memcpy(p->octets, t->octets, 2);
+		memcpy(p->octets + HEADER_LEN, t->octets + HEADER_LEN,
+		    name - HEADER_LEN);
+		packet_post(&s.d, p, network_delay(&s.d));
+		return true;
+	}
+	return false;
+}
+
 /* The query is at the other end: a name server's, this host's, or nobody's. */
 static void
 query_arrive(const struct address *from, const struct address *to,
@@ -164,7 +228,8 @@ query_arrive(const struct address *from, const struct address *to,
 {
 	struct packet *p;
 
-	if (driver_serve(&s.d, from, to, octets, len))
+	if (query_translate(from, to, octets, len) ||
+	    driver_serve(&s.d, from, to, octets, len))
 		return;
 	if (host_is_own(to)) {
 		p = packet_make(to, from, NULL, 0);
@@ -201,6 +266,8 @@ world_answer(const struct address *from, const struct address *to,
 	unsigned i;
 
 	driver_trace_message(&s.d, "answer", from, to, octets, len);
+	if (answer_translate(to, octets, len))
+		return;
 	for (i = s.d.witness.client_count; i-- > 0;) {
 		struct client *c = &s.d.witness.clients[i];
 
