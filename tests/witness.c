@@ -622,6 +622,15 @@ answer_read(struct answer *a, const uint8_t *octets, size_t len)
 	return a->reader.at == len;
 }
 
+static bool
+is_refusal(const struct answer *a)
+{
+	return a->edns.rcode_high == 0 &&
+	    (a->header.rcode == RCODE_SERVFAIL ||
+		a->header.rcode == RCODE_NOTIMP ||
+		a->header.rcode == RCODE_REFUSED);
+}
+
 /* The same of the cookie, which is that of RFC 9018 4.1; NULL if it does. */
 static const char *
 cookie_flaw(const struct edns *query, const struct edns *reply)
@@ -671,6 +680,8 @@ opt_flaw(const struct client *c, const struct answer *a)
 		return "has no OPT and the query has (E01)";
 	if (a->opt != NULL && a->edns.dnssec_ok != query.edns.dnssec_ok)
 		return "does not copy DO (V03)";
+	if (a->opt != NULL && a->extended_count == 0 && is_refusal(a))
+		return "tells no reason why there is no answer (table 14.1)";
 	return a->opt != NULL ? cookie_flaw(&query.edns, &a->edns) : NULL;
 }
 
