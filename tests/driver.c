@@ -477,6 +477,135 @@ session_says(struct driver *d, struct packet *p)
 }
 
 /* ---------------------------------------------------------------------------
+ * Clients over TCP.
+ */
+static struct packet *
+connection_packet(
+    const struct connection *on, const uint8_t *octets, size_t len)
+{
+	struct packet *p = packet_make(&on->from, &on->to, octets, len);
+
+	p->kind = PACKET_STREAM;
+	p->over = on->driver;
+	return p;
+}
+
+/* The client sends so much, in order, in segments if it has to be. */
+static void
+connection_send(
+    struct driver *d, struct connection *on, const uint8_t *octets, size_t len)
+{
+	const struct step *step = on->opened;
+	bool cut = step->kind == STEP_CONNECT && step->connect.segment_len > 0;
+	size_t n;
+
+	if (on->due_ms < d->now_ms)
+		on->due_ms = d->now_ms;
+	for (; len > 0; octets += n, len -= n) {
+		n = len;
+		if (cut && n > step->connect.segment_len)
+			n = step->connect.segment_len;
+		packet_post(d, connection_packet(on, octets, n),
+		    (unsigned)(on->due_ms - d->now_ms));
+		if (cut)
+			on->due_ms += step->connect.segment_ms;
+	}
+}
+
+void
+connection_end(struct driver *d, struct connection *on, bool reset)
+{
+	struct packet *p;
+
+	if (on->shut && !reset)
+		return;
+	on->shut = true;
+	p = connection_packet(on, NULL, 0);
+	p->fin = !reset;
+	p->reset = reset;
+	packet_post(d, p,
+	    reset || on->due_ms < d->now_ms
+		? 0
+		: (unsigned)(on->due_ms - d->now_ms));
+}
+
+void
+connection_do(struct driver *d, struct connection *on, const struct step *step)
+{
+	unsigned n;
+
+	if (step->kind == STEP_SEND) {
+		for (n = 0; n < step->send.times; n++)
+			buffer_put(
+			    &on->asked, step->send.octets, step->send.len);
+	} else {
+		on->left |= step->kind == STEP_RESET;
+		connection_end(d, on, step->kind == STEP_RESET);
+	}
+}
+
+void
+connection_ask(struct driver *d, struct connection *on, const struct step *step,
+    unsigned nth)
+{
+	struct client *c = witness_client(
+	    &d->witness, step, nth, (uint16_t)random_next(&d->random), on);
+
+	c->asked_ms = on->said_ms = d->now_ms;
+	driver_trace_message(
+	    d, "tcp ask", &c->from, &c->to, c->query, c->query_len);
+	buffer_put_message(&on->asked, c->query, c->query_len);
+}
+
+/* What was asked at the same time leaves in one segment. */
+void
+connections_flush(struct driver *d)
+{
+	unsigned i;
+
+	for (i = 0; i < d->witness.connection_count; i++) {
+		struct connection *on = d->witness.connections[i];
+
+		if (on->asked.len == 0)
+			continue;
+		if (!on->shut)
+			connection_send(d, on, on->asked.octets, on->asked.len);
+		else if (!on->ended)
+			driver_fault(d, "the client has said all on this\n");
+		buffer_drop(&on->asked, on->asked.len);
+	}
+}
+
+/* These replies have come over the connection. */
+static void
+replies_trace(struct driver *d, const struct connection *on, unsigned before)
+{
+	unsigned i;
+
+	for (i = 0; i < d->witness.client_count; i++) {
+		const struct client *c = &d->witness.clients[i];
+
+		if (c->on == on && c->place > before)
+			driver_trace_message(d, "tcp answer", &c->to, &c->from,
+			    c->reply, c->reply_len);
+	}
+}
+
+void
+connection_read(
+    struct driver *d, struct connection *on, const uint8_t *octets, size_t len)
+{
+	unsigned before = on->replies;
+
+	witness_read(&d->witness, on, octets, len, d->now_ms, d->fault);
+	replies_trace(d, on, before);
+	if (witness_is_done(&d->witness, on)) {
+		on->left = true;
+		connection_end(d, on, false);
+	}
+}
+
+/* ---------------------------------------------------------------------------
  * The server: how it is called, how it ends.
  */
 int

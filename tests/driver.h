@@ -139,6 +139,23 @@ void session_read(struct driver *, struct session *, const uint8_t *, size_t);
 void session_close(struct session *); /* the other end is gone */
 
 /*
+ * Clients over TCP.  What they do becomes packets, which are to be written, and
+ * ended with, as they come due.
+ */
+void connection_ask(
+    struct driver *, struct connection *, const struct step *ask, unsigned nth);
+void connections_flush(struct driver *); /* the step is over: it leaves */
+void connection_do(struct driver *, struct connection *,
+    const struct step *); /* SEND, SHUT, RESET */
+
+/* FIN, after all that it sent; or RST, at once. */
+void connection_end(struct driver *, struct connection *, bool reset);
+
+/* It has read these octets; if nothing more is to come it is closed. */
+void connection_read(
+    struct driver *, struct connection *, const uint8_t *, size_t);
+
+/*
  * The command line, NULL-ended as main's is; the words HINTS and LOG stand for
  * these files.
  */

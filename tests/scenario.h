@@ -494,9 +494,12 @@ struct connection {
 
 	/* The driver tells these. */
 	void *driver;
-	uint64_t said_ms; /* the last step that was about it */
-	unsigned writes;  /* of the server's, as far as one can see */
-	bool left;        /* the client closed it, or reset it */
+	struct buffer asked; /* what leaves at the end of the step */
+	uint64_t due_ms;     /* of what it sent last */
+	bool shut;           /* the client has sent FIN or RST */
+	uint64_t said_ms;    /* the last step that was about it */
+	unsigned writes;     /* of the server's, as far as one can see */
+	bool left;           /* the client closed it, or reset it */
 
 	bool ended, reset; /* by the server */
 	uint64_t ended_ms;

@@ -337,79 +337,14 @@ world_dial(struct stream *t)
 	packet_post(&s.d, segment_make(t, kind, NULL, 0), delay_ms);
 }
 
-/* The client sends so much, in order, in segments if it has to be. */
-static void
-client_send(struct stream *t, const uint8_t *octets, size_t len)
-{
-	const struct step *step = t->client->opened;
-	bool cut = step->kind == STEP_CONNECT && step->connect.segment_len > 0;
-	size_t n;
-
-	if (t->due_ms < s.d.now_ms)
-		t->due_ms = s.d.now_ms;
-	for (; len > 0; octets += n, len -= n) {
-		n = len;
-		if (cut && n > step->connect.segment_len)
-			n = step->connect.segment_len;
-		packet_post(&s.d, segment_make(t, PACKET_STREAM, octets, n),
-		    (unsigned)(t->due_ms - s.d.now_ms));
-		if (cut)
-			t->due_ms += step->connect.segment_ms;
-	}
-}
-
-/* FIN or RST, after all that it sent; a reset does not wait for it. */
-static void
-client_end(struct stream *t, bool reset)
-{
-	struct packet *p = segment_make(t, PACKET_STREAM, NULL, 0);
-
-	if (t->in_shut && !reset) {
-		free(p);
-		return;
-	}
-	t->in_shut = true;
-	p->fin = !reset;
-	p->reset = reset;
-	packet_post(&s.d, p,
-	    reset || t->due_ms < s.d.now_ms
-		? 0
-		: (unsigned)(t->due_ms - s.d.now_ms));
-}
-
-/* These replies have come over the connection. */
-static void
-replies_trace(const struct connection *on, unsigned before)
-{
-	unsigned i;
-
-	for (i = 0; i < s.d.witness.client_count; i++) {
-		const struct client *c = &s.d.witness.clients[i];
-
-		if (c->on == on && c->place > before)
-			driver_trace_message(&s.d, "tcp answer", &c->to,
-			    &c->from, c->reply, c->reply_len);
-	}
-}
-
 /* A client has octets before it; when it is gone, RST is its answer. */
 static void
 client_read(struct stream *t)
 {
-	struct connection *on = t->client;
-	unsigned before = on->replies;
-
-	if (on->left) {
-		client_end(t, true);
-	} else {
-		witness_read(&s.d.witness, on, t->out.octets, t->out.len,
-		    s.d.now_ms, s.d.fault);
-		replies_trace(on, before);
-		if (witness_is_done(&s.d.witness, on)) {
-			on->left = true;
-			client_end(t, false);
-		}
-	}
+	if (t->client->left)
+		connection_end(&s.d, t->client, true);
+	else
+		connection_read(&s.d, t->client, t->out.octets, t->out.len);
 	buffer_drop(&t->out, t->out.len);
 }
 
@@ -429,7 +364,7 @@ client_look(struct stream *t)
 	trace_stream(t, t->aborted ? "reset" : "fin");
 	witness_ended(&s.d.witness, on, t->aborted, s.d.now_ms, s.d.fault);
 	if (!t->aborted)
-		client_end(t, false);
+		connection_end(&s.d, on, false);
 }
 
 void
@@ -535,23 +470,6 @@ segment_arrive(struct packet *p)
 	free(p);
 }
 
-/* What was asked at the same time leaves in one segment. */
-static void
-streams_flush(void)
-{
-	struct stream *t;
-
-	for (t = s.streams; t != NULL; t = t->next) {
-		if (t->asked.len == 0)
-			continue;
-		if (!t->in_shut)
-			client_send(t, t->asked.octets, t->asked.len);
-		else if (!t->client->ended)
-			world_fault("the client has said all on this\n");
-		buffer_drop(&t->asked, t->asked.len);
-	}
-}
-
 static void
 streams_free(void)
 {
@@ -611,28 +529,20 @@ step_connect(const struct step *step)
 
 /* What the client of this connection does. */
 static void
-connection_do(const struct step *step, struct connection *on)
+client_do(const struct step *step, struct connection *on)
 {
 	struct stream *t = on->driver;
-	unsigned n;
 
 	on->said_ms = s.d.now_ms;
 	switch (step->kind) {
 	case STEP_SEND:
-		for (n = 0; n < step->send.times; n++)
-			buffer_put(
-			    &t->asked, step->send.octets, step->send.len);
-		break;
 	case STEP_SHUT:
-		client_end(t, false);
+	case STEP_RESET:
+		connection_do(&s.d, on, step);
 		break;
 	case STEP_CLOSE:
 		on->left = true;
-		client_end(t, t->out.len > 0);
-		break;
-	case STEP_RESET:
-		on->left = true;
-		client_end(t, true);
+		connection_end(&s.d, on, t->out.len > 0);
 		break;
 	default:
 		t->stalled = step->kind == STEP_STALL;
@@ -650,22 +560,8 @@ step_connections(const struct step *step)
 
 	for (n = 1; (on = witness_connection(&s.d.witness, all, n)) != NULL;
 	     n++)
-		connection_do(step, on);
-	streams_flush();
-}
-
-/* A client asks on a connection. */
-static void
-client_ask_on(const struct step *step, unsigned nth, struct connection *on)
-{
-	struct client *c = witness_client(
-	    &s.d.witness, step, nth, (uint16_t)random_next(&s.d.random), on);
-	struct stream *t = on->driver;
-
-	c->asked_ms = on->said_ms = s.d.now_ms;
-	driver_trace_message(
-	    &s.d, "tcp ask", &c->from, &c->to, c->query, c->query_len);
-	buffer_put_message(&t->asked, c->query, c->query_len);
+		client_do(step, on);
+	connections_flush(&s.d);
 }
 
 static void
@@ -703,13 +599,14 @@ step_ask_once(const struct step *step, unsigned nth)
 	unsigned width = all->last - all->first + 1, i;
 
 	if (step->ask.tcp)
-		client_ask_on(step, nth, client_connect(step, nth));
+		connection_ask(&s.d, client_connect(step, nth), step, nth);
 	else if (all->connect == NULL)
 		client_ask(step, nth);
 	else
 		for (i = 1; i <= width; i++)
-			client_ask_on(step, (nth - 1) * width + i,
-			    witness_connection(&s.d.witness, all, i));
+			connection_ask(&s.d,
+			    witness_connection(&s.d.witness, all, i), step,
+			    (nth - 1) * width + i);
 }
 
 static void
@@ -728,7 +625,7 @@ step_ask(const struct step *step)
 			step_ask_once(step, n);
 	if (step->ask.waits || step->next == NULL ||
 	    step->next->kind != STEP_ASK)
-		streams_flush();
+		connections_flush(&s.d);
 	if (step->ask.waits) {
 		s.waiting = WAITING_REPLY;
 		s.until_ms = s.d.now_ms + WAIT_MAX_MS;

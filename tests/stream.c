@@ -30,7 +30,6 @@ stream_free(struct stream *t)
 {
 	buffer_free(&t->in);
 	buffer_free(&t->out);
-	buffer_free(&t->asked);
 	free(t);
 }
 

@@ -29,10 +29,7 @@ struct stream {
 	bool aborted; /* RST went, and `out' is void */
 
 	/* The world's. */
-	bool stalled;        /* the other end does not read */
-	bool in_shut;        /* it has sent FIN */
-	uint64_t due_ms;     /* of what it sent last */
-	struct buffer asked; /* what a client sends at the end of the step */
+	bool stalled;              /* the other end does not read */
 	struct connection *client; /* NULL: it is a name server */
 	struct session *session;   /* of a name server */
 };

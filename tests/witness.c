@@ -328,6 +328,7 @@ witness_free(struct witness *w)
 	free(w->clients);
 	for (i = 0; i < w->connection_count; i++) {
 		buffer_free(&w->connections[i]->received);
+		buffer_free(&w->connections[i]->asked);
 		free(w->connections[i]);
 	}
 	free(w->connections);
