@@ -36,8 +36,9 @@ SIM     = $(PLAY) tests/files.c tests/stream.c tests/kernel.c \
 	  tests/netlink.c tests/simulator.c
 SIM_H   = $(PLAY_H) tests/files.h tests/stream.h tests/kernel.h \
 	  tests/simulator.h
-NAMES   = $(PLAY) tests/namespace.c tests/netns.c tests/wire.c
-NAMES_H = $(PLAY_H) tests/namespace.h tests/netns.h tests/wire.h
+NAMES   = $(PLAY) tests/namespace.c tests/players.c tests/netns.c tests/wire.c
+NAMES_H = $(PLAY_H) tests/namespace.h tests/players.h tests/netns.h \
+	  tests/wire.h
 CHECK_CFLAGS = `pkg-config --cflags check`
 CHECK_LIBS   = `pkg-config --libs check`
 # The system calls that the simulator stands in for.

@@ -195,6 +195,10 @@ static const char truth[] = "# Every falsehood is noticed.\n"
 			    "    www.example. 60 A 93.184.216.34\n"
 			    "ask www.example. A\n";
 
+#define ASK "ask a. A\n"
+#define SHUT "expect any\nserver 198.41.0.4 tcp silent\n"
+#define BY_TCP "expect any\nserver 198.41.0.4 udp tc\n"
+
 static const struct {
 	const char *end;
 	bool is_true;
@@ -218,13 +222,38 @@ static const struct {
     {"expect any\nsignal TERM\nask a. A\nexpect any\n", false},
     {"expect any\nrefused 198.41.0.4\nask a. A\nexpect any\n", false},
     {"expect any\nask a. A to 127.0.0.1@54\nexpect NXDOMAIN\n", false},
-    {"expect any\nserver 198.41.0.4 wrong-source\nask a. A\nexpect NXDOMAIN\n",
+
+    /* Replies that are none; TCP, which comes next, is shut. */
+    {SHUT "server 198.41.0.4 udp wrong-source\n" ASK "expect NXDOMAIN\n",
 	false},
-    {"expect any\nserver 198.41.0.4 wrong-port\nask a. A\nexpect NXDOMAIN\n",
+    {SHUT "server 198.41.0.4 udp wrong-port\n" ASK "expect NXDOMAIN\n", false},
+    {SHUT "server 198.41.0.4 udp unreachable\n" ASK "expect NXDOMAIN\n", false},
+    {SHUT "server 198.41.0.4 udp silent\n" ASK "expect NXDOMAIN\n", false},
+
+    /* Over TCP. */
+    {BY_TCP ASK "expect NXDOMAIN\nconnections 198.41.0.4 = 1\n"
+		"packets all tcp = 1\npackets all = 2\n",
+	true},
+    {BY_TCP ASK "expect NXDOMAIN\nconnections all = 0\n", false},
+    {BY_TCP ASK "expect NXDOMAIN\npackets all tcp = 0\n", false},
+    {BY_TCP "server 198.41.0.4 tcp unreachable\n" ASK "expect NXDOMAIN\n",
 	false},
-    {"expect any\nserver 198.41.0.4 unreachable\nask a. A\nexpect NXDOMAIN\n",
+    {BY_TCP "server 198.41.0.4 tcp silent\n" ASK "expect NXDOMAIN\n", false},
+    {BY_TCP "server 198.41.0.4 tcp reset\n" ASK "expect NXDOMAIN\n", false},
+    {BY_TCP "server 198.41.0.4 tcp half\n" ASK "expect NXDOMAIN\n", false},
+    {BY_TCP "refused 198.41.0.4\n" ASK "expect any\n", false},
+    {"expect any\nask www.example. A tcp\nexpect NOERROR\n"
+     "connect c\nopen c\nask www.example. A on c\nexpect NOERROR\n"
+     "writes c = 1\nopen c\nconnect d to 127.0.0.1@54\nclosed d reset\n",
+	true},
+    {"expect any\nask www.example. A tcp\nexpect NXDOMAIN\n", false},
+    {"expect any\nconnect c\nclosed c\n", false},
+    {"expect any\nconnect c to 127.0.0.1@54\nopen c\n", false},
+    {"expect any\nconnect c\nask www.example. A on c\nexpect NOERROR\n"
+     "writes c = 2\n",
 	false},
-    {"expect any\nserver 198.41.0.4 silent\nask a. A\nexpect NXDOMAIN\n",
+    {"expect any\nconnect c\nsend c 000100\nclose c\nask a. A on c\n"
+     "expect any\n",
 	false},
 };
 

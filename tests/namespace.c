@@ -13,6 +13,7 @@
 #include "namespace.h"
 #include "driver.h"
 #include "netns.h"
+#include "players.h"
 #include "wire.h"
 
 #include <dirent.h>
@@ -49,25 +50,18 @@ enum {
 	FILES_SOFT = 1024,    /* the limits that the server finds */
 	FILES_HARD = 8192,
 	LISTENERS = 64,
-	SERVICES_MAX = 512,
+	DIALS_MAX = 256,
 	EVENTS = 64,
 	PATH_LEN_MAX = 256,
 	SAID_MAX = 4096
 };
 
+/* Where an event comes from, if it is not for a player. */
 enum source {
 	SOURCE_WATCH,
 	SOURCE_CHILD,
 	SOURCE_LOG,
-	SOURCE_SERVICE,
-	SOURCE_CLIENT
-};
-
-/* A socket of ours at which name servers are asked. */
-struct service {
-	int fd;
-	bool here;         /* else in the world */
-	struct address at; /* an address of all zeros is any */
+	SOURCES
 };
 
 static struct {
@@ -75,7 +69,6 @@ static struct {
 	struct driver d;
 	struct netns net;
 	struct watch watch;
-	int raw[2][7]; /* by `here', and by family */
 	int epoll, child, inotify;
 	struct timespec start;
 	uint64_t turned_ms; /* when we last took in what came */
@@ -87,20 +80,20 @@ static struct {
 	size_t log_part_len;
 
 	pid_t server;
-	bool serves, over, ended;
+	bool serves, stopped, over, ended;
 	int status;
 	struct address listeners[LISTENERS];
 	unsigned listener_count;
 	uint64_t stop_ms, go_on_ms; /* it is stopped between; or UINT64_MAX */
 
-	struct service services[SERVICES_MAX];
-	unsigned service_count;
-	int *clients; /* their sockets, as those of the witness; -1: closed */
-	unsigned client_room;
-	unsigned answers, replies; /* sent by the server, and got by clients */
-	unsigned quiet;            /* found so, so often in a row */
-	bool touched;  /* something happened since this was cleared */
-	bool unserved; /* a query came where no name server is */
+	struct {
+		struct address from, to;
+	} dials[DIALS_MAX]; /* connections that the server tried lately */
+	unsigned dial_count;
+
+	unsigned answers; /* that the server sent over UDP */
+	unsigned idle;    /* found so, so often in a row */
+	bool touched;     /* something happened since this was cleared */
 } n;
 
 static void turn(uint64_t until_ms);
@@ -115,6 +108,7 @@ const char *const left_texts[LEFTS][2] = {
     [LEFT_CROWD] = {"crowd", "more clients at once than this process can be"},
     [LEFT_SOURCE] = {"source", "a client asks from or to where no packet can"},
     [LEFT_FILE] = {"file", "a file is as no file of this process can be"},
+    [LEFT_WINDOW] = {"window", "somebody takes octets by the count"},
     [LEFT_STEP] = {"step", "it has a step that only the simulator can take"},
 };
 
@@ -198,9 +192,16 @@ step_left(const struct step *step, const struct netns *net, bool started)
 			step->hints.how == HINTS_RESTLESS
 		    ? LEFT_FILE
 		    : LEFT_NOT;
+	case STEP_CONNECT:
+		if (step->connect.times > CLIENTS_MAX)
+			return LEFT_CROWD;
+		return step->connect.window != WINDOW_DEFAULT ? LEFT_WINDOW
+							      : LEFT_NOT;
 	case STEP_RULE:
-		return step->rule.conduct == CONDUCT_LOOPS ? LEFT_STEP
-							   : LEFT_NOT;
+		if (step->rule.conduct == CONDUCT_LOOPS)
+			return LEFT_STEP;
+		return step->rule.conduct == CONDUCT_SIPS ? LEFT_WINDOW
+							  : LEFT_NOT;
 	case STEP_FILES:
 		return started ? LEFT_STEP : LEFT_NOT;
 	case STEP_INTERFACE:
@@ -209,6 +210,16 @@ step_left(const struct step *step, const struct netns *net, bool started)
 	case STEP_NETWORK:
 	case STEP_REFUSED:
 	case STEP_EXPECT:
+	case STEP_SEND:
+	case STEP_SHUT:
+	case STEP_CLOSE:
+	case STEP_RESET:
+	case STEP_STALL:
+	case STEP_READ:
+	case STEP_CLOSED:
+	case STEP_OPEN:
+	case STEP_WRITES:
+	case STEP_CONNECTIONS:
 	case STEP_PACKETS:
 	case STEP_LOG:
 	case STEP_WAIT:
@@ -243,169 +254,8 @@ namespace_left(const struct scenario *s)
 }
 
 /* ---------------------------------------------------------------------------
- * Sockets of ours.
+ * What the server sends.
  */
-static int
-domain_of(const struct address *a)
-{
-	return a->family == 4 ? AF_INET : AF_INET6;
-}
-
-static void
-watch_for(int fd, enum source source, unsigned index)
-{
-	struct epoll_event event = {
-	    .events = EPOLLIN, .data.u64 = (uint64_t)source << 32 | index};
-
-	if (epoll_ctl(n.epoll, EPOLL_CTL_ADD, fd, &event) < 0)
-		abort();
-}
-
-/*
- * A bound UDP socket on this side, whose packets are known as ours; -1 if the
- * address is taken.  In the world every address is ours, but the kernel binds
- * to one of its interfaces only, unless it is told not to mind.
- */
-static int
-socket_open(const struct address *at, bool here)
-{
-	struct sockaddr_storage sa;
-	socklen_t len = address_to_sockaddr(at, &sa);
-	bool four = at->family == 4;
-	int fd, one = 1;
-
-	netns_enter(here ? n.net.here : n.net.world);
-	fd =
-	    socket(domain_of(at), SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	netns_enter(n.net.here);
-	if (fd < 0)
-		abort();
-	if (!four)
-		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one));
-	if (!here)
-		setsockopt(fd, IPPROTO_IP, IP_FREEBIND, &one, sizeof(one));
-	setsockopt(fd, four ? IPPROTO_IP : IPPROTO_IPV6,
-	    four ? IP_PKTINFO : IPV6_RECVPKTINFO, &one, sizeof(one));
-	if (wire_mark(fd, at->family) &&
-	    bind(fd, (struct sockaddr *)&sa, len) == 0)
-		return fd;
-	close(fd);
-	return -1;
-}
-
-/* Name servers at this address are heard from now on. */
-static void
-service_open(struct address at)
-{
-	struct service *s = &n.services[n.service_count];
-	unsigned i;
-
-	s->here = netns_is_own(&n.net, &at);
-	if (s->here && !n.serves)
-		return; /* the server may want it */
-	if (!s->here)
-		memset(at.ip, 0, sizeof(at.ip));
-	for (i = 0; i < n.service_count; i++)
-		if (n.services[i].here == s->here &&
-		    address_equal(&n.services[i].at, &at))
-			return;
-	assert(n.service_count < SERVICES_MAX);
-	s->at = at;
-	s->fd = socket_open(&at, s->here);
-	if (s->fd >= 0)
-		watch_for(s->fd, SOURCE_SERVICE, n.service_count++);
-	else if (!s->here)
-		abort();
-}
-
-static void
-services_open(const struct step *step)
-{
-	unsigned i;
-
-	if (step->kind == STEP_ZONE)
-		for (i = 0; i < step->zone.server_count; i++)
-			service_open(step->zone.servers[i]);
-	if (step->kind == STEP_RULE)
-		for (i = 0; i < step->rule.server_count; i++)
-			service_open(step->rule.servers[i].address);
-}
-
-/* ---------------------------------------------------------------------------
- * Packets.
- */
-
-/* A datagram; where it went to, if the socket asked for that.  -1: none. */
-static ssize_t
-datagram_read(int fd, uint8_t *octets, size_t max, struct address *from,
-    struct address *to)
-{
-	struct sockaddr_storage sa;
-	_Alignas(struct cmsghdr) uint8_t control[256];
-	struct iovec part = {octets, max};
-	struct msghdr m = {.msg_name = &sa,
-	    .msg_namelen = sizeof(sa),
-	    .msg_iov = &part,
-	    .msg_iovlen = 1,
-	    .msg_control = control,
-	    .msg_controllen = sizeof(control)};
-	ssize_t len = recvmsg(fd, &m, 0);
-	struct cmsghdr *c;
-
-	if (len < 0 || !address_from_sockaddr(&sa, from))
-		return -1;
-	for (c = CMSG_FIRSTHDR(&m); c != NULL; c = CMSG_NXTHDR(&m, c)) {
-		struct in_pktinfo info4;
-		struct in6_pktinfo info6;
-
-		if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_PKTINFO) {
-			memcpy(&info4, CMSG_DATA(c), sizeof(info4));
-			memcpy(to->ip, &info4.ipi_addr, 4);
-		} else if (c->cmsg_level == IPPROTO_IPV6 &&
-		    c->cmsg_type == IPV6_PKTINFO) {
-			memcpy(&info6, CMSG_DATA(c), sizeof(info6));
-			memcpy(to->ip, &info6.ipi6_addr, 16);
-		}
-	}
-	return len;
-}
-
-static void
-service_readable(const struct service *s)
-{
-	static uint8_t octets[MESSAGE_MAX];
-	struct address from, to = s->at;
-	ssize_t len;
-
-	while ((len = datagram_read(
-		    s->fd, octets, sizeof(octets), &from, &to)) >= 0) {
-		if (driver_serve(&n.d, &from, &to, octets, (size_t)len))
-			continue;
-		driver_trace(&n.d, "nobody is there");
-		n.unserved = true;
-	}
-}
-
-static void
-packet_arrive(struct packet *p)
-{
-	int fd = n.raw[netns_is_own(&n.net, &p->from)][p->from.family];
-	bool sent;
-
-	if (p->unreachable) {
-		driver_trace(&n.d, "an ICMP error arrives");
-		sent = wire_send_unreachable(fd, &p->from, &p->to);
-	} else {
-		driver_trace_message(
-		    &n.d, "arrives", &p->from, &p->to, p->octets, p->len);
-		sent = wire_send(fd, &p->from, &p->to, p->octets, p->len);
-	}
-	if (!sent)
-		driver_fault(&n.d, "the kernel does not send this: %s\n",
-		    strerror(errno));
-	free(p);
-}
-
 static bool
 is_listener(const struct address *a)
 {
@@ -423,31 +273,23 @@ is_listener(const struct address *a)
 	return false;
 }
 
-/*
- * What the server sends and is no answer is a query.  To itself it must send
- * none, nor to an address of this host at which the scenario has no server:
- * on the wire 0.0.0.0 looks like that.
- */
+/* Sent by the server to there, or SYN; 0.0.0.0 looks like this host then. */
 static void
-query_seen(const struct seen *seen)
+sighting_judge(const struct seen *seen)
 {
 	struct witness *w = &n.d.witness;
-	bool self = is_listener(&seen->to);
+	struct sighting *s = &w->sightings[w->sighting_count - 1];
 	char text[ADDRESS_TEXT_MAX];
 
-	driver_trace_message(
-	    &n.d, "query", &seen->from, &seen->to, seen->octets, seen->len);
+	s->at_ms = n.d.now_ms;
+	s->from = seen->from;
+	s->self = is_listener(&seen->to);
 	driver_check_destination(&n.d, &seen->to, "a packet");
-	if (self ||
+	if (s->self ||
 	    (netns_is_own(&n.net, &seen->to) &&
 		!authority_listens(&n.d.authority, &seen->to)))
 		driver_fault(&n.d, "a packet to %s, which is this host\n",
 		    address_port_text(&seen->to, text));
-	witness_query(
-	    w, &seen->to, TRANSPORT_UDP, seen->octets, seen->len, n.d.fault);
-	w->sightings[w->sighting_count - 1].at_ms = n.d.now_ms;
-	w->sightings[w->sighting_count - 1].from = seen->from;
-	w->sightings[w->sighting_count - 1].self = self;
 }
 
 static bool
@@ -455,6 +297,59 @@ is_answer(const struct seen *seen)
 {
 	return is_listener(&seen->from) && seen->len >= 3 &&
 	    (seen->octets[2] & 0x80) != 0;
+}
+
+/* What the server sends over UDP and is no answer is a query. */
+static void
+datagram_seen(const struct seen *seen)
+{
+	bool answer = is_answer(seen);
+
+	driver_trace_message(&n.d, answer ? "answer" : "query", &seen->from,
+	    &seen->to, seen->octets, seen->len);
+	if (answer) {
+		n.answers++;
+		return;
+	}
+	witness_query(&n.d.witness, &seen->to, TRANSPORT_UDP, seen->octets,
+	    seen->len, n.d.fault);
+	sighting_judge(seen);
+}
+
+/* SYN, for the first time: the kernel sends it again if nobody answers. */
+static void
+dial_seen(const struct seen *seen)
+{
+	char a[ADDRESS_TEXT_MAX], b[ADDRESS_TEXT_MAX];
+	unsigned i;
+
+	for (i = 0; i < DIALS_MAX; i++)
+		if (address_equal(&n.dials[i].from, &seen->from) &&
+		    address_equal(&n.dials[i].to, &seen->to))
+			return;
+	i = n.dial_count++ % DIALS_MAX;
+	n.dials[i].from = seen->from;
+	n.dials[i].to = seen->to;
+	driver_trace(&n.d, "tcp %s %s connect",
+	    address_port_text(&seen->from, a), address_port_text(&seen->to, b));
+	witness_dialled(&n.d.witness, &seen->to);
+	sighting_judge(seen);
+}
+
+/* A segment to a client: each write of the server's is one. */
+static void
+write_seen(const struct seen *seen)
+{
+	const struct witness *w = &n.d.witness;
+	unsigned i;
+
+	for (i = 0; i < w->connection_count; i++) {
+		struct connection *on = w->connections[i];
+
+		if (address_equal(&on->from, &seen->to) &&
+		    address_equal(&on->to, &seen->from))
+			on->writes++;
+	}
 }
 
 static uint64_t
@@ -481,102 +376,20 @@ watch_read(void)
 		n.touched = true;
 		if (late_ms > n.late_ms)
 			n.late_ms = late_ms;
-		if (seen.ours || seen.tcp)
+		if (seen.ours)
 			continue;
-		if (!is_answer(&seen)) {
-			query_seen(&seen);
-			continue;
-		}
-		driver_trace_message(&n.d, "answer", &seen.from, &seen.to,
-		    seen.octets, seen.len);
-		n.answers++;
+		if (!seen.tcp)
+			datagram_seen(&seen);
+		else if (seen.opens)
+			dial_seen(&seen);
+		else if (seen.len > 0)
+			write_seen(&seen);
 	}
 }
 
 /* ---------------------------------------------------------------------------
- * Clients.
+ * Has all that was asked its reply?
  */
-static struct client *
-client_make(const struct step *step, unsigned nth)
-{
-	struct client *c = witness_client(
-	    &n.d.witness, step, nth, (uint16_t)random_next(&n.d.random), NULL);
-
-	if (c->to.family == 0)
-		c->to = loopback_address(c->from.family);
-	if (c->from.family == 0)
-		c->from = loopback_address(c->to.family);
-	if (c->from.port == DNS_PORT)
-		c->from.port = 0; /* the kernel chooses */
-	return c;
-}
-
-/* A socket of its own for each client. */
-static int
-client_open(struct client *c, unsigned index)
-{
-	struct sockaddr_storage sa;
-	socklen_t len = sizeof(sa);
-	int fd = socket_open(&c->from, netns_is_own(&n.net, &c->from));
-
-	if (fd < 0 || getsockname(fd, (struct sockaddr *)&sa, &len) < 0 ||
-	    !address_from_sockaddr(&sa, &c->from))
-		abort();
-	while (index >= n.client_room) {
-		n.client_room = n.client_room == 0 ? 64 : 2 * n.client_room;
-		n.clients =
-		    realloc(n.clients, n.client_room * sizeof(*n.clients));
-		if (n.clients == NULL)
-			abort();
-	}
-	n.clients[index] = fd;
-	watch_for(fd, SOURCE_CLIENT, index);
-	return fd;
-}
-
-static void
-client_ask(const struct step *step, unsigned nth)
-{
-	struct client *c = client_make(step, nth);
-	int fd = client_open(c, n.d.witness.client_count - 1);
-	struct sockaddr_storage sa;
-	socklen_t len = address_to_sockaddr(&c->to, &sa);
-
-	driver_trace_message(
-	    &n.d, "ask", &c->from, &c->to, c->query, c->query_len);
-	c->asked_ms = n.d.now_ms;
-	if (sendto(fd, c->query, c->query_len, 0, (struct sockaddr *)&sa,
-		len) != (ssize_t)c->query_len)
-		driver_fault(
-		    &n.d, "a client cannot send: %s\n", strerror(errno));
-}
-
-static void
-client_readable(unsigned index)
-{
-	static uint8_t octets[MESSAGE_MAX];
-	struct client *c = &n.d.witness.clients[index];
-	struct address from, to;
-	ssize_t len;
-
-	while ((len = datagram_read(n.clients[index], octets, sizeof(octets),
-		    &from, &to)) >= 0) {
-		n.replies++;
-		witness_reply(c, &from, octets, (size_t)len, n.d.now_ms);
-	}
-}
-
-static void
-clients_close(void)
-{
-	unsigned i;
-
-	for (i = 0; i < n.d.witness.client_count; i++) {
-		if (n.clients[i] >= 0)
-			close(n.clients[i]);
-		n.clients[i] = -1;
-	}
-}
 
 /* The step that will judge this ask. */
 static const struct expect *
@@ -606,10 +419,13 @@ is_answered(void)
 	const struct witness *w = &n.d.witness;
 	unsigned i;
 
-	for (i = w->client_count; i-- > 0 && !w->clients[i].judged;)
-		if (w->clients[i].replies == 0 &&
-		    !expect_of(w->clients[i].ask)->nothing)
+	for (i = w->client_count; i-- > 0 && !w->clients[i].judged;) {
+		const struct client *c = &w->clients[i];
+
+		if (c->replies == 0 && !(c->on != NULL && c->on->ended) &&
+		    !expect_of(c->ask)->nothing)
 			return false;
+	}
 	return true;
 }
 
@@ -753,9 +569,8 @@ server_waits(void)
 }
 
 /* A row of /proc/net/udp: addresses as words in the order of this machine. */
-struct udp_row {
+struct row {
 	struct address local, peer;
-	unsigned unread;
 };
 
 static bool
@@ -778,7 +593,7 @@ row_address(const char *text, uint8_t family, struct address *a)
 
 /* Call for each UDP socket of "here"; true if some call gave true. */
 static bool
-udp_rows(bool (*call)(const struct udp_row *))
+rows_any(bool (*call)(const struct row *))
 {
 	uint8_t family;
 	bool found = false;
@@ -786,11 +601,10 @@ udp_rows(bool (*call)(const struct udp_row *))
 
 	for (family = 4; family <= 6; family += 2) {
 		FILE *file = proc_open(family == 4 ? "net/udp" : "net/udp6");
-		struct udp_row row;
+		struct row row;
 
 		while (file != NULL && fgets(line, sizeof(line), file) != NULL)
-			if (sscanf(line, "%*d: %63s %63s %*x %*x:%x", local,
-				peer, &row.unread) == 3 &&
+			if (sscanf(line, "%*d: %63s %63s", local, peer) == 2 &&
 			    row_address(local, family, &row.local) &&
 			    row_address(peer, family, &row.peer))
 				found |= call(&row);
@@ -800,32 +614,18 @@ udp_rows(bool (*call)(const struct udp_row *))
 	return found;
 }
 
-/* A socket to one name server. */
+/* It is connected to a name server. */
 static bool
-row_is_connected(const struct udp_row *row)
+row_is_query(const struct row *row)
 {
 	return row->peer.port != 0;
 }
 
-/* Of the server: our own sockets here are neither. */
-static bool
-row_is_unread(const struct udp_row *row)
-{
-	unsigned i;
-
-	if (row->unread == 0)
-		return false;
-	for (i = 0; i < n.listener_count; i++)
-		if (address_equal(&n.listeners[i], &row->local))
-			return true;
-	return row_is_connected(row);
-}
-
 /* The server is alone here until it serves. */
 static bool
-row_add_listener(const struct udp_row *row)
+row_add_listener(const struct row *row)
 {
-	if (row_is_connected(row))
+	if (row_is_query(row))
 		return false;
 	assert(n.listener_count < LISTENERS);
 	n.listeners[n.listener_count++] = row->local;
@@ -833,30 +633,43 @@ row_add_listener(const struct udp_row *row)
 }
 
 /*
- * Nothing is on its way and the server has nothing left to do.  The order
- * matters: it reads, then sleeps, and what it sent before is seen by then.
+ * The server has nothing left to do: it would not wait for events if there
+ * were some.  What it sent before is seen by then.
  */
 static bool
-is_quiet(void)
+is_idle(void)
 {
 	struct epoll_event event;
 
-	if (n.d.flight != NULL || n.ended)
-		return n.ended;
+	if (n.ended)
+		return true;
 	n.touched = false;
-	if (udp_rows(row_is_unread) || !server_waits())
+	if (!server_waits())
 		return false;
 	watch_read();
 	log_read();
 	return !n.touched && epoll_wait(n.epoll, &event, 1, 0) == 0;
 }
 
-/* Quiet, and still so a moment later: the kernel may have been behind. */
+/* And nothing is on its way to it. */
 static bool
-is_settled(void)
+is_quiet(void)
 {
-	n.quiet = is_quiet() ? n.quiet + 1 : 0;
-	return n.quiet >= 2;
+	return n.d.flight == NULL && is_idle();
+}
+
+/* Still so a moment later, for the kernel may have been behind. */
+static bool
+is_surely_idle(void)
+{
+	n.idle = is_idle() ? n.idle + 1 : 0;
+	return n.idle >= 2;
+}
+
+static bool
+is_surely_quiet(void)
+{
+	return n.d.flight == NULL ? is_surely_idle() : (n.idle = 0) > 0;
 }
 
 /* ---------------------------------------------------------------------------
@@ -873,26 +686,15 @@ clock_read(void)
 }
 
 static void
-dispatch(uint64_t tag)
+dispatch(const struct epoll_event *event)
 {
-	unsigned index = (unsigned)tag;
-
-	switch ((enum source)(tag >> 32)) {
-	case SOURCE_WATCH:
-		break; /* read in every turn, before all else */
-	case SOURCE_CHILD:
+	if (event->data.u64 >= SOURCES)
+		player_look(event->data.ptr, event->events);
+	else if (event->data.u64 == SOURCE_CHILD)
 		child_readable();
-		break;
-	case SOURCE_LOG:
+	else if (event->data.u64 == SOURCE_LOG)
 		inotify_readable();
-		break;
-	case SOURCE_SERVICE:
-		service_readable(&n.services[index]);
-		break;
-	case SOURCE_CLIENT:
-		client_readable(index);
-		break;
-	}
+	/* The watch is read in every turn, before all else. */
 }
 
 /* The process of the server is stopped and goes on, as a step told. */
@@ -902,18 +704,57 @@ server_stop_and_go(void)
 	if (n.d.now_ms >= n.stop_ms) {
 		kill(n.server, SIGSTOP);
 		n.stop_ms = UINT64_MAX;
+		n.stopped = true;
 	}
 	if (n.d.now_ms >= n.go_on_ms) {
 		kill(n.server, SIGCONT);
 		n.go_on_ms = UINT64_MAX;
+		n.stopped = false;
 	}
+}
+
+/* Does one more come to the same place at the same time? */
+static bool
+has_twin(const struct packet *p)
+{
+	const struct packet *next = n.d.flight;
+
+	return p->kind == PACKET_DATAGRAM && next != NULL &&
+	    next->kind == PACKET_DATAGRAM && next->due_ms <= n.d.now_ms &&
+	    address_equal(&next->to, &p->to);
+}
+
+/*
+ * What is due at the same time, as a forged reply and the true one, is found
+ * by the server at the same time: it does not run meanwhile.
+ */
+static void
+packets_deliver(void)
+{
+	struct packet *p;
+	siginfo_t info;
+	bool held = false;
+
+	while ((p = packet_due(&n.d)) != NULL) {
+		if (!held && !n.stopped && has_twin(p)) {
+			held = true;
+			kill(n.server, SIGSTOP);
+			waitid(P_PID, (id_t)n.server, &info,
+			    WSTOPPED | WEXITED | WNOWAIT);
+		}
+		players_deliver(p);
+	}
+	if (held)
+		kill(n.server, SIGCONT);
 }
 
 static int
 timeout_ms(uint64_t until_ms)
 {
-	if (n.d.flight != NULL && n.d.flight->due_ms < until_ms)
-		until_ms = n.d.flight->due_ms;
+	uint64_t due_ms = packet_next_due(&n.d);
+
+	if (due_ms < until_ms)
+		until_ms = due_ms;
 	if (n.stop_ms < until_ms)
 		until_ms = n.stop_ms;
 	if (n.go_on_ms < until_ms)
@@ -926,7 +767,6 @@ static void
 turn(uint64_t until_ms)
 {
 	struct epoll_event events[EVENTS];
-	struct packet *p;
 	int i, count;
 
 	clock_read();
@@ -937,10 +777,9 @@ turn(uint64_t until_ms)
 	n.turned_ms = n.d.now_ms;
 	watch_read();
 	for (i = 0; i < count; i++)
-		dispatch(events[i].data.u64);
+		dispatch(&events[i]);
 	log_read();
-	while ((p = packet_due(&n.d)) != NULL)
-		packet_arrive(p);
+	packets_deliver();
 	server_stop_and_go();
 }
 
@@ -981,11 +820,20 @@ has_ended(void)
 	return n.ended;
 }
 
+/* All that there is to do now is done. */
+static void
+idle(void)
+{
+	n.idle = 0;
+	await(is_surely_idle, SETTLE_MAX_MS, true);
+}
+
+/* The same, and nothing is on its way. */
 static void
 settle(void)
 {
-	n.quiet = 0;
-	await(is_settled, SETTLE_MAX_MS, true);
+	n.idle = 0;
+	await(is_surely_quiet, SETTLE_MAX_MS, true);
 }
 
 /* ---------------------------------------------------------------------------
@@ -997,7 +845,7 @@ static void
 step_make(const struct step *step)
 {
 	if (driver_make(&n.d, step))
-		services_open(step);
+		players_change(step);
 	else if (step->kind == STEP_HINTS)
 		hints_edit(&step->hints);
 	else if (step->kind == STEP_ROUTE)
@@ -1015,8 +863,7 @@ server_catch_up(void)
 {
 	unsigned tries;
 
-	for (tries = 0; tries < SETTLE_MAX_MS && udp_rows(row_is_unread);
-	     tries++) {
+	for (tries = 0; tries < SETTLE_MAX_MS && !server_waits(); tries++) {
 		watch_read();
 		poll(NULL, 0, TICK_MS);
 	}
@@ -1029,17 +876,22 @@ step_ask(const struct step *step)
 	unsigned nth;
 
 	for (nth = 1; nth <= ask->times && !is_over(); nth++) {
-		client_ask(step, nth);
+		players_ask(step, nth);
 		if (ask->in_turn) {
+			connections_flush(&n.d);
 			await(is_answered, WAIT_MAX_MS, false);
 			await(is_quiet, SETTLE_MAX_MS, true);
-			clients_close();
+			players_hang_up();
 		} else if (nth % AT_ONCE_MAX == 0) {
 			await(is_quiet, SETTLE_MAX_MS, true);
-		} else if (nth % BURST == 0 || nth == ask->times) {
+		} else if (nth % BURST == 0) {
 			server_catch_up();
 		}
 	}
+	if (ask->waits || step->next == NULL || step->next->kind != STEP_ASK)
+		connections_flush(&n.d);
+	packets_deliver();
+	server_catch_up();
 	if (ask->waits) {
 		await(is_answered, WAIT_MAX_MS, false);
 		settle();
@@ -1061,7 +913,7 @@ is_true(void)
 static void
 step_judge(const struct step *step)
 {
-	settle();
+	idle();
 	await(is_true, JUDGE_MAX_MS, false);
 	if (!witness_judge(&n.d.witness, step, n.d.fault))
 		driver_trace(&n.d, "line %u does not come true", step->line);
@@ -1074,7 +926,24 @@ step_take(const struct step *step)
 	case STEP_ASK:
 		step_ask(step);
 		break;
+	case STEP_CONNECT:
+		players_connect(step);
+		idle();
+		break;
+	case STEP_SEND:
+	case STEP_SHUT:
+	case STEP_CLOSE:
+	case STEP_RESET:
+	case STEP_STALL:
+	case STEP_READ:
+		players_do(step);
+		idle();
+		break;
 	case STEP_EXPECT:
+	case STEP_CLOSED:
+	case STEP_OPEN:
+	case STEP_WRITES:
+	case STEP_CONNECTIONS:
 	case STEP_PACKETS:
 	case STEP_LOG:
 		step_judge(step);
@@ -1088,7 +957,7 @@ step_take(const struct step *step)
 		break;
 	case STEP_SIGNAL:
 		kill(n.server, step->signal);
-		settle();
+		idle();
 		break;
 	case STEP_EXIT:
 		driver_fault(&n.d, "the server did not end but serve\n");
@@ -1148,8 +1017,6 @@ server_exec(void)
 static void
 server_start(void)
 {
-	const struct step *step;
-
 	fflush(NULL);
 	n.server = fork();
 	if (n.server == 0)
@@ -1161,10 +1028,9 @@ server_start(void)
 			driver_fault(&n.d, "the server does not start\n");
 		return;
 	}
-	udp_rows(row_add_listener);
+	rows_any(row_add_listener);
 	n.serves = true;
-	for (step = n.run->scenario->steps; step != n.d.step; step = step->next)
-		services_open(step); /* those on this host too now */
+	players_come_here();
 	settle();
 }
 
@@ -1206,7 +1072,7 @@ sockets_judge(void)
 	for (step = n.run->scenario->steps; step != NULL; step = step->next)
 		if (step->kind == STEP_RULE || step->kind == STEP_NETWORK)
 			return;
-	if (!n.unserved && udp_rows(row_is_connected))
+	if (!players_missed() && rows_any(row_is_query))
 		driver_fault(&n.d, "a socket to a name server is still open\n");
 }
 
@@ -1221,9 +1087,9 @@ end_judge(void)
 		driver_fault(&n.d, "the server ended with status %d\n%s\n",
 		    n.status, said);
 	driver_judge_replies(&n.d);
-	if (n.answers != n.replies)
+	if (n.answers != players_replies())
 		driver_fault(&n.d, "of %u answers %u came to clients\n",
-		    n.answers, n.replies);
+		    n.answers, players_replies());
 	if (watch_lost(&n.watch) > 0)
 		driver_fault(&n.d, "there was no room for all packets seen\n");
 }
@@ -1238,6 +1104,15 @@ paths_make(const char *directory)
 	snprintf(n.log, sizeof(n.log), "%s/dns.log", directory);
 	snprintf(n.said, sizeof(n.said), "%s/said", directory);
 	n.log_fd = -1;
+}
+
+static void
+source_add(int fd, enum source source)
+{
+	struct epoll_event event = {.events = EPOLLIN, .data.u64 = source};
+
+	if (epoll_ctl(n.epoll, EPOLL_CTL_ADD, fd, &event) < 0)
+		abort();
 }
 
 static void
@@ -1259,8 +1134,8 @@ sources_open(const char *directory)
 	if (n.epoll < 0 || n.child < 0 || n.inotify < 0 ||
 	    inotify_add_watch(n.inotify, directory, IN_CREATE | IN_MODIFY) < 0)
 		abort();
-	watch_for(n.child, SOURCE_CHILD, 0);
-	watch_for(n.inotify, SOURCE_LOG, 0);
+	source_add(n.child, SOURCE_CHILD);
+	source_add(n.inotify, SOURCE_LOG);
 }
 
 /* NULL, or what this system does not let us do. */
@@ -1268,18 +1143,12 @@ static const char *
 namespaces_open(void)
 {
 	const char *obstacle = netns_make(&n.net);
-	unsigned here;
-	uint8_t family;
 
 	if (obstacle != NULL)
 		return obstacle;
-	for (here = 0; here < 2; here++)
-		for (family = 4; family <= 6; family += 2) {
-			netns_enter(here ? n.net.here : n.net.world);
-			n.raw[here][family] = wire_open(family);
-			if (n.raw[here][family] < 0)
-				return "it gives us no raw sockets";
-		}
+	if (!players_open(&n.d, &n.net, n.epoll))
+		return "it gives us no raw sockets";
+	netns_enter(n.net.here);
 	return watch_open(&n.watch) ? NULL : "it does not show us packets";
 }
 
@@ -1300,12 +1169,8 @@ run_begin(const struct run *run, struct fault *fault)
 static void
 world_make(void)
 {
-	static const struct address any[2] = {
-	    {4, {0}, DNS_PORT}, {6, {0}, DNS_PORT}};
-
-	watch_for(n.watch.fd, SOURCE_WATCH, 0);
-	service_open(any[0]);
-	service_open(any[1]);
+	source_add(n.watch.fd, SOURCE_WATCH);
+	players_begin();
 	file_write(n.hints, 0, driver_hints, strlen(driver_hints));
 	for (; n.d.step != NULL && n.d.step->kind < STEP_ASK;
 	     n.d.step = n.d.step->next)
@@ -1315,10 +1180,7 @@ world_make(void)
 static void
 run_end(void)
 {
-	clients_close();
-	free(n.clients);
-	while (n.service_count > 0)
-		close(n.services[--n.service_count].fd);
+	players_close();
 	watch_close(&n.watch);
 	if (n.log_fd >= 0)
 		close(n.log_fd);

@@ -2,7 +2,8 @@
  * namespace.h -- runs a scenario with the unmodified program, between two
  * network namespaces.
  *
- *	namespace.c	the run: server, clients, name servers, steps
+ *	namespace.c	the run: the server and its files, steps, waiting
+ *	players.c	clients and name servers
  *	netns.c		the two namespaces and the wire between them
  *	wire.c		packets, seen and sent
  *
@@ -34,6 +35,7 @@ enum left {
 	LEFT_CROWD,
 	LEFT_SOURCE,
 	LEFT_FILE,
+	LEFT_WINDOW,
 	LEFT_STEP,
 	LEFTS
 };

@@ -94,22 +94,26 @@ static uint8_t
 seen_read_ip(struct reader *r, struct seen *seen)
 {
 	uint8_t first = read_u8(r), protocol, hops;
+	size_t options_len = 0;
 
+	read_u8(r);
 	if (first >> 4 == 4) {
-		read_bytes(r, 7);
+		options_len = (first & 0xfu) * 4 - 20;
+		seen->len = read_u16(r) - options_len - 20;
+		read_u32(r);
 		hops = read_u8(r);
 		protocol = read_u8(r);
 		read_u16(r);
 	} else {
-		read_bytes(r, 5);
+		read_u16(r);
+		seen->len = read_u16(r);
 		protocol = read_u8(r);
 		hops = read_u8(r);
 	}
 	seen->ours = hops == HOPS_OF_OURS;
 	read_ip(r, &seen->from, first >> 4 == 4 ? 4 : 6);
 	read_ip(r, &seen->to, seen->from.family);
-	if (seen->from.family == 4)
-		read_bytes(r, (first & 0xfu) * 4 - 20);
+	read_bytes(r, options_len);
 	return r->failed ? 0 : protocol;
 }
 
@@ -125,12 +129,13 @@ seen_read(struct reader *r, struct seen *seen)
 	seen->from.port = read_u16(r);
 	seen->to.port = read_u16(r);
 	if (seen->tcp) {
-		read_bytes(r, 9);
+		read_u32(r);
+		read_u32(r);
+		seen->len -= read_u8(r) / 16 * 4u;
 		seen->opens = (read_u8(r) & TCP_SYN_ACK_RST) == TCP_SYN;
-		seen->len = 0;
 	} else {
-		seen->len = read_u16(r) - (size_t)UDP_HEADER_LEN;
-		read_u16(r);
+		read_u32(r);
+		seen->len -= UDP_HEADER_LEN;
 		seen->octets = read_bytes(r, seen->len);
 	}
 	return !r->failed;

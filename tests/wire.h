@@ -21,8 +21,8 @@ struct seen {
 	bool tcp, ours;
 	bool opens; /* TCP: a connection */
 	uint64_t wall_us;
-	size_t len; /* of what UDP carries */
-	const uint8_t *octets;
+	size_t len;            /* of what it carries */
+	const uint8_t *octets; /* of UDP */
 };
 
 /* All packets that leave a network namespace, kept by the kernel for us. */
