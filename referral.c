@@ -1799,6 +1799,20 @@ candidate_usable(const struct walk *w, const struct candidate *c,
 	    c->lame_ms + LAME_HOLD_S * UINT64_C(1000) <= now_ms;
 }
 
+/* How many datagrams with this question the zone's servers may still get. */
+static unsigned
+slist_sends_left(const struct walk *w, uint64_t now_ms)
+{
+	const struct slist *l = &w->slist;
+	unsigned i, n = 0;
+
+	for (i = 0; i < l->address_count; i++)
+		if (candidate_usable(w, &l->addresses[i], true, now_ms))
+			n += ADDRESS_SENDS_MAX -
+			    l->addresses[i].sends[CHANNEL_UDP];
+	return n;
+}
+
 /* The one whose truncated reply was just read; NULL: there is none. */
 static struct candidate *
 candidate_truncated(struct walk *w, uint64_t now_ms)
@@ -2402,6 +2416,14 @@ walk_readable(struct walk *w, uint32_t generation, uint64_t now_ms)
 	exchange_heard(x, (size_t)n, now_ms);
 }
 
+/* The servers may be silent to probes alone: the last packet is none. */
+static bool
+probe_is_in_vain(const struct walk *w, uint64_t now_ms)
+{
+	return w->probe_timeouts >= PROBE_TIMEOUTS_MAX ||
+	    slist_sends_left(w, now_ms) <= 1;
+}
+
 static void
 exchange_expire(struct exchange *x, uint64_t now_ms)
 {
@@ -2420,7 +2442,8 @@ exchange_expire(struct exchange *x, uint64_t now_ms)
 		server_timed_out(&to->at, x->sent_ms, now_ms);
 	}
 	exchange_close(x, now_ms);
-	if (++w->probe_timeouts >= PROBE_TIMEOUTS_MAX && !walk_is_out(w))
+	w->probe_timeouts++;
+	if (probe_is_in_vain(w, now_ms) && !walk_is_out(w))
 		walk_show_all(w);
 	walk_resume(w);
 }
