@@ -2875,16 +2875,20 @@ connection_read(struct connection *c, uint64_t now_ms)
 	c->in_len -= at;
 }
 
-/* An event, maybe of an earlier life; what it is about is seen by trying. */
+/*
+ * An event, maybe of an earlier life; what it is about is seen by trying.  To
+ * write fails once the server has ended the connection, so the replies that it
+ * sent before are read first.
+ */
 static void
 connection_ready(struct connection *c, uint32_t generation, uint64_t now_ms)
 {
 	if (generation != c->generation)
 		return;
-	if (c->writable)
-		connection_write(c, now_ms);
-	if (c->generation == generation && c->state != CONNECTION_OPENING)
+	if (c->state != CONNECTION_OPENING)
 		connection_read(c, now_ms);
+	if (c->generation == generation && c->writable)
+		connection_write(c, now_ms);
 	connection_check(c);
 }
 
