@@ -52,6 +52,7 @@ struct file {
 
 	/* A socket. */
 	bool tcp, bound, connected, pktinfo;
+	bool unhinted; /* does not heed what ICMP says of the path's MTU */
 	struct address local, peer;
 	int error; /* an ICMP message came in */
 	struct packet *first, *last;
@@ -575,6 +576,30 @@ __wrap_socket(int domain, int type, int protocol)
 int __real_setsockopt(int, int, int, const void *, socklen_t);
 int __wrap_setsockopt(int, int, int, const void *, socklen_t);
 
+/*
+ * G04: on a socket without it, a forged "packet too big" makes the kernel cut
+ * what is sent into fragments.  That it was asked for is enough: old kernels
+ * do not know it.
+ */
+static bool
+asks_for_no_pmtu(int level, int name, const void *value)
+{
+	int mode = 0;
+
+	if (level == IPPROTO_IP && name == IP_MTU_DISCOVER)
+		memcpy(&mode, value, sizeof(mode));
+	if (level == IPPROTO_IPV6 && name == IPV6_MTU_DISCOVER)
+		memcpy(&mode, value, sizeof(mode));
+	return mode == IP_PMTUDISC_OMIT;
+}
+
+static void
+pmtu_check(const struct file *f)
+{
+	if (!f->unhinted)
+		world_fault("a datagram that ICMP can have cut (G04)\n");
+}
+
 int
 __wrap_setsockopt(int fd, int level, int name, const void *value, socklen_t len)
 {
@@ -588,6 +613,7 @@ __wrap_setsockopt(int fd, int level, int name, const void *value, socklen_t len)
 		f->strict = !is_failing(CALL_NETLINK, NULL);
 		return f->strict ? 0 : -1;
 	}
+	f->unhinted |= asks_for_no_pmtu(level, name, value);
 	if (is_failing(CALL_SETSOCKOPT, NULL))
 		return -1;
 	if ((level == IPPROTO_IP && name == IP_PKTINFO) ||
@@ -896,6 +922,7 @@ __wrap_sendto(int fd, const void *octets, size_t len, int flags,
 		return -1;
 	if (f->tcp)
 		return stream_write(f, octets, len);
+	pmtu_check(f);
 	k.inside = true;
 	world_query(&f->local, &f->peer, octets, len);
 	k.inside = false;
@@ -1049,6 +1076,7 @@ message_send(const struct file *f, struct mmsghdr *m)
 	}
 	if (is_failing(CALL_SENDMMSG, &to))
 		return false;
+	pmtu_check(f);
 	source = message_source(f, msg, &to);
 	for (i = 0; i < msg->msg_iovlen; i++) {
 		assert(len + msg->msg_iov[i].iov_len <= sizeof(octets));
