@@ -2683,12 +2683,12 @@ connection_doubt(struct exchange *x, uint64_t now_ms)
 }
 
 /*
- * The exchange lost its connection.  Servers close them as they like, so what
- * is out on one that served before is asked again, once, on a new one, unless
- * a part of a reply had come (RFC 7766 6.2.4); ADDRESS_SENDS_MAX sees to it.
+ * The exchange lost its connection, which was not its own doing if it is
+ * blameless: then it is asked again, once, on a new one, unless a part of a
+ * reply had come (RFC 7766 6.2.4); ADDRESS_SENDS_MAX sees to it.
  */
 static void
-exchange_lose(struct exchange *x, int err, uint64_t now_ms)
+exchange_lose(struct exchange *x, int err, bool blameless, uint64_t now_ms)
 {
 	const struct connection *c = x->connection;
 	struct candidate *to = exchange_candidate(x);
@@ -2698,7 +2698,7 @@ exchange_lose(struct exchange *x, int err, uint64_t now_ms)
 		to->aside = true;
 	} else if (!error_is_remote(err)) {
 		exchange_fail(x, to, err, now_ms);
-	} else if (c->proven && c->in_len == 0 &&
+	} else if (blameless && c->in_len == 0 &&
 	    candidate_takes_tcp(to, now_ms)) {
 		to->fresh = true;
 	} else if (err == ETIMEDOUT) {
@@ -2711,20 +2711,24 @@ exchange_lose(struct exchange *x, int err, uint64_t now_ms)
 }
 
 /*
- * All who have something out on it lose it, and with the last it closes.  An
+ * All who have something out on it lose it, and with the last it closes.
+ * Servers close connections as they like, and one that never served may have
+ * ended for what its first query asks: those behind it are not to blame.  An
  * error of 0: our own filter stopped it, and told so.
  */
 static void
 connection_break(struct connection *c, int err, uint64_t now_ms)
 {
 	uint32_t generation = c->generation;
+	bool blameless = c->proven;
+	bool was_open = c->state != CONNECTION_OPENING;
 
 	connection_blame(c, err, now_ms);
 	c->spent = true;
 	if (c->exchanges == NULL)
 		connection_close(c);
-	while (c->generation == generation)
-		exchange_lose(c->exchanges, err, now_ms);
+	for (; c->generation == generation; blameless |= was_open)
+		exchange_lose(c->exchanges, err, blameless, now_ms);
 }
 
 static struct exchange *
