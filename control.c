@@ -357,6 +357,21 @@ events_print_and_exit(enum log_format format)
 	print_end();
 }
 
+/* Judge addresses as the server would, on this host now, with these options. */
+static void
+host_learn(const struct options *o)
+{
+	const struct server_options s = {
+	    .allowed = o->allow_server, .allowed_count = o->allow_server_count};
+	unsigned i;
+
+	if (!server_init(&s))
+		refuse("out of memory", "", "");
+	for (i = 0; i < o->listen_count; i++)
+		server_listens(&o->listen[i]);
+	network_open(-1, 0);
+}
+
 /* ---------------------------------------------------------------------------
  * --check: what is wrong, one line each, as a compiler says it.
  */
@@ -606,11 +621,13 @@ check_and_exit(const struct options *o)
 {
 	unsigned faults = listeners_check(o);
 
+	host_learn(o);
 	faults +=
 	    o->hints != NULL ? hints_check(o->hints) : hints_check_default();
 	faults += sources_lint(o);
 	if (o->log.path != NULL)
 		faults += log_check(o->log.path);
+	server_close();
 	if (faults == 0)
 		print_end();
 	(void)fflush(stdout);
@@ -678,8 +695,6 @@ classify_print(const struct options *o, const struct address *at)
 _Noreturn static void
 classify_and_exit(const struct options *o, char **addresses)
 {
-	const struct server_options s = {
-	    .allowed = o->allow_server, .allowed_count = o->allow_server_count};
 	struct address at;
 	unsigned i;
 
@@ -689,11 +704,7 @@ classify_and_exit(const struct options *o, char **addresses)
 		if (!address_from_text(addresses[i], &at))
 			refuse("bad address", addresses[i],
 			    "an IPv4 or IPv6 address");
-	if (!server_init(&s))
-		refuse("out of memory", "", "");
-	for (i = 0; i < o->listen_count; i++)
-		server_listens(&o->listen[i]);
-	network_open(-1, 0);
+	host_learn(o);
 	for (; *addresses != NULL; addresses++) {
 		(void)address_from_text(*addresses, &at);
 		at.port = DNS_PORT;

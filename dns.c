@@ -2107,12 +2107,12 @@ start(void)
 	self.epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (self.epoll < 0)
 		refuse("cannot make an epoll", "", strerror(errno));
+	signals_open(); /* before anybody can see that we are there */
 	tables_init(o, key);
 	self.listener_count = listeners_open(o, self.listeners);
 	listeners_watch();
 	sources_check(o);
 	network_open(self.epoll, self.start_ms);
-	signals_open();
 	hints_take(o->hints);
 	startup_report(o);
 	self.look_ms = self.start_ms + LOOK_MS;

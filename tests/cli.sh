@@ -113,7 +113,7 @@ checked() { # LINE...: are all there is to say of the file
 	done >"$dir/want"
 	grep -v ': note: ' "$dir/out" | diff "$dir/want" - >"$dir/err"
 }
-"$dns" --check -r "$dir/lint" >"$dir/out" 2>"$dir/err"
+"$dns" --check -r "$dir/lint" -p 5300 >"$dir/out" 2>"$dir/err"
 [ $? = 1 ] && checked "1:1: directive that is not known here: \$TTL" \
     '3:6: was said before: A.root.' '5:3: the class is not IN: CH' \
     '7:9: the TTL has more than 32 bits: 99999999999' \
@@ -128,7 +128,9 @@ checked() { # LINE...: are all there is to say of the file
     ' no name server has an IPv6 address'
 verdict $? '--check names every fault of a file with line and column'
 expect 0 'note: none of these is compiled in' \
-    'private roots are a note and no fault' --check -r "$dir/both"
+    'private roots are a note and no fault' --check -r "$dir/both" -p 5300
+expect 1 'both:2:6: address that is never asked, own: 127.0.0.1$' \
+    'but not where this server listens' --check -r "$dir/both"
 sed 's/198.41.0.4$/198.41.0.5/' cache.dns >"$dir/aged"
 expect 0 'aged: note: not compiled in: A.ROOT-SERVERS.NET. 198.41.0.5' \
     'so is an address that is not compiled in' --check -r "$dir/aged"

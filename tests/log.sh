@@ -25,7 +25,7 @@ ask_for_lines() { # COUNT
 	n=0
 	while [ $n -lt "$1" ]; do
 		n=$((n + 1))
-		kill -USR1 "$pid"
+		kill -USR1 "$pid" 2>/dev/null || return 1
 		sleep 0.002
 	done
 }
@@ -41,7 +41,7 @@ all_there() { # FILE...
 }
 
 # As many are missing as the line that tells of it says.
-loss_is_told() { # FILE
+loss_is_told() { # FILE, and sets lost
 	lost=$(sed -n 's/.* id=3153 .* lost=\([0-9]*\).*/\1/p' "$1")
 	gaps=$(numbers "$1" | awk '{ n += $1 - at - 1; at = $1 } END { print n }')
 	[ "$(wc -l <"$1")" = "$(numbers "$1" | wc -l)" ] && [ "$gaps" = "$lost" ]
@@ -122,6 +122,7 @@ exec 4<>"$dir/fifo"
 "$dns" -r "$dir/hints" -l "127.0.0.1@$port" -e "$dir/fifo" 2>"$dir/err" 4>&- &
 pid=$!
 bound && ask_for_lines 800
+lost=no
 cat <"$dir/fifo" >"$log" 4>&- &
 reader=$!
 until_true told_times 1 ' id=3153 ' && loss_is_told "$log" && [ "$lost" -gt 0 ]
@@ -159,6 +160,7 @@ if [ "${1-}" = inside ] &&
 	serve && { cat /dev/zero >"$dir/disk/filler"; ask_for_lines 800; } \
 	    2>/dev/null
 	rm "$dir/disk/filler"
+	lost=no
 	until_true told_times 1 ' id=3153 .*errno=ENOSPC' &&
 	    loss_is_told "$log" && [ "$lost" -gt 0 ] && stop
 	verdict $? "a full disk that has room again tells of $lost lines lost"
