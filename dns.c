@@ -1,9 +1,11 @@
 /*
  * dns.c -- clients: the loop, questions in, answers out.
  *
- * A datagram is parsed, answered from the cache if the cache has the answer,
+ * A question is parsed, answered from the cache if the cache has the answer,
  * and else parked while a walk goes out; when the walk is done the answer is
- * composed from the cache after all.  There is one composer and one way out.
+ * composed from the cache after all.  There is one composer; what is composed
+ * leaves at the end of the turn, as a batch of datagrams or in one write for
+ * each connection.
  * Only this file reads clocks, and nothing here speaks to a name server.
  */
 #include <sys/epoll.h>

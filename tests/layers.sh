@@ -153,6 +153,12 @@ before_sending()
 	done
 } | rule "server.c sends to the kernel alone"
 
+{
+	users accept dns
+	users accept4 dns
+	users listen control
+} | rule "only dns.c takes connections, and only control.c listens for them"
+
 heap="malloc calloc realloc reallocarray aligned_alloc posix_memalign strdup
     strndup asprintf vasprintf getline mmap free"
 {
