@@ -308,9 +308,8 @@ wire_await(int fd)
 static const struct prefix everything[2] = {{{4, {0}, 0}, 0}, {{6, {0}, 0}, 0}};
 
 static bool
-here_make(const struct netns *n)
+here_make(struct netns *n)
 {
-	bool has[7] = {false};
 	unsigned i;
 
 	if (!link_up("lo") || !wire_make(n->world) || !link_up("eth0"))
@@ -318,12 +317,12 @@ here_make(const struct netns *n)
 	for (i = 0; i < n->interface_count; i++) {
 		const struct prefix *prefix = &n->interfaces[i].prefix;
 
-		has[prefix->address.family] = true;
+		n->routed[prefix->address.family] = true;
 		if (!address_change(prefix, false))
 			return false;
 	}
 	for (i = 0; i < 2; i++)
-		if (has[everything[i].address.family] &&
+		if (n->routed[everything[i].address.family] &&
 		    !route_add(&everything[i], RTN_UNICAST, RT_TABLE_MAIN))
 			return false;
 	return true;
@@ -417,20 +416,26 @@ netns_is_own(const struct netns *n, const struct address *a)
 	    netns_is_wired(n, a);
 }
 
-/* A family without an address has no default route, as in the simulator. */
+/*
+ * A family without an address has no default route, as in the simulator.  One
+ * that stays is not touched: there would be a moment without it.
+ */
 static void
-default_route_renew(const struct netns *n, uint8_t family)
+default_route_renew(struct netns *n, uint8_t family)
 {
 	const struct prefix *all = &everything[family == 6];
-	bool has = false;
+	bool wanted = false;
 	unsigned i;
 
 	for (i = 0; i < n->interface_count; i++)
-		has |= n->interfaces[i].prefix.address.family == family;
+		wanted |= n->interfaces[i].prefix.address.family == family;
+	wanted &= !n->closed[family];
+	if (wanted == n->routed[family])
+		return;
 	(void)route_change(all, RTN_UNSPEC, RT_TABLE_MAIN, true);
-	if (has && !n->closed[family] &&
-	    !route_add(all, RTN_UNICAST, RT_TABLE_MAIN))
+	if (wanted && !route_add(all, RTN_UNICAST, RT_TABLE_MAIN))
 		abort();
+	n->routed[family] = wanted;
 }
 
 /* An address that is ours is beyond the wire for the world, and no other is. */

@@ -19,7 +19,8 @@ struct netns {
 	int here, world;  /* descriptors to enter them by */
 	struct interface interfaces[INTERFACES_MAX]; /* addresses of "here" */
 	unsigned interface_count;
-	bool closed[7]; /* by family: there is no default route */
+	bool closed[7]; /* by family: there is to be no default route */
+	bool routed[7]; /* there is one */
 };
 
 /*
