@@ -964,6 +964,7 @@ step_take(const struct step *step)
 		break;
 	default:
 		step_make(step);
+		idle(); /* it hears of routes and addresses from the kernel */
 	}
 }
 
