@@ -191,12 +191,18 @@ cache_flush(void)
 	size_t heads = cache.head_mask + (size_t)1;
 
 	memset(cache.heads, 0, heads * sizeof(*cache.heads));
-	memset(cache.failures, 0, FAILURES_MAX * sizeof(*cache.failures));
+	cache_forget_failures();
 	cache.wrapped = false;
 	cache.oldest = cache.newest = 1;
 	cache.end = cache.size;
 	cache.counts.entries = 0;
 	cache_check();
+}
+
+void
+cache_forget_failures(void)
+{
+	memset(cache.failures, 0, FAILURES_MAX * sizeof(*cache.failures));
 }
 
 size_t

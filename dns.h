@@ -119,7 +119,9 @@ enum {
 	PORT_TRIES_MAX = 8,  /* random source ports found in use */
 	ROOTS_MAX = 32,      /* names in the hints; the Internet has 13 */
 	ROOT_ADDRESSES_MAX = 64,
-	PRIME_RETRY_S = 10,       /* after all roots were silent */
+	PRIME_RETRY_S = 10,      /* after all roots were silent */
+	OFFLINE_RETRY_MIN_S = 1, /* doubling, while no root can be sent to */
+	OFFLINE_RETRY_MAX_S = 60,
 	OWN_ADDRESSES_MAX = 1024, /* more are rounded to networks */
 	NETWORK_READ_MS = 100,    /* routes may change all the time */
 	NETWORK_RETRY_MS = 1000,
@@ -698,7 +700,8 @@ bool cache_store(const struct draft *, uint64_t now_ms);
  */
 void cache_store_failure(const struct name *sname, uint16_t stype,
     const struct reason *, uint64_t now_ms);
-void cache_flush(void); /* forget everything, failures too */
+void cache_flush(void);           /* forget everything, failures too */
+void cache_forget_failures(void); /* all of them */
 void cache_count(struct cache_counts *);
 
 /* ---------------------------------------------------------------------------
@@ -887,11 +890,12 @@ void eventlog_hints_rejected(const char *file, unsigned faults); /* 1501 */
 void eventlog_hints_differ(const struct hints_difference *);     /* 10016 */
 void eventlog_primed(
     unsigned names, unsigned addresses, const struct address *peer); /* 10004 */
-void eventlog_roots_unreachable(unsigned tried);                     /* 10003 */
+void eventlog_roots_unreachable(unsigned tried, const char *cause);  /* 10003 */
 void eventlog_server_refused(
-    const struct incident *, const char *class);                     /* 10002 */
-void eventlog_self_send(const struct incident *);                    /* 7062 */
-void eventlog_send_failed(const struct incident *, int err);         /* 7053 */
+    const struct incident *, const char *class);  /* 10002 */
+void eventlog_self_send(const struct incident *); /* 7062 */
+void eventlog_send_failed(
+    const struct incident *, int err, const char *cause);            /* 7053 */
 void eventlog_lame_server(const struct incident *, const char *why); /* 10006 */
 void eventlog_answer_failed(const struct incident *, const struct reason *,
     const struct tally *); /* 10009 */
@@ -904,7 +908,9 @@ void eventlog_statistics(const struct statistics *); /* 10001 */
 
 /* cause: why the family is down, or NULL: it is up (10010, 10011) */
 void eventlog_family(uint8_t family, const char *cause);
-void eventlog_network_unsure(int err); /* 10018 */
+void eventlog_offline(const char *cause); /* 10012 */
+void eventlog_online(uint64_t offline_s); /* 10013 */
+void eventlog_network_unsure(int err);    /* 10018 */
 
 /*
  * One line a question when it is answered, if the operator wants that or if
@@ -1119,6 +1125,20 @@ void server_chokes_on_tcp(
     const struct address *, bool refused, uint64_t now_ms);
 bool server_takes_edns(const struct address *, uint64_t now_ms);
 void server_chokes_on_edns(const struct address *, uint64_t now_ms);
+
+/*
+ * What was lost lately was lost by our network: nobody is held any more, and
+ * each has the timeout that its replies earned it.
+ */
+void server_forgive(void);
+
+/* Why the system did not send, as the word for cause=. */
+struct send_cause {
+	const char *word;
+	bool lasting; /* a matter of this host's network, not of the moment */
+};
+
+const struct send_cause *send_cause(int err);
 
 /* When it was found lame for the zone; 0 is never. */
 uint64_t server_lame_ms(const struct name *zone, const struct address *);

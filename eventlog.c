@@ -92,6 +92,8 @@ enum row {
 	EVENT_ANSWER_FAILED,
 	EVENT_FAMILY_DOWN,
 	EVENT_FAMILY_UP,
+	EVENT_OFFLINE,
+	EVENT_ONLINE,
 	EVENT_LIMIT_REACHED,
 	EVENT_QUERY,
 	EVENT_HINTS_DIFFER,
@@ -212,9 +214,15 @@ static const struct event catalogue[EVENTS] = {
 	"See errno; the server goes on."},
     [EVENT_SEND_FAILED] = {7053, 453, LEVEL_ERROR, LIMITED,
 	"DNS_EVENT_SENDTO_CALL_FAILED", "sendto failed",
-	"q peer zone ns addr transport qname qtype errno",
-	"The system would not send a query to this name server.",
-	"See errno: a route, a firewall, or an address family is missing."},
+	"q peer zone ns addr transport qname qtype errno cause",
+	"This system did not send a query to this server, nor perhaps to "
+	"others; "
+	"none is blamed.  No route leads there (cause=route), a rule of this "
+	"host "
+	"forbids it (firewall), or it has no such address to send from "
+	"(address) "
+	"or family (family); other causes pass by themselves.",
+	"Look at the routes and the firewall of this host; see -4 and -6."},
     [EVENT_SELF_SEND] = {7062, 0, LEVEL_WARNING, LIMITED, "DNS_EVENT_SELF_SEND",
 	"name server address is our own; skipped", INCIDENT,
 	"A delegation points to this very server, maybe by way of NAT.",
@@ -241,9 +249,13 @@ static const struct event catalogue[EVENTS] = {
 	"The peer gave an address that no name server can have.",
 	"Tell the owner of the zone; -s opens a private address."},
     [EVENT_ROOTS_UNREACHABLE] = {10003, 0, LEVEL_WARNING, LIMITED,
-	"ROOT_SERVERS_UNREACHABLE", "no root server answered", "tried",
-	"All addresses of the hints were tried and were silent.",
-	"See whether this host may send to port 53 of the Internet."},
+	"ROOT_SERVERS_UNREACHABLE", "no root server answered", "tried cause",
+	"All addresses of the hints were tried: they were silent "
+	"(cause=silent), "
+	"or failed (failing), or something that is no root server answered in "
+	"their place (intercepted).",
+	"See whether this host may send to port 53 of the Internet, and "
+	"whether something on the way takes what it sends there."},
     [EVENT_PRIMED] = {10004, 0, LEVEL_INFO, ALWAYS, "ROOT_PRIMED",
 	"root servers learned", "peer roots addresses",
 	"A root server told the present set.", "Nothing."},
@@ -272,6 +284,15 @@ static const struct event catalogue[EVENTS] = {
     [EVENT_FAMILY_UP] = {10011, 0, LEVEL_INFO, LIMITED, "FAMILY_UP",
 	"name servers are asked over this family again", "family",
 	"There is a route to root servers again.", "Nothing."},
+    [EVENT_OFFLINE] = {10012, 0, LEVEL_ERROR, LIMITED, "OFFLINE",
+	"no root server can be sent to", "cause",
+	"This system sends nothing to any root server, for the reason that "
+	"7053 or 10010 told.  Clients get SERVFAIL at once; nothing is held "
+	"against servers.",
+	"See whether this host has a network; it is tried again by itself."},
+    [EVENT_ONLINE] = {10013, 0, LEVEL_INFO, LIMITED, "ONLINE",
+	"root servers can be sent to again", "offline_s",
+	"All is as before 10012.", "Nothing."},
     [EVENT_LIMIT_REACHED] = {10014, 0, LEVEL_WARNING, LIMITED, "LIMIT_REACHED",
 	"question ended by a limit", "q zone qname qtype limit value",
 	"To go on would have cost more than one question may.",
@@ -912,14 +933,15 @@ eventlog_primed(unsigned names, unsigned addresses, const struct address *peer)
 }
 
 void
-eventlog_roots_unreachable(unsigned tried)
+eventlog_roots_unreachable(unsigned tried, const char *cause)
 {
-	const struct subject none = {.err = 0};
+	const struct subject s = {.word = cause};
 	struct line l;
 
-	if (!line_begin(&l, EVENT_ROOTS_UNREACHABLE, &none))
+	if (!line_begin(&l, EVENT_ROOTS_UNREACHABLE, &s))
 		return;
 	line_number(&l, "tried", tried);
+	line_word(&l, "cause", cause);
 	line_end(&l);
 }
 
@@ -948,16 +970,22 @@ eventlog_self_send(const struct incident *i)
 	line_end(&l);
 }
 
+/*
+ * Folded by cause and family: a missing route is one trouble, however many
+ * servers it leads to.  The line names the first.
+ */
 void
-eventlog_send_failed(const struct incident *i, int err)
+eventlog_send_failed(const struct incident *i, int err, const char *cause)
 {
-	const struct subject s = incident_subject(i, err);
+	const struct address any = {.family = i->addr->family};
+	const struct subject s = {.addr = &any, .word = cause, .err = err};
 	struct line l;
 
 	if (!line_begin(&l, EVENT_SEND_FAILED, &s))
 		return;
 	line_incident(&l, i, NULL);
 	line_errno(&l, err);
+	line_word(&l, "cause", cause);
 	line_end(&l);
 }
 
@@ -1060,11 +1088,18 @@ family_text(uint8_t family)
  * Each change has a subject of its own, so that the last line tells what is so
  * now; if they are many, the gate holds them.
  */
+static struct subject
+change_subject(void)
+{
+	static int changes;
+
+	return (struct subject){.err = ++changes};
+}
+
 void
 eventlog_family(uint8_t family, const char *cause)
 {
-	static int changes;
-	const struct subject s = {.err = ++changes};
+	const struct subject s = change_subject();
 	struct line l;
 
 	if (!line_begin(
@@ -1072,6 +1107,30 @@ eventlog_family(uint8_t family, const char *cause)
 		return;
 	line_word(&l, "family", family_text(family));
 	line_word(&l, "cause", cause);
+	line_end(&l);
+}
+
+void
+eventlog_offline(const char *cause)
+{
+	const struct subject s = change_subject();
+	struct line l;
+
+	if (!line_begin(&l, EVENT_OFFLINE, &s))
+		return;
+	line_word(&l, "cause", cause);
+	line_end(&l);
+}
+
+void
+eventlog_online(uint64_t offline_s)
+{
+	const struct subject s = change_subject();
+	struct line l;
+
+	if (!line_begin(&l, EVENT_ONLINE, &s))
+		return;
+	line_number(&l, "offline_s", offline_s);
 	line_end(&l);
 }
 
@@ -1662,10 +1721,10 @@ line_errno(struct line *l, int err)
 	static const struct {
 		int err;
 		const char *name;
-	} names[] = {{EACCES, "EACCES"}, {EADDRNOTAVAIL, "EADDRNOTAVAIL"},
-	    {EAFNOSUPPORT, "EAFNOSUPPORT"}, {EAGAIN, "EAGAIN"},
-	    {ECONNREFUSED, "ECONNREFUSED"}, {EDQUOT, "EDQUOT"},
-	    {EFBIG, "EFBIG"}, {EHOSTDOWN, "EHOSTDOWN"},
+	} names[] = {{EACCES, "EACCES"}, {EADDRINUSE, "EADDRINUSE"},
+	    {EADDRNOTAVAIL, "EADDRNOTAVAIL"}, {EAFNOSUPPORT, "EAFNOSUPPORT"},
+	    {EAGAIN, "EAGAIN"}, {ECONNREFUSED, "ECONNREFUSED"},
+	    {EDQUOT, "EDQUOT"}, {EFBIG, "EFBIG"}, {EHOSTDOWN, "EHOSTDOWN"},
 	    {EHOSTUNREACH, "EHOSTUNREACH"}, {EINVAL, "EINVAL"}, {EIO, "EIO"},
 	    {EISDIR, "EISDIR"}, {ELOOP, "ELOOP"}, {EMFILE, "EMFILE"},
 	    {EMSGSIZE, "EMSGSIZE"}, {ENAMETOOLONG, "ENAMETOOLONG"},

@@ -182,9 +182,12 @@ struct slist {
 	uint8_t lookups, sends, asked;          /* against ZONE_ limits */
 	uint8_t timeouts, lame, failed, unsent; /* for the reason */
 	uint16_t refused, unrouted; /* 100 a set, so an octet would wrap */
-	enum limit limit;           /* for which an NS name was not looked up */
-	bool unsure;      /* an NS name failed of late: it may be well soon */
-	uint16_t best_ms; /* the least timeout of those that could be asked */
+	uint8_t barred;             /* of the unsent: our network lacks a way */
+	bool intercepted;  /* the roots': who answers is none of them */
+	const char *cause; /* of the last that was not sent */
+	enum limit limit;  /* for which an NS name was not looked up */
+	bool unsure;       /* an NS name failed of late: it may be well soon */
+	uint16_t best_ms;  /* the least timeout of those that could be asked */
 };
 
 /*
@@ -303,6 +306,10 @@ static struct {
 	struct root_servers hints, primed;
 	uint64_t primed_until_ms, prime_next_ms;
 	struct walk *priming; /* the walk that is out for the root, or NULL */
+
+	bool offline; /* if not, nothing else here is true */
+	uint64_t offline_since_ms, offline_retry_ms;
+	unsigned offline_wait_ms; /* after the next retry */
 } self;
 
 static struct response response;      /* the one being analyzed */
@@ -334,6 +341,13 @@ static void exchange_close(struct exchange *, uint64_t);
 static enum send_result exchange_join(
     struct exchange *, struct candidate *, uint64_t);
 static bool error_is_remote(int err);
+static bool error_is_of_the_moment(int err);
+static bool slist_is_out_of_reach(const struct slist *);
+static const char *roots_cause(const struct slist *);
+static void offline_begin(const char *cause, uint64_t);
+static void offline_end(uint64_t);
+static void offline_retry(uint64_t);
+static void network_follow(uint64_t);
 static void connection_remove(struct exchange *, uint64_t);
 static void connection_doubt(struct exchange *, uint64_t);
 static void prime(uint64_t);
@@ -927,6 +941,15 @@ walk_fail(
 	return WALK_DONE;
 }
 
+/* What fails while we are offline says nothing about anybody. */
+static void
+failure_keep(const struct name *sname, uint16_t stype, const struct reason *why,
+    uint64_t now_ms)
+{
+	if (!self.offline)
+		cache_store_failure(sname, stype, why, now_ms);
+}
+
 /* The same, remembered for what the walk looked for (RFC 9520 3.2). */
 static enum walk_state
 walk_fail_kept(struct walk *w, uint16_t ede, const char *what,
@@ -935,7 +958,7 @@ walk_fail_kept(struct walk *w, uint16_t ede, const char *what,
 	enum walk_state state = walk_fail(w, ede, what, zone);
 
 	if (!w->priming)
-		cache_store_failure(&w->sname, w->qtype, &w->reason, now_ms);
+		failure_keep(&w->sname, w->qtype, &w->reason, now_ms);
 	return state;
 }
 
@@ -950,7 +973,7 @@ walk_fail_limit(
 
 	w->limit = limit;
 	if (w->sponsor == w && !w->priming)
-		cache_store_failure(&w->qname, w->qtype, &w->reason, now_ms);
+		failure_keep(&w->qname, w->qtype, &w->reason, now_ms);
 	return state;
 }
 
@@ -1009,6 +1032,9 @@ walk_find(struct walk *w, uint64_t now_ms)
 	name_parent(&w->sname, w->qtype == TYPE_DS ? 1 : 0, &below);
 	if (w->priming ||
 	    !cache_find_delegation(&below, w->mark, now_ms, &view, &until_ms)) {
+		if (self.offline && !w->priming)
+			return walk_fail(w, EDE_NETWORK_ERROR,
+			    "no root server can be sent to", NULL);
 		slist_fill_roots(w, now_ms);
 		return WALK_SEND;
 	}
@@ -1128,7 +1154,7 @@ walk_no_address(struct walk *w, uint64_t now_ms)
 		return walk_fail_kept(
 		    w, EDE_NO_REACHABLE_AUTHORITY, what, &l->zone, now_ms);
 	(void)walk_fail(w, EDE_NO_REACHABLE_AUTHORITY, what, &l->zone);
-	cache_store_failure(&l->zone, TYPE_ZONE, &w->reason, now_ms);
+	failure_keep(&l->zone, TYPE_ZONE, &w->reason, now_ms);
 	return WALK_DONE;
 }
 
@@ -1144,6 +1170,8 @@ walk_exhausted(struct walk *w, uint64_t now_ms)
 		w->last_resort = false;
 		return WALK_LOOK;
 	}
+	if (slist_is_out_of_reach(l))
+		offline_begin(l->cause != NULL ? l->cause : "family", now_ms);
 	if (l->limit != LIMIT_NONE)
 		return walk_fail_limit(w, l->limit, zone, now_ms);
 	if (l->timeouts > 0)
@@ -1215,8 +1243,9 @@ walk_finish(struct walk *w, uint64_t now_ms)
 	walk_unlist(w);
 	if (w == self.priming)
 		self.priming = NULL;
-	if (w->priming && w->failed)
-		eventlog_roots_unreachable(w->name_sends);
+	if (w->priming && w->failed && !self.offline)
+		eventlog_roots_unreachable(
+		    w->name_sends, roots_cause(&w->slist));
 	if (w->failed && w->clients > 0)
 		walk_report(w, now_ms);
 	for (waiter = w->waiters; waiter != NULL; waiter = next) {
@@ -1448,6 +1477,9 @@ slist_clear(struct walk *w, const struct name *zone, uint64_t until_ms)
 	l->limit = LIMIT_NONE;
 	l->unsure = false;
 	l->refused = l->unrouted = 0;
+	l->barred = 0;
+	l->intercepted = false;
+	l->cause = NULL;
 	l->timeouts = l->lame = l->failed = l->unsent = 0;
 }
 
@@ -2245,16 +2277,19 @@ static void
 exchange_fail(
     struct exchange *x, struct candidate *to, int err, uint64_t now_ms)
 {
+	const struct send_cause *cause = send_cause(err);
 	struct walk *w = x->walk;
 	struct incident i;
 
 	exchange_close(x, now_ms);
 	exchange_put_aside(x, to);
 	w->slist.unsent++;
+	w->slist.barred = (uint8_t)(w->slist.barred + cause->lasting);
+	w->slist.cause = cause->word;
 	self.counts.sends_failed++;
 	candidate_incident(w, to, &i);
 	i.transport = exchange_transport(x);
-	eventlog_send_failed(&i, err);
+	eventlog_send_failed(&i, err, cause->word);
 	eventlog_undelivered(&i, err);
 }
 
@@ -2296,6 +2331,8 @@ exchange_open(
 					: exchange_send(x, to);
 	switch (result) {
 	case SEND_DONE:
+		if (self.offline && w->slist.zone.len == 1)
+			offline_end(now_ms);
 		exchange_list(x);
 		exchange_charge(x, to, now_ms);
 		exchange_arm(x, now_ms);
@@ -2307,10 +2344,12 @@ exchange_open(
 		to->aside = true;
 		break;
 	case SEND_FAILED:
-		if (channel == CHANNEL_TCP && error_is_remote(errno))
+		if (!error_is_remote(errno))
+			exchange_fail(x, to, errno, now_ms);
+		else if (channel == CHANNEL_TCP)
 			exchange_reject(x, to, errno, now_ms);
 		else
-			exchange_fail(x, to, errno, now_ms);
+			exchange_give_up(x, errno, now_ms);
 		break;
 	case SEND_NO_ROOM:
 		exchange_put_aside(x, to);
@@ -2404,7 +2443,7 @@ walk_readable(struct walk *w, uint32_t generation, uint64_t now_ms)
 		return;
 	n = recv(x->fd, octets, sizeof(octets), 0);
 	if (n < 0) {
-		if (errno != EAGAIN && errno != EINTR)
+		if (!error_is_of_the_moment(errno))
 			exchange_give_up(x, errno, now_ms);
 		return;
 	}
@@ -2645,6 +2684,21 @@ exchange_join(struct exchange *x, struct candidate *to, uint64_t now_ms)
 	return SEND_DONE;
 }
 
+/* Nothing was there to read, or no room to read it into: wait on. */
+static bool
+error_is_of_the_moment(int err)
+{
+	return err == EAGAIN || err == EINTR || err == ENOBUFS || err == ENOMEM;
+}
+
+/* Did it come over the wire, once the system had sent something? */
+static bool
+error_came_back(int err)
+{
+	return error_is_remote(err) || err == EHOSTUNREACH ||
+	    err == ENETUNREACH;
+}
+
 /* Is it the server's doing?  Else our own system's. */
 static bool
 error_is_remote(int err)
@@ -2696,7 +2750,7 @@ exchange_lose(struct exchange *x, int err, bool blameless, uint64_t now_ms)
 
 	if (err == 0) {
 		to->aside = true;
-	} else if (!error_is_remote(err)) {
+	} else if (!error_came_back(err)) {
 		exchange_fail(x, to, err, now_ms);
 	} else if (blameless && c->in_len == 0 &&
 	    candidate_takes_tcp(to, now_ms)) {
@@ -2947,7 +3001,8 @@ void
 referral_network(uint64_t now_ms)
 {
 	network_readable();
-	(void)network_refresh(now_ms);
+	network_follow(now_ms);
+	ready_run(now_ms);
 }
 
 void
@@ -2956,7 +3011,9 @@ referral_expire(uint64_t now_ms)
 	struct timer *t;
 	unsigned i;
 
-	(void)network_refresh(now_ms);
+	network_follow(now_ms);
+	if (self.offline && self.offline_retry_ms <= now_ms)
+		offline_retry(now_ms);
 	for (i = 0; i < SPANS; i++)
 		while ((t = timer_due(&self.retransmissions[i], now_ms)))
 			exchange_expire((struct exchange *)t, now_ms);
@@ -2986,6 +3043,8 @@ referral_next_due(void)
 
 	if (network_next_due() < due_ms)
 		due_ms = network_next_due();
+	if (self.offline && self.offline_retry_ms < due_ms)
+		due_ms = self.offline_retry_ms;
 	due_ms = earlier_due(due_ms, &self.opening);
 	due_ms = earlier_due(due_ms, &self.idle);
 	for (i = 0; i < SPANS; i++)
@@ -3629,6 +3688,7 @@ walk_lame(struct walk *w, struct candidate *from, const struct question *asked,
 	bool error = rcode == RCODE_REFUSED || rcode == RCODE_SERVFAIL;
 	struct incident i;
 
+	w->slist.intercepted |= response.header.recursion_available;
 	candidate_mark_lame(w, from, now_ms);
 	self.counts.lame++;
 	candidate_incident(w, from, &i);
@@ -3785,8 +3845,91 @@ walk_analyze(struct walk *w, uint64_t now_ms)
 }
 
 /* ---------------------------------------------------------------------------
+ * Offline: our own system sends nothing to any root server.  What needs them
+ * fails at once, nobody is blamed, and it is tried again after a second, two,
+ * four, up to a minute, or as soon as something changes in our network.
+ */
+
+/* Was nothing sent to any root, and only for the lack of a way? */
+static bool
+slist_is_out_of_reach(const struct slist *l)
+{
+	return l->zone.len == 1 && l->sends == 0 && l->unsent == l->barred &&
+	    l->barred + l->unrouted > 0;
+}
+
+static void
+offline_begin(const char *cause, uint64_t now_ms)
+{
+	if (self.offline)
+		return;
+	self.offline = true;
+	self.offline_since_ms = now_ms;
+	self.offline_retry_ms = now_ms + OFFLINE_RETRY_MIN_S * 1000u;
+	self.offline_wait_ms = 2 * OFFLINE_RETRY_MIN_S * 1000u;
+	eventlog_offline(cause);
+}
+
+/* One query that the system takes is proof. */
+static void
+offline_end(uint64_t now_ms)
+{
+	self.offline = false;
+	server_forgive();
+	cache_forget_failures();
+	eventlog_online((now_ms - self.offline_since_ms) / 1000);
+}
+
+static void
+offline_retry(uint64_t now_ms)
+{
+	self.offline_retry_ms = now_ms + self.offline_wait_ms;
+	self.offline_wait_ms *= 2;
+	if (self.offline_wait_ms > OFFLINE_RETRY_MAX_S * 1000u)
+		self.offline_wait_ms = OFFLINE_RETRY_MAX_S * 1000u;
+	self.prime_next_ms = 0;
+	prime(now_ms);
+}
+
+/* What was in vain over a network that was worse is worth a try. */
+static void
+network_heed(enum network_news news, uint64_t now_ms)
+{
+	if (!family_is_up(4) && !family_is_up(6))
+		offline_begin("family", now_ms);
+	if (news == NETWORK_BETTER) {
+		server_forgive();
+		cache_forget_failures();
+	}
+}
+
+static void
+network_follow(uint64_t now_ms)
+{
+	enum network_news news = network_refresh(now_ms);
+
+	if (news == NETWORK_SAME)
+		return;
+	network_heed(news, now_ms);
+	if (self.offline) {
+		self.offline_wait_ms = OFFLINE_RETRY_MIN_S * 1000u;
+		offline_retry(now_ms);
+	}
+}
+
+/* ---------------------------------------------------------------------------
  * The roots (RFC 9609).
  */
+
+/* Why none of them has told the others. */
+static const char *
+roots_cause(const struct slist *l)
+{
+	if (l->intercepted)
+		return "intercepted";
+	return l->timeouts > 0 && l->lame + l->failed == 0 ? "silent"
+							   : "failing";
+}
 
 /* Is any of these among the hints before them, or what those led to? */
 static bool
@@ -3838,7 +3981,7 @@ referral_hints(const struct root_servers *roots, uint64_t now_ms)
 	assert(self.done == NULL);
 	self.hints = *roots;
 	self.primed_until_ms = self.prime_next_ms = 0;
-	(void)network_judge(&self.hints);
+	network_heed(network_judge(&self.hints), now_ms);
 	if (self.priming != NULL) { /* it asks those of before */
 		self.priming->state = WALK_DONE;
 		walk_wake(self.priming);

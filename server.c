@@ -301,6 +301,47 @@ server_replied(const struct address *at, uint64_t rtt_ms, uint64_t now_ms)
 	server_is_well(s);
 }
 
+void
+server_forgive(void)
+{
+	unsigned i;
+
+	for (i = 0; i < SERVERS_MAX; i++) {
+		self.servers[i].rto_ms = 0;
+		server_is_well(&self.servers[i]);
+	}
+}
+
+/*
+ * Linux has these for a route that is missing or leads nowhere (EINVAL: a
+ * blackhole), for what a firewall or a route forbids, for a host that has no
+ * address of the family, or no such family; see rfcs.md 19.3.
+ */
+const struct send_cause *
+send_cause(int err)
+{
+	static const struct {
+		int err;
+		struct send_cause cause;
+	} causes[] = {{ENETUNREACH, {"route", true}},
+	    {EHOSTUNREACH, {"route", true}}, {ENETDOWN, {"route", true}},
+	    {EHOSTDOWN, {"route", true}}, {EINVAL, {"route", true}},
+	    {EPERM, {"firewall", true}}, {EACCES, {"firewall", true}},
+	    {EADDRNOTAVAIL, {"address", true}},
+	    {EAFNOSUPPORT, {"family", true}}, {EMSGSIZE, {"size", false}},
+	    {ENOBUFS, {"buffer", false}}, {ENOMEM, {"buffer", false}},
+	    {EAGAIN, {"buffer", false}}, {EMFILE, {"descriptors", false}},
+	    {ENFILE, {"descriptors", false}}, {ENOSPC, {"descriptors", false}},
+	    {EADDRINUSE, {"port", false}}};
+	static const struct send_cause other = {"system", false};
+	size_t i;
+
+	for (i = 0; i < sizeof(causes) / sizeof(causes[0]); i++)
+		if (causes[i].err == err)
+			return &causes[i].cause;
+	return &other;
+}
+
 bool
 server_has_answered(const struct address *at)
 {

@@ -1250,6 +1250,21 @@ START_TEST(memory_is_what_was_asked_for_and_the_failures)
 END_TEST
 
 /* A full ring that has wrapped, and failures: all is gone, and goes on. */
+START_TEST(failures_alone_can_be_forgotten)
+{
+	put("www.example.", rrset(TYPE_A, 10), "a");
+	put_failure("www.example.", TYPE_MX, "no");
+	put_failure("broken.", TYPE_ZONE, "no");
+	cache_forget_failures();
+	ck_assert(find("www.example.", TYPE_MX) == FOUND_NOTHING);
+	ck_assert(find("broken.", TYPE_A) == FOUND_NOTHING);
+	ck_assert(find("www.example.", TYPE_A) == FOUND_ANSWER);
+	put_failure("www.example.", TYPE_MX, "again");
+	ck_assert(find("www.example.", TYPE_MX) == FOUND_FAILURE);
+	ck_assert(seen.ttl_s == FAILURE_MIN_S);
+}
+END_TEST
+
 START_TEST(flush_forgets_everything)
 {
 	uint32_t mark = cache_mark();
@@ -1999,6 +2014,7 @@ bounds(void)
 
 	tcase_add_loop_test(
 	    t, memory_is_what_was_asked_for_and_the_failures, 0, 5);
+	tcase_add_test(t, failures_alone_can_be_forgotten);
 	tcase_add_test(t, flush_forgets_everything);
 	tcase_add_test(t, second_init_starts_over);
 	tcase_add_test(t, huge_entry_is_refused_and_the_old_one_stays);

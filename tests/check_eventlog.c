@@ -796,7 +796,7 @@ log_primed(void)
 static void
 log_roots_unreachable(void)
 {
-	eventlog_roots_unreachable(26);
+	eventlog_roots_unreachable(26, "silent");
 }
 
 static void
@@ -822,7 +822,7 @@ log_send_failed(void)
 
 	addr = address_of("2001:db8::53", DNS_PORT);
 	i.transport = "udp";
-	eventlog_send_failed(&i, ENETUNREACH);
+	eventlog_send_failed(&i, ENETUNREACH, "route");
 }
 
 /* An error without a name here is told by its number. */
@@ -831,7 +831,7 @@ log_send_failed_oddly(void)
 {
 	struct incident i = {.addr = &peer};
 
-	eventlog_send_failed(&i, 4095);
+	eventlog_send_failed(&i, 4095, "system");
 }
 
 static void
@@ -891,6 +891,18 @@ static void
 log_family_up(void)
 {
 	eventlog_family(4, NULL);
+}
+
+static void
+log_offline(void)
+{
+	eventlog_offline("route");
+}
+
+static void
+log_online(void)
+{
+	eventlog_online(300);
 }
 
 static void
@@ -1166,7 +1178,7 @@ static const struct {
 	"seq=1 peer=192.0.2.53:53 roots=13 addresses=26"},
     {log_roots_unreachable, LEVEL_WARNING, true,
 	"level=warning id=10003 event=ROOT_SERVERS_UNREACHABLE "
-	"msg=\"no root server answered\" seq=1 tried=26 count=1"},
+	"msg=\"no root server answered\" seq=1 tried=26 cause=silent count=1"},
     {log_server_refused, LEVEL_WARNING, true,
 	"level=warning id=10002 event=INVALID_SERVER_ADDRESS "
 	"msg=\"name server address cannot be queried; skipped\" seq=1 "
@@ -1182,10 +1194,12 @@ static const struct {
 	"level=error id=7053 oldid=453 event=DNS_EVENT_SENDTO_CALL_FAILED "
 	"msg=\"sendto failed\" seq=1 q=7 peer=192.0.2.53:53 zone=lame.example. "
 	"ns=ns1.lame.example. addr=2001:db8::53 transport=udp "
-	"qname=www.lame.example. qtype=A errno=ENETUNREACH count=1"},
+	"qname=www.lame.example. qtype=A errno=ENETUNREACH "
+	"cause=route count=1"},
     {log_send_failed_oddly, LEVEL_ERROR, true,
 	"level=error id=7053 oldid=453 event=DNS_EVENT_SENDTO_CALL_FAILED "
-	"msg=\"sendto failed\" seq=1 addr=192.0.2.53 errno=4095 count=1"},
+	"msg=\"sendto failed\" seq=1 addr=192.0.2.53 errno=4095 "
+	"cause=system count=1"},
     {log_lame_server, LEVEL_INFO, true,
 	"level=info id=10006 event=LAME_SERVER "
 	"msg=\"server is not authoritative for the zone\" seq=1 "
@@ -1217,6 +1231,13 @@ static const struct {
 	"level=info id=10011 event=FAMILY_UP "
 	"msg=\"name servers are asked over this family again\" seq=1 "
 	"family=IPv4 count=1"},
+    {log_offline, LEVEL_ERROR, false,
+	"level=error id=10012 event=OFFLINE "
+	"msg=\"no root server can be sent to\" seq=1 cause=route count=1"},
+    {log_online, LEVEL_INFO, false,
+	"level=info id=10013 event=ONLINE "
+	"msg=\"root servers can be sent to again\" seq=1 offline_s=300 "
+	"count=1"},
     {log_network_unsure, LEVEL_WARNING, true,
 	"level=warning id=10018 event=NETWORK_UNSURE "
 	"msg=\"addresses and routes of this host are not known\" seq=1 "
@@ -1422,7 +1443,8 @@ END_TEST
  */
 START_TEST(only_limited_events_fold)
 {
-	bool change = strstr(events[_i].line, " event=FAMILY_") != NULL;
+	bool change = strstr(events[_i].line, " event=FAMILY_") != NULL ||
+	    strstr(events[_i].line, "LINE msg=\"") != NULL;
 	unsigned most = change ? LOG_GATE_LINES : 3 * LOG_GATE_LINES, i;
 	struct log_counts c;
 
@@ -1511,7 +1533,7 @@ START_TEST(worst_names_keep_the_short_fields)
 	incident.qtype = 65280;
 	log_open(LEVEL_INFO);
 	time_pass(LOG_WINDOW_S);
-	eventlog_send_failed(&incident, EHOSTUNREACH);
+	eventlog_send_failed(&incident, EHOSTUNREACH, "route");
 	eventlog_server_refused(&incident, "a class with a long name");
 	eventlog_server_refused(&incident, "a class with a long name");
 	eventlog_close();
@@ -1893,26 +1915,49 @@ END_TEST
 START_TEST(other_subjects_do_not_fold)
 {
 	log_open(LEVEL_INFO);
-	eventlog_send_failed(&incident, ENETUNREACH);
-	eventlog_send_failed(&incident, EPERM);
+	eventlog_server_refused(&incident, "private");
 	eventlog_self_send(&incident);
 	zone = name_of("other.example.");
-	eventlog_send_failed(&incident, EPERM);
+	eventlog_server_refused(&incident, "private");
 	ns = name_of("other.example.");
-	eventlog_send_failed(&incident, EPERM);
+	eventlog_server_refused(&incident, "private");
 	addr = address_of("192.0.2.1", DNS_PORT);
-	eventlog_send_failed(&incident, EPERM);
+	eventlog_server_refused(&incident, "private");
 	incident.addr = NULL;
-	eventlog_send_failed(&incident, EPERM);
+	eventlog_server_refused(&incident, "private");
 	peer = address_of("192.0.2.2", DNS_PORT);
-	eventlog_send_failed(&incident, EPERM);
+	eventlog_server_refused(&incident, "private");
+	eventlog_receive_failed(&addr, EIO);
+	eventlog_receive_failed(&addr, ENOMEM);
 	eventlog_table_full("walks", 1);
 	eventlog_table_full("queries", 1);
-	counts_expect(10, 0, 0);
+	counts_expect(11, 0, 0);
 	incident.qtype = TYPE_MX;
-	eventlog_send_failed(&incident, EPERM);
+	eventlog_server_refused(&incident, "private");
 	eventlog_table_full("walks", 2);
-	counts_expect(10, 2, 0);
+	counts_expect(11, 2, 0);
+}
+END_TEST
+
+/* Ten thousand servers without a route are one trouble. */
+START_TEST(failures_to_send_fold_by_cause_and_family)
+{
+	unsigned i;
+
+	log_open(LEVEL_INFO);
+	addr = address_of("192.0.2.1", DNS_PORT);
+	for (i = 0; i < 10000; i++) {
+		zone.wire[1] = ns.wire[1] = (uint8_t)(i & 15);
+		addr.ip[2] = (uint8_t)(i >> 8);
+		addr.ip[3] = (uint8_t)i;
+		eventlog_send_failed(&incident, ENETUNREACH, "route");
+	}
+	counts_expect(1, 9999, 0);
+	eventlog_send_failed(&incident, EHOSTUNREACH, "route");
+	eventlog_send_failed(&incident, EPERM, "firewall");
+	addr = address_of("2001:db8::1", DNS_PORT);
+	eventlog_send_failed(&incident, ENETUNREACH, "route");
+	counts_expect(4, 9999, 0);
 }
 END_TEST
 
@@ -1981,7 +2026,9 @@ log_new_subject(unsigned id, uint32_t subject)
 	struct incident i = {.addr = &a, .zone = &zone};
 	struct reason why = {.ede = EDE_OTHER};
 	size_t n;
+	int err;
 
+	err = (int)(subject & 0x7fffffff);
 	memcpy(a.ip, &subject, sizeof subject);
 	for (n = 1; n <= 4; n++, subject >>= 4)
 		zone.wire[n] = subject & 15; /* no letter: case folds */
@@ -1993,7 +2040,7 @@ log_new_subject(unsigned id, uint32_t subject)
 		eventlog_self_send(&i);
 		break;
 	case 2:
-		eventlog_send_failed(&i, EPERM);
+		eventlog_send_failed(&i, err, "system");
 		break;
 	case 3:
 		eventlog_lame_server(&i, "refused");
@@ -2005,7 +2052,7 @@ log_new_subject(unsigned id, uint32_t subject)
 		eventlog_receive_failed(&a, EIO);
 		break;
 	case 6:
-		eventlog_roots_unreachable(1);
+		eventlog_roots_unreachable(1, "failing");
 		break;
 	}
 }
@@ -2839,6 +2886,7 @@ add_folds(TCase *c)
 	tcase_add_test(c, the_next_window_to_end_is_told);
 	tcase_add_test(c, names_fold_in_any_case);
 	tcase_add_test(c, other_subjects_do_not_fold);
+	tcase_add_test(c, failures_to_send_fold_by_cause_and_family);
 	tcase_add_test(c, the_address_goes_before_the_peer);
 	tcase_add_test(c, failed_answers_fold_by_zone);
 	tcase_add_test(c, limits_fold_by_zone_and_limit);

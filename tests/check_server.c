@@ -2458,6 +2458,64 @@ START_TEST(timeouts_without_end_hold_no_longer)
 }
 END_TEST
 
+/* DESIGN decision 7: it was our own network. */
+START_TEST(forgiven_server_is_as_its_replies_made_it)
+{
+	struct address other = address_of("192.0.2.1"), fresh = server;
+	unsigned rto_ms;
+
+	reply(150);
+	rto_ms = server_rto_ms(&server);
+	time_out(2 * DEAD_AFTER);
+	ck_assert(held() && server_is_silent(&server));
+	ck_assert_uint_gt(server_rto_ms(&server), rto_ms);
+	server = other;
+	time_out(2 * DEAD_AFTER);
+	ck_assert(held());
+	server_forgive();
+	ck_assert(!held() && !server_is_silent(&server));
+	ck_assert_uint_eq(server_rto_ms(&server), RTO_FIRST_MS);
+	server = fresh;
+	ck_assert(!held() && !server_is_silent(&server));
+	ck_assert_uint_eq(server_rto_ms(&server), rto_ms);
+	time_out(DEAD_AFTER);
+	ck_assert(held_for_s(HOLD_MIN_S));
+}
+END_TEST
+
+static const struct {
+	int err;
+	const char *cause;
+	bool lasting;
+} CAUSES[] = {
+    {ENETUNREACH, "route", true},
+    {EHOSTUNREACH, "route", true},
+    {ENETDOWN, "route", true},
+    {EINVAL, "route", true},
+    {EPERM, "firewall", true},
+    {EACCES, "firewall", true},
+    {EADDRNOTAVAIL, "address", true},
+    {EAFNOSUPPORT, "family", true},
+    {EMSGSIZE, "size", false},
+    {ENOBUFS, "buffer", false},
+    {EAGAIN, "buffer", false},
+    {ENOMEM, "buffer", false},
+    {EMFILE, "descriptors", false},
+    {ENFILE, "descriptors", false},
+    {EADDRINUSE, "port", false},
+    {EIO, "system", false},
+};
+
+/* features.md 3.4, rfcs.md 19.3; what passes by itself says nothing of us. */
+START_TEST(each_error_has_its_cause)
+{
+	const struct send_cause *cause = send_cause(CAUSES[_i].err);
+
+	ck_assert_str_eq(cause->word, CAUSES[_i].cause);
+	ck_assert(cause->lasting == CAUSES[_i].lasting);
+}
+END_TEST
+
 /* E09 */
 START_TEST(lack_of_edns_is_remembered_for_a_quarter_of_an_hour)
 {
@@ -2863,6 +2921,9 @@ times(void)
 	tcase_add_test(t, queries_sent_before_a_hold_do_not_lengthen_it);
 	tcase_add_test(t, reply_ends_hold_and_its_doubling);
 	tcase_add_test(t, timeouts_without_end_hold_no_longer);
+	tcase_add_test(t, forgiven_server_is_as_its_replies_made_it);
+	tcase_add_loop_test(
+	    t, each_error_has_its_cause, 0, sizeof(CAUSES) / sizeof(CAUSES[0]));
 	tcase_add_test(t, lack_of_edns_is_remembered_for_a_quarter_of_an_hour);
 	tcase_add_test(t, timeouts_leave_edns_alone);
 	tcase_add_loop_test(
