@@ -207,8 +207,9 @@ if command -v script >/dev/null; then
 	    one_more && kill -9 $terminal && until_true ended &&
 	    told_times 1 ' id=3 .*cause=SIGHUP'
 	verdict $? 'when its terminal is gone the server ends in order'
-	at_terminal "nohup $dns -e '$log'" && bound && kill -9 $terminal &&
-	    kill -HUP "$pid" && one_more && kill "$pid" && until_true ended
+	at_terminal "nohup $dns -e '$log' >'$dir/nohup' 2>&1" && bound &&
+	    kill -9 $terminal && kill -HUP "$pid" && one_more &&
+	    kill "$pid" && until_true ended
 	verdict $? 'unless nohup started it'
 	at_terminal "setsid -w $dns -e '$log'" && bound
 	read -r pid <"/proc/$pid/task/$pid/children"
