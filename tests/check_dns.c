@@ -27,7 +27,7 @@ enum {
 	CONNECTS = 10000,
 	WRITERS = 500,
 	LINGERING = 3000, /* of the connects, open at a time */
-	PIPELINED_MAX = 200000,
+	PIPELINED_MAX = 2000000,
 	FEW_FILES = 256,
 	OTHER_FILES = 64, /* what the server has open besides connections */
 	OUR_FILES = 64,
