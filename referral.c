@@ -1537,16 +1537,18 @@ slist_fill_roots(struct walk *w, uint64_t now_ms)
 	static const struct name root = {.len = 1};
 	bool primed = !w->priming && now_ms < self.primed_until_ms;
 	const struct root_servers *from = primed ? &self.primed : &self.hints;
+	struct slist *l = &w->slist;
 	unsigned i, k, first;
 
-	if (w->slist.zone.len == 1)
+	if (l->zone.len == 1)
 		return;
 	slist_clear(w, &root, UINT64_MAX);
 	walk_show_more(w, 0, now_ms);
 	first = from->name_count > 0 ? random_below(from->name_count) : 0;
-	for (i = 0; i < from->name_count && i < SLIST_NS_MAX; i++) {
+	for (i = 0; i < from->name_count && l->ns_count < SLIST_NS_MAX; i++) {
 		unsigned name = (first + i) % from->name_count;
-		uint8_t ns = slist_add_ns(&w->slist, &from->names[name]);
+		uint8_t ns = slist_add_ns(l, &from->names[name]);
+		unsigned before = l->address_count;
 
 		for (k = 0; k < from->address_count; k++) {
 			const struct address *at = &from->addresses[k].at;
@@ -1555,6 +1557,8 @@ slist_fill_roots(struct walk *w, uint64_t now_ms)
 				(void)slist_add(
 				    w, ns, at, roots_hold(&self.hints, at));
 		}
+		if (l->address_count == before)
+			l->ns_count--; /* nothing else can find one for it */
 	}
 	if (!primed && !w->priming)
 		prime(now_ms);
