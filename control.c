@@ -739,6 +739,15 @@ listen_complete(struct options *o)
 			o->listen[i].port = o->port;
 }
 
+static void
+options_default(struct options *o)
+{
+	memset(o, 0, sizeof(*o));
+	o->port = DNS_PORT;
+	o->log.least = LEVEL_INFO;
+	o->cache_octets = CACHE_OCTETS_DEFAULT;
+}
+
 void
 options_take(struct options *o, int argc, char **argv)
 {
@@ -764,10 +773,7 @@ options_take(struct options *o, int argc, char **argv)
 	};
 	int option, mode = 0; /* which is for after all options */
 
-	memset(o, 0, sizeof(*o));
-	o->port = DNS_PORT;
-	o->log.least = LEVEL_INFO;
-	o->cache_octets = CACHE_OCTETS_DEFAULT;
+	options_default(o);
 	opterr = 0;
 	while ((option = getopt_long(
 		    argc, argv, ":l:p:r:e:c:a:s:46hV", longs, NULL)) != -1) {
