@@ -551,7 +551,16 @@ proc_open(const char *name)
 	return fopen(path, "re");
 }
 
-/* It sleeps, and takes signals as events: it is in its loop. */
+static bool
+mask_has(unsigned long long mask, int signal)
+{
+	return (mask >> (signal - 1) & 1) == 1;
+}
+
+/*
+ * It sleeps, and takes signals as events: it is in its loop.  With all signals
+ * held back it is the leak sanitizer that sleeps, at the end of the process.
+ */
 static bool
 server_waits(void)
 {
@@ -565,7 +574,8 @@ server_waits(void)
 	}
 	if (file != NULL)
 		fclose(file);
-	return state == 'S' && (blocked >> (SIGTERM - 1) & 1) == 1;
+	return state == 'S' && mask_has(blocked, SIGTERM) &&
+	    !mask_has(blocked, SIGALRM);
 }
 
 /* A row of /proc/net/udp: addresses as words in the order of this machine. */
