@@ -100,6 +100,10 @@ test:
 	@$(MAKE) --no-print-directory $(B)/dns $(CHECKS)
 	@B=$(B) sh tests/run.sh
 
+# Which test proves which rule, and how it went.
+tests/RFC.md: $(B)/dns $(CHECKS)
+	@B=$(B) sh tests/run.sh --write
+
 demo: $(B)/dns
 	@B=$(B) sh tests/demo.sh
 
@@ -116,4 +120,4 @@ install: $(B)/dns
 clean:
 	rm -rf $(B)
 
-.PHONY: all run test demo mutants install clean
+.PHONY: all run test tests/RFC.md demo mutants install clean

@@ -1200,7 +1200,7 @@ START_TEST(forgotten_failure_stays_forgotten)
 }
 END_TEST
 
-/* attacks.md D10 and N12: memory for failures is bounded */
+/* attacks:D10, N12: memory for failures is bounded */
 START_TEST(failures_displace_the_first_to_end_and_stay_bounded)
 {
 	size_t memory = cache_memory();
@@ -1232,7 +1232,7 @@ END_TEST
  * Bounds.
  */
 
-/* attacks.md B22: a hard bound, and failures told apart */
+/* attacks:B22: a hard bound, and failures told apart */
 START_TEST(memory_is_what_was_asked_for_and_the_failures)
 {
 	static const size_t SIZES[] = {CACHE_OCTETS_MIN, 1000000 * 3, 4 << 20,
@@ -1316,7 +1316,7 @@ put_octets(const char *owner, size_t body_len)
 	return cache_store(&d, now_ms);
 }
 
-/* attacks.md B21 */
+/* attacks:B21 */
 START_TEST(huge_entry_is_refused_and_the_old_one_stays)
 {
 	ck_assert(put_octets("www.example.", ENTRY_MAX - 100));

@@ -349,8 +349,8 @@ START_TEST(two_thousand_connections_are_held)
 END_TEST
 
 /*
- * D08: who only connects, and who writes an octet now and then, costs neither
- * UDP nor a client that asks over TCP its answer.
+ * attacks:D08: who only connects, and who writes an octet now and then, costs
+ * neither UDP nor a client that asks over TCP its answer.
  */
 START_TEST(ten_thousand_connects_and_slow_writers_do_no_harm)
 {
@@ -387,7 +387,8 @@ START_TEST(ten_thousand_connects_and_slow_writers_do_no_harm)
 }
 END_TEST
 
-/* I07: with few descriptors there are few connections, and UDP as ever. */
+/* attacks:I07: with few descriptors there are few connections, and UDP as ever.
+ */
 START_TEST(few_descriptors_are_shared)
 {
 	int fds[2 * FEW_FILES];

@@ -1770,9 +1770,9 @@ value_is(size_t line, const char *name, const void *octets, size_t len)
 }
 
 /*
- * D13, Z10: a million lines, whose names come from anybody and whose tokens
- * from any file.  Each is one line, sound for a strict reader, and tells the
- * very octets.
+ * attacks:D13, attacks:Z10: a million lines, whose names come from anybody and
+ * whose tokens from any file.  Each is one line, sound for a strict reader, and
+ * tells the very octets.
  */
 START_TEST(no_octets_leave_their_value)
 {
@@ -2383,8 +2383,8 @@ old_path(unsigned n)
 }
 
 /*
- * I13: renamed; deleted; renamed, and its like put there.  What is written
- * before anybody looks is in the old file.
+ * attacks:I13: renamed; deleted; renamed, and its like put there.  What is
+ * written before anybody looks is in the old file.
  */
 START_TEST(a_renamed_log_is_opened_anew)
 {
@@ -2413,7 +2413,7 @@ START_TEST(a_renamed_log_is_opened_anew)
 }
 END_TEST
 
-/* I13: copytruncate.  The file does not begin with a hole. */
+/* attacks:I13: copytruncate.  The file does not begin with a hole. */
 START_TEST(a_log_that_is_emptied_goes_on_from_its_start)
 {
 	log_open(LEVEL_INFO);
@@ -2507,7 +2507,7 @@ START_TEST(standard_error_is_not_opened_anew)
 }
 END_TEST
 
-/* I13: no line is lost or torn, and no descriptor is left. */
+/* attacks:I13: no line is lost or torn, and no descriptor is left. */
 START_TEST(a_thousand_rotations_lose_nothing)
 {
 	uint32_t state = (uint32_t)_i + 1;
@@ -2588,8 +2588,9 @@ log_open_to(enum reader_kind kind)
 }
 
 /*
- * I12: the reader stops and goes on.  The server never waits for it (here the
- * test's time limit says so), nor switches standard error to non-blocking.
+ * attacks:I12: the reader stops and goes on.  The server never waits for it
+ * (here the test's time limit says so), nor switches standard error to
+ * non-blocking.
  */
 START_TEST(a_stopped_reader_costs_lines_and_no_time)
 {
@@ -2640,7 +2641,7 @@ START_TEST(a_hung_terminal_costs_no_time)
 }
 END_TEST
 
-/* I12: EPIPE.  dns.c ignores the signal. */
+/* attacks:I12: EPIPE.  dns.c ignores the signal. */
 START_TEST(a_reader_that_is_gone_costs_lines_only)
 {
 	int fd;
@@ -2681,7 +2682,7 @@ START_TEST(an_error_that_passed_is_forgotten)
 }
 END_TEST
 
-/* I12: ENOSPC for good.  At the end all that was written is lost. */
+/* attacks:I12: ENOSPC for good.  At the end all that was written is lost. */
 START_TEST(a_full_disk_costs_lines_only)
 {
 	ck_assert(log_open_at("/dev/full"));
@@ -2693,8 +2694,8 @@ START_TEST(a_full_disk_costs_lines_only)
 END_TEST
 
 /*
- * I12: a disk that is full, in the middle of a line, and has room again later.
- * A limit on the size of files stands for it.
+ * attacks:I12: a disk that is full, in the middle of a line, and has room again
+ * later. A limit on the size of files stands for it.
  */
 START_TEST(a_disk_with_room_again_gets_the_rest)
 {

@@ -374,7 +374,7 @@ START_TEST(name_of_127_labels_is_read)
 }
 END_TEST
 
-/* Attack D03 b: a root at 0, then pointers, each to the one before. */
+/* attacks:D03 b: a root at 0, then pointers, each to the one before. */
 START_TEST(name_of_more_than_64_pointers_is_refused)
 {
 	uint8_t octets[2 + 2 * HOPS_MAX + 2];
@@ -398,7 +398,7 @@ START_TEST(name_of_more_than_64_pointers_is_refused)
 END_TEST
 
 /*
- * Attack D03 c: 64 KiB of names that are each a pointer to a long one.  The
+ * attacks:D03 c: 64 KiB of names that are each a pointer to a long one.  The
  * work is refused at its bound, long before the end of the message.
  */
 START_TEST(work_on_one_message_is_bounded)
@@ -683,7 +683,7 @@ START_TEST(response_without_question_is_an_error_of_reading)
 }
 END_TEST
 
-/* Attack B18: of more records than any honest message has, the first. */
+/* attacks:B18: of more records than any honest message has, the first. */
 START_TEST(records_beyond_2048_are_not_read)
 {
 	static struct response response;
@@ -1209,8 +1209,8 @@ random_name(uint32_t *state)
 }
 
 /*
- * M13, attacks Z01 and Z04: names written in any order, with some taken back,
- * read again as they were, letter by letter.
+ * M13, attacks:Z01, attacks:Z04: names written in any order, with some taken
+ * back, read again as they were, letter by letter.
  */
 START_TEST(compressed_names_read_as_they_were_written)
 {
@@ -1549,7 +1549,7 @@ START_TEST(opt_is_written_as_it_is_read)
 }
 END_TEST
 
-/* RFC 7828 3.1 (C14): empty in a query, with a time in the reply to it. */
+/* C14, RFC 7828 3.1: empty in a query, with a time in the reply to it. */
 START_TEST(keepalive_is_read_and_written)
 {
 	struct edns edns = {.present = true,

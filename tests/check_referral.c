@@ -398,7 +398,7 @@ START_TEST(denial_by_a_foreign_soa_is_lame)
 }
 END_TEST
 
-/* Step 4b, A06: strictly nearer, and at or above the name */
+/* A06, step 4b: strictly nearer, and at or above the name */
 static const struct reply REFERRALS[] = {
     {RESPONSE_DELEGATION, .authorities = "sub.example. NS ns.b."},
     {RESPONSE_DELEGATION, .authorities = "SUB.Example. NS ns.b."},
@@ -510,7 +510,7 @@ START_TEST(answer_to_another_question_is_no_denial)
 }
 END_TEST
 
-/* Step 4d, A07 */
+/* A07, step 4d */
 static const struct reply ERRORS[] = {
     {RESPONSE_LAME, .rcode = RCODE_REFUSED},
     {RESPONSE_LAME, .rcode = RCODE_REFUSED, .opt = true},
@@ -685,7 +685,7 @@ START_TEST(response_forgets_the_one_before_it)
 }
 END_TEST
 
-/* attacks.md Z02: cut off anywhere, it is no message. */
+/* attacks:Z02: cut off anywhere, it is no message. */
 START_TEST(response_cut_short_is_none)
 {
 	size_t whole = write_good(false), len;
@@ -794,7 +794,7 @@ START_TEST(records_beyond_the_limit_are_not_read)
 }
 END_TEST
 
-/* Z02: whatever the octets are */
+/* attacks:Z02: whatever the octets are */
 START_TEST(any_octets_are_a_sound_response_or_none)
 {
 	uint32_t state = (uint32_t)_i;

@@ -633,7 +633,7 @@ static const struct {
     {"tcp option 11 \"\"", "00002904d0000000000004000b0000", false},
 };
 
-/* V03, E01, E05, E06, E08, C14 of rfcs.md */
+/* V03, E01, E05, E06, E08, C14 */
 START_TEST(opt_of_a_reply_is_judged)
 {
 	static const struct address nobody;
@@ -697,7 +697,7 @@ START_TEST(keepalive_is_asked_for_over_tcp_alone)
 }
 END_TEST
 
-/* V01, E07 and E08 of rfcs.md */
+/* V01, E07, E08 */
 START_TEST(opt_of_a_query_is_judged)
 {
 	static const struct address root = {
@@ -788,7 +788,7 @@ START_TEST(scenario_comes_true)
 END_TEST
 
 /*
- * Rows I05, I06 and I08 of attacks.md: what each call can fail with.  Once
+ * attacks:I05, attacks:I06, attacks:I08: what each call can fail with.  Once
  * getrandom has given something, only a signal can make it fail (I11).
  */
 static const struct {

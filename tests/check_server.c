@@ -594,7 +594,7 @@ START_TEST(port_zero_is_never_asked)
 }
 END_TEST
 
-/* 19.1 note 4, R06 */
+/* R06, 19.1 note 4 */
 START_TEST(own_address_and_port_is_never_asked)
 {
 	static const char *const OWN[] = {
@@ -1754,7 +1754,7 @@ START_TEST(faults_without_end_are_told_in_part)
 }
 END_TEST
 
-/* Z06: lines made of the words that mean something, and of others */
+/* attacks:Z06: lines made of the words that mean something, and of others */
 static size_t
 text_of_words(uint32_t *state, char *text, size_t max)
 {
@@ -1956,7 +1956,8 @@ save_by_link(void)
 static void (*const saves[])(void) = {
     save_in_place, save_by_rename, save_with_backup, save_by_link};
 
-/* I15: vi, sed -i and mv, nano with a backup, a link that is led elsewhere */
+/* attacks:I15: vi, sed -i and mv, nano with a backup, a link that is led
+ * elsewhere */
 START_TEST(each_way_to_save_is_taken_once)
 {
 	ck_assert(hints_open("cache.dns"));
@@ -1988,7 +1989,8 @@ START_TEST(link_is_followed_to_its_file)
 }
 END_TEST
 
-/* I15: with every look there is more of it, and all of it would be good. */
+/* attacks:I15: with every look there is more of it, and all of it would be
+ * good. */
 START_TEST(growing_file_is_left_alone)
 {
 	char text[400] = OTHER;
@@ -2061,7 +2063,8 @@ static const struct {
     {make_link_through_a_file, " errno=ENOTDIR "},
 };
 
-/* I15: none of them is waited for, each is told once, and all are survived. */
+/* attacks:I15: none of them is waited for, each is told once, and all are
+ * survived. */
 START_TEST(what_cannot_be_read_leaves_the_old_hints)
 {
 	ck_assert(hints_open("cache.dns"));
@@ -2399,7 +2402,7 @@ time_out_together(unsigned queries)
 	now_ms += queries - 1 + rto_ms;
 }
 
-/* I24: a moment without a network is no proof that a server is dead. */
+/* attacks:I24: a moment without a network is no proof that a server is dead. */
 START_TEST(queries_lost_together_count_once)
 {
 	static const unsigned RTO_MS[DEAD_AFTER - 1] = {

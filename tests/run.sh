@@ -1,6 +1,8 @@
 #!/bin/sh
 # run.sh -- run all tests that were built into $B and count them.
 #
+#	sh tests/run.sh [--write]	with --write, make tests/RFC.md of it
+#
 # First the Check programs, then the scripts; those that need namespaces or
 # name servers say so and are skipped where these are missing, except that
 # CI=true makes a skip a failure.  The last line has the sums.
@@ -11,6 +13,9 @@ export B
 passed=0 failed=0 skipped=0
 out=$(mktemp)
 trap 'rm -f "$out"' EXIT
+# What rows.sh reads.
+rm -rf "$B/results"
+mkdir -p "$B/results"
 
 # "97%: Checks: 64, Failures: 1, Errors: 1" is what Check ends with; a program
 # that dies before it says so has failed.  One that cannot run here says why, on
@@ -64,14 +69,20 @@ export CK_VERBOSITY
 for check in tests/check_*.c; do
 	check=$(basename "$check" .c)
 	echo "== $check"
-	run "$B/$check"
+	CK_TAP_LOG_FILE_NAME=$B/results/$check.tap run "$B/$check"
 	count_check "$status"
 done
 for script in layers cli hints log readers real demo; do
 	echo "== $script.sh"
 	run sh tests/$script.sh
 	count_script "$status"
+	cp "$out" "$B/results/$script.sh"
 done
+if [ "${1-}" = --write ]; then
+	echo "== rows.sh"
+	run sh tests/rows.sh --write
+	count_script "$status"
+fi
 
 if [ "${CI-}" = true ] && [ $skipped -gt 0 ]; then
 	echo "FAIL  nothing may be skipped on CI"

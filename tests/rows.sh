@@ -1,0 +1,187 @@
+#!/bin/sh
+# rows.sh -- tests/RFC.md: each rule of tests/rows.txt, the tests that prove it
+# and how they went.
+#
+#	sh tests/rows.sh		is tests/RFC.md what the tests say?
+#	sh tests/rows.sh --write	make it so
+#
+# How they went is read from $B/results, where tests/run.sh puts it: what a
+# Check program says in TAP, and the output of scripts.
+
+cd "$(dirname "$0")/.." || exit 1
+B=${B:-build}
+failed=0
+export LC_ALL=C
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+# ROW TEST: what proves what.  Names of tests are those of scenarios, of
+# scripts, and check_FILE:TEST.
+proofs()
+{
+	awk '
+	FNR == 1 {
+		test = FILENAME
+		sub(/.*\//, "", test)
+		sub(/[.](txt|c)$/, "", test)
+		waiting = 0
+	}
+	FILENAME ~ /[.]txt$/ {
+		if ($1 == "proves")
+			for (i = 2; i <= NF; i++)
+				print $i, test
+		next
+	}
+	# START_TEST in what a script writes is none.
+	FILENAME ~ /[.]c$/ && sub(/^START_TEST[(]/, "") {
+		for (i = 0; i < waiting; i++)
+			print rows[i], test ":" substr($0, 1, index($0, ")") - 1)
+		waiting = 0
+	}
+	sub(/^ *(\/[*]|[*]|#) (Attack )?/, "") {
+		while (match($0, /^(attacks:)?[A-Z]+[0-9][0-9]($|[:, ])/)) {
+			row = substr($0, 1, RLENGTH)
+			sub(/[:, ]$/, "", row)
+			if (FILENAME ~ /[.]sh$/)
+				print row, test
+			else
+				rows[waiting++] = row
+			$0 = substr($0, RLENGTH + 1)
+			sub(/^ /, "")
+		}
+	}' tests/scenarios/*.txt tests/check_*.c tests/*.sh | sort -u
+}
+
+# TEST RESULT: of every test that ran; scenarios come in the order of their
+# names.
+results()
+{
+	for file in "$B"/results/*; do
+		case $file in
+		*.tap)	awk '
+			BEGIN {
+				while (("ls tests/scenarios/*.txt" | getline f) > 0)
+					scenario[n++] = f
+				n = 0
+			}
+			/^(not )?ok / {
+				bad = $1 == "not"
+				split($0, part, ":")
+				test = part[3]
+				program = part[1]
+				sub(/.*\//, "", program)
+				sub(/[.]c$/, "", program)
+				if (test == "scenario_comes_true") {
+					test = scenario[n++]
+					sub(/.*\//, "", test)
+					sub(/[.]txt$/, "", test)
+				} else
+					test = program ":" test
+				result[test] = bad || result[test] == "FAIL" \
+				    ? "FAIL" : "pass"
+			}
+			END { for (test in result) print test, result[test] }
+			' "$file" ;;
+		*.sh)	result=pass
+			grep -q '^ok ' "$file" || result=skipped
+			! grep -q '^FAIL ' "$file" || result=FAIL
+			echo "$(basename "$file") $result" ;;
+		esac
+	done
+}
+
+# The table.  A test whose program ran without it has failed.
+table()
+{
+	cat <<-END
+	# What the tests prove
+
+	Made by \`make tests/RFC.md\` from the rules in \`tests/rows.txt\`, the rows
+	that the tests name and the results of a run; \`make test\` fails when it is
+	out of date or a MUST has no test. A plain name is a scenario,
+	\`tests/scenarios/NAME.txt\`; \`check_FILE:NAME\` is a test in
+	\`tests/check_FILE.c\`.
+	END
+	awk -v programs="$(cd "$B/results" 2>/dev/null && echo ./*.tap)" '
+	FILENAME ~ /results$/ { result[$1] = $2; next }
+	FILENAME ~ /proofs$/ { tests[$1] = tests[$1] " " $2; next }
+	function ran(test) {
+		sub(/:.*/, "", test)
+		if (test !~ /^check_/)
+			test = "check_scenarios"
+		return index(programs, "./" test ".tap")
+	}
+	function outcome(list,    test, n, i, sum) {
+		n = split(list, test, " ")
+		if (n == 0)
+			return "no test"
+		sum = "not run"
+		for (i = 1; i <= n; i++) {
+			if (result[test[i]] == "FAIL" ||
+			    (!(test[i] in result) && test[i] !~ /[.]sh$/ &&
+			    ran(test[i])))
+				return "FAIL"
+			if (result[test[i]] == "pass")
+				sum = "pass"
+		}
+		return sum
+	}
+	/^#/ || NF == 0 { next }
+	$1 == "=" {
+		sub(/^= /, "")
+		print "\n## " $0 "\n"
+		print "| row | level | rule | tests | result |"
+		print "|---|---|---|---|---|"
+		next
+	}
+	{
+		row = $1
+		level = $2
+		sub(/^[^ ]+ [^ ]+ /, "")
+		if (sub(/^n\/a: /, "")) {
+			print "| " row " | " level " | does not apply: " $0 \
+			    " | | |"
+			next
+		}
+		sum = outcome(tests[row])
+		gsub(/ /, ", ", tests[row])
+		sub(/^, /, "", tests[row])
+		print "| " row " | " level " | " $0 " | " tests[row] " | " \
+		    sum " |"
+	}' "$work/results" "$work/proofs" tests/rows.txt
+}
+
+# rule TITLE: holds if standard input is empty, else that is what breaks it.
+rule()
+{
+	cat >"$work/faults"
+	if [ -s "$work/faults" ]; then
+		echo "FAIL  $1"
+		sed 's/^/	/' "$work/faults"
+		failed=$((failed + 1))
+	else
+		echo "ok    $1"
+	fi
+}
+
+# What need not have run here, as the tools are not there, may be so.
+as_if_run()
+{
+	sed 's/ not run |$/ pass |/' "$1"
+}
+
+proofs >"$work/proofs"
+results >"$work/results"
+table >"$work/RFC.md"
+[ "${1-}" != --write ] || cp "$work/RFC.md" tests/RFC.md
+
+awk 'FILENAME ~ /rows.txt$/ { known[$1]; next }
+    !($1 in known) && $1 !~ /^(attacks:|DEC|Q244132)/' \
+    tests/rows.txt "$work/proofs" | rule "every row that a test names is there"
+grep -E '^\| [A-Z0-9]+ \| MUST.* no test \|$' "$work/RFC.md" |
+    rule "every MUST that applies has a test"
+grep -E ' FAIL \|$' "$work/RFC.md" | rule "every test of a row has passed"
+as_if_run tests/RFC.md >"$work/old"
+as_if_run "$work/RFC.md" | diff "$work/old" - |
+    rule "tests/RFC.md is what the tests say, or make tests/RFC.md"
+[ $failed = 0 ]
