@@ -213,6 +213,7 @@ no_events()
 net_enter "$@"
 introduction
 net_up
+net_serve "$tests/real"
 capture lo
 capture out
 server_start -l 0.0.0.0 -p 53 -a 192.0.2.100/32

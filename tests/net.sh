@@ -1,9 +1,10 @@
 # shellcheck shell=sh
-# net.sh -- a small Internet of our own; real.sh and demo.sh source it.
+# net.sh -- a small Internet of our own; real.sh, signed.sh, rfc8906.sh,
+# compare.sh and demo.sh source it.
 #
 # The script moves into a network namespace of its own: there runs the server
-# under test.  A second namespace, "world", holds the name servers, which are
-# NSD, at the addresses that tests/real/servers gives them.  One pair of
+# under test.  A second namespace, "world", holds the name servers, at the
+# addresses that a table gives them, as in tests/real/servers.  One pair of
 # virtual interfaces joins the two, and nothing joins them to the outside, so
 # addresses of the real Internet can be used.  Root is not needed where users
 # may make namespaces.  Both namespaces end with the script.
@@ -16,6 +17,7 @@ tests=$(cd "$(dirname "$0")" && pwd)
 dns=$(cd "$tests/.." && pwd)/${B:-build}/dns
 case ${B-} in /*) dns=$B/dns ;; esac
 net=			# the directory of this run
+needs=			# commands besides those that all need
 pids=			# what to end with it
 failed=0
 
@@ -35,6 +37,45 @@ die()
 {
 	fail "$1"
 	exit 1
+}
+
+# The shape of what dig prints, one line of it all, blanks made one space.
+ask()
+{
+	dig @127.0.0.1 +tries=1 +time=9 "$@" | tr -s '\t ' ' ' | tr '\n' '|'
+}
+
+# expect TITLE PATTERN COMMAND...: its output must match.
+expect()
+{
+	title=$1 pattern=$2
+	shift 2
+	"$@" >"$net/answer" 2>&1
+	if grep -Eq -e "$pattern" "$net/answer"; then
+		pass "$title"
+	else
+		fail_showing "wanted: $pattern"
+	fi
+}
+
+# expect_not TITLE PATTERN COMMAND...: its output must not match.
+expect_not()
+{
+	title=$1 pattern=$2
+	shift 2
+	"$@" >"$net/answer" 2>&1
+	if grep -Eq -e "$pattern" "$net/answer"; then
+		fail_showing "not wanted: $pattern"
+	else
+		pass "$title"
+	fi
+}
+
+fail_showing()
+{
+	fail "$title"
+	echo "	$1"
+	tr '|' '\n' <"$net/answer" | sed '/^$/d; s/^/	/'
 }
 
 # await WHAT COMMAND...: until the command succeeds, 20 seconds at the most.
@@ -68,7 +109,8 @@ net_flags()
 # What this machine lacks; says nothing if it lacks nothing.
 net_missing()
 {
-	for tool in nsd dig kdig ip tcpdump unshare nsenter; do
+	# shellcheck disable=SC2086
+	for tool in nsd dig kdig ip tcpdump unshare nsenter $needs; do
 		command -v $tool >/dev/null || printf '%s ' $tool
 	done
 	net_flags >/dev/null || printf 'network-namespaces '
@@ -122,12 +164,18 @@ net_up()
 	world ip link set lo up
 	world_addresses in 192.0.2.100/24 192.0.2.200/24 2001:db8::100/64 \
 	    fe80::100/64
+}
+
+# net_serve DIRECTORY: the name servers that its file "servers" lists, with the
+# zone files that lie beside it.
+net_serve()
+{
 	while read -r name addresses zones; do
-		nsd_start "$name" "$addresses" "$zones"
-	done <"$tests/real/servers"
+		nsd_start "$name" "$addresses" "$zones" "$1"
+	done <"$1/servers"
 	while read -r name addresses zones; do
 		nsd_await "$name" "$addresses" "$zones"
-	done <"$tests/real/servers"
+	done <"$1/servers"
 }
 
 world_is_made()
@@ -156,7 +204,7 @@ world_addresses()
 	world sh -c '. "$0"; net_addresses "$@"' "$tests/net.sh" "$@"
 }
 
-# nsd_start NAME ADDRESS,... ZONE,...: a name server in the world.
+# nsd_start NAME ADDRESS,... ZONE,... DIRECTORY: a name server in the world.
 nsd_start()
 {
 	case $1 in '#'* | '') return ;; esac
@@ -168,13 +216,17 @@ nsd_start()
 			echo "	ip-address: $address"
 		done
 		for zone in $(echo "$3" | tr , ' '); do
-			file=$tests/real/$zone.zone
-			[ "$zone" = . ] && file=$tests/real/root.zone
 			printf 'zone:\n\tname: "%s"\n' "$zone"
-			printf '\tzonefile: "%s"\n' "$file"
+			printf '\tzonefile: "%s"\n' "$(zone_file "$4" "$zone")"
 		done
 	} >"$net/$1.conf"
 	background "$1" nsenter -n -t "$world" nsd -d -c "$net/$1.conf"
+}
+
+# zone_file DIRECTORY ZONE
+zone_file()
+{
+	[ "$2" = . ] && echo "$1/root.zone" || echo "$1/$2.zone"
 }
 
 nsd_options()
