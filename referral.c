@@ -1158,6 +1158,18 @@ walk_no_address(struct walk *w, uint64_t now_ms)
 	return WALK_DONE;
 }
 
+/* Is there one that was not asked, and not found wanting now? */
+static bool
+slist_is_held(const struct slist *l)
+{
+	unsigned i;
+
+	for (i = 0; i < l->address_count; i++)
+		if (!l->addresses[i].aside)
+			return true;
+	return false;
+}
+
 /* Why nobody is left to ask. */
 static enum walk_state
 walk_exhausted(struct walk *w, uint64_t now_ms)
@@ -1185,7 +1197,7 @@ walk_exhausted(struct walk *w, uint64_t now_ms)
 	if (l->unsent > 0)
 		return walk_fail(w, EDE_NETWORK_ERROR,
 		    "cannot send to the servers of", zone);
-	if (l->address_count > 0)
+	if (slist_is_held(l))
 		return walk_fail_kept(w, EDE_NO_REACHABLE_AUTHORITY,
 		    "servers are held off for", zone, now_ms);
 	if (l->unrouted > 0)
