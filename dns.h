@@ -474,9 +474,10 @@ struct records_left {
 };
 
 /*
- * False if the octets are no message with one question, or break off before
- * their end without saying so (TC).  Of very many records the first are read.
- * FORMERR and NOTIMP may come without the question; its name.len is then 0.
+ * False if the octets are no message with one question, break off before their
+ * end without saying so (TC), or go on behind the last record.  Of very many
+ * records the first are read.  FORMERR and NOTIMP may come without the
+ * question; its name.len is then 0.
  */
 bool response_parse(struct response *, const uint8_t *, size_t len);
 struct records_left response_section(const struct response *, enum section);

@@ -560,6 +560,20 @@ response_read_question(struct response *r)
 	    read_question(&r->message, &r->question);
 }
 
+/*
+ * Octets behind the last record: the counts are wrong, so that a record may
+ * have come to lie in another section, or none.  An error has no contents, and
+ * who could not read the query may have copied what there was of it.
+ */
+static bool
+response_is_miscounted(const struct response *r)
+{
+	return r->message.at < r->message.len &&
+	    r->ends[SECTION_ADDITIONAL] < RECORDS_MAX &&
+	    (r->header.rcode == RCODE_NOERROR ||
+		r->header.rcode == RCODE_NXDOMAIN);
+}
+
 bool
 response_parse(struct response *r, const uint8_t *octets, size_t len)
 {
@@ -572,7 +586,8 @@ response_parse(struct response *r, const uint8_t *octets, size_t len)
 		   response_read_section(
 		       r, SECTION_AUTHORITY, r->header.authorities) &&
 		   response_read_section(
-		       r, SECTION_ADDITIONAL, r->header.additionals)) ||
+		       r, SECTION_ADDITIONAL, r->header.additionals) &&
+		   !response_is_miscounted(r)) ||
 	    r->header.truncated;
 }
 

@@ -665,9 +665,23 @@ START_TEST(response_has_one_question)
 {
 	static struct response response;
 	uint8_t octets[HEADER_LEN + 2 * 5] = {0, 0, 0x80, 0, 0, (uint8_t)_i};
-	bool good = response_parse(&response, octets, sizeof(octets));
+	size_t len = HEADER_LEN + 5 * (size_t)_i;
 
-	ck_assert(good == (_i == 1));
+	ck_assert(response_parse(&response, octets, len) == (_i == 1));
+}
+END_TEST
+
+/* Counts that leave octets over are wrong; an error says nothing by them. */
+START_TEST(response_with_octets_left_over_is_an_error)
+{
+	static struct response response;
+	uint8_t octets[HEADER_LEN + 5 + 1] = {0, 0, 0x80, (uint8_t)_i, 0, 1};
+
+	ck_assert(response_parse(&response, octets, HEADER_LEN + 5));
+	ck_assert(response_parse(&response, octets, HEADER_LEN + 6) ==
+	    (_i != RCODE_NOERROR && _i != RCODE_NXDOMAIN));
+	octets[2] |= 0x02; /* TC */
+	ck_assert(response_parse(&response, octets, HEADER_LEN + 6));
 }
 END_TEST
 
@@ -2493,6 +2507,8 @@ add_messages(TCase *c)
 	tcase_add_loop_test(
 	    c, response_without_question_is_an_error_of_reading, 0, 16);
 	tcase_add_loop_test(c, response_has_one_question, 0, 3);
+	tcase_add_loop_test(
+	    c, response_with_octets_left_over_is_an_error, 0, 16);
 	tcase_add_test(c, records_beyond_2048_are_not_read);
 	tcase_add_loop_test(c, header_keeps_each_flag, 0, 16);
 	tcase_add_test(c, header_writes_no_more_than_its_bits);

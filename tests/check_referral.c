@@ -718,25 +718,24 @@ START_TEST(truncated_response_may_be_cut_short)
 }
 END_TEST
 
-/* Offset of a count in the header, what it says, and whether that holds. */
+/* Offset of a count in the header, and what it says. */
 static const struct {
 	size_t at;
 	uint16_t count;
-	bool parsed;
 } COUNTS[] = {
-    {4, 0, false},
-    {4, 2, false},
-    {4, UINT16_MAX, false},
-    {6, 4, false},
-    {6, UINT16_MAX, false},
-    {8, 3, false},
-    {8, UINT16_MAX, false},
-    {10, 3, false},
-    {10, UINT16_MAX, false},
-    {6, 0, true}, /* the last ones are not read, and the first ... */
-    {8, 0, true}, /* ... belong to the next section then */
-    {10, 0, true},
-    {10, 1, true},
+    {4, 0},
+    {4, 2},
+    {4, UINT16_MAX},
+    {6, 4},
+    {6, UINT16_MAX},
+    {8, 3},
+    {8, UINT16_MAX},
+    {10, 3},
+    {10, UINT16_MAX},
+    {6, 0}, /* the first ones would belong to the next section ... */
+    {8, 0}, /* ... and the last ones be left over */
+    {10, 0},
+    {10, 1},
 };
 
 START_TEST(counts_that_lie_are_found_out)
@@ -745,9 +744,7 @@ START_TEST(counts_that_lie_are_found_out)
 
 	octets[COUNTS[_i].at] = (uint8_t)(COUNTS[_i].count >> 8);
 	octets[COUNTS[_i].at + 1] = (uint8_t)COUNTS[_i].count;
-	ck_assert(parse_first(len) == COUNTS[_i].parsed);
-	if (COUNTS[_i].parsed)
-		response_is_sound(len);
+	ck_assert(!parse_first(len));
 }
 END_TEST
 
