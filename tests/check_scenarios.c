@@ -654,6 +654,44 @@ START_TEST(opt_of_a_reply_is_judged)
 }
 END_TEST
 
+/* DESIGN decision 16: what failed, in 120 printable octets at the most. */
+START_TEST(text_of_an_extended_error_is_judged)
+{
+	static const struct address nobody;
+	static const struct {
+		unsigned code, len;
+		char octet;
+		bool is_good;
+	} rows[] = {
+	    {22, 120, 'x', true},
+	    {22, 121, 'x', false},
+	    {22, 1, '\n', false},
+	    {22, 0, 0, false},
+	    {13, 0, 0, true},
+	};
+	struct encounter e;
+	uint8_t octets[QUESTION_END + 2 * EDE_TEXT_MAX];
+	size_t len = rows[_i].len;
+	struct writer w;
+
+	encounter_begin(&e, "# opt\nask www.example. A\nexpect SERVFAIL\n");
+	writer_init(&w, octets, sizeof(octets));
+	w.len =
+	    message_with(e.client->query, 0x8182, "00002904d000000000", octets);
+	write_u16(&w, (uint16_t)(len + 6));
+	write_u16(&w, 15);
+	write_u16(&w, (uint16_t)(len + 2));
+	write_u16(&w, (uint16_t)rows[_i].code);
+	for (; len > 0; len--)
+		write_u8(&w, (uint8_t)rows[_i].octet);
+	witness_reply(e.client, &nobody, octets, w.len, 0);
+	ck_assert_msg(witness_judge(&e.witness, e.scenario->last, &e.fault) ==
+		rows[_i].is_good,
+	    "%s", e.fault.text);
+	encounter_end(&e);
+}
+END_TEST
+
 /* OPT of queries to name servers. */
 static const struct {
 	const char *opt;
@@ -885,6 +923,7 @@ own_tests_add(TCase *tcase)
 	    (int)(sizeof(query_opts) / sizeof(query_opts[0])));
 	tcase_add_loop_test(tcase, flags_and_options_are_sent, 0,
 	    (int)(sizeof(sent) / sizeof(sent[0])));
+	tcase_add_loop_test(tcase, text_of_an_extended_error_is_judged, 0, 5);
 	tcase_add_loop_test(tcase, keepalive_is_asked_for_over_tcp_alone, 0, 4);
 	tcase_add_loop_test(tcase, bare_octets_are_sent_and_not_answered, 0, 2);
 	tcase_add_loop_test(tcase, any_one_call_may_fail, 0,

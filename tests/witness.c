@@ -21,9 +21,10 @@ enum {
 	OPT_DO = 0x8000,       /* of the TTL of OPT (RFC 6891 6.1.3) */
 	OPT_Z = 0x7fff,
 	OPT_VERSION = 0xff0000,
-	AGED_S_MAX = 2,  /* in real time */
-	SEEN_MAX = 24,   /* lines shown when something was not expected */
-	EXTENDED_MAX = 8 /* extended errors read of one reply */
+	AGED_S_MAX = 2,       /* in real time */
+	SEEN_MAX = 24,        /* lines shown when something was not expected */
+	EXTENDED_CACHED = 13, /* RFC 8914 4.14: the other one has the words */
+	EXTENDED_MAX = 8      /* extended errors read of one reply */
 };
 
 /* A reply taken apart. */
@@ -31,6 +32,7 @@ struct answer {
 	struct reader reader;
 	bool real_time; /* TTLs may be a little lower, and it may be late */
 	struct header header;
+	struct question question; /* the last one */
 	struct record records[RECORDS_MAX];
 	unsigned first[SECTIONS + 1]; /* where each section begins */
 	struct edns edns;
@@ -587,7 +589,6 @@ extended_read(struct answer *a, const struct record *opt)
 static bool
 answer_read(struct answer *a, const uint8_t *octets, size_t len)
 {
-	struct question question;
 	unsigned counts[SECTIONS], s, i, n = 0;
 
 	memset(&a->edns, 0, sizeof(a->edns));
@@ -598,7 +599,7 @@ answer_read(struct answer *a, const uint8_t *octets, size_t len)
 	if (!read_header(&a->reader, &a->header))
 		return false;
 	for (i = 0; i < a->header.questions; i++)
-		if (!read_question(&a->reader, &question))
+		if (!read_question(&a->reader, &a->question))
 			return false;
 	counts[0] = a->header.answers;
 	counts[1] = a->header.authorities;
@@ -648,6 +649,30 @@ cookie_flaw(const struct edns *query, const struct edns *reply)
 	return NULL;
 }
 
+/* So long may the text be, and printable; of a failure it says what failed. */
+static const char *
+extended_flaw(const struct answer *a)
+{
+	unsigned i;
+	const char *text;
+
+	for (i = 0; i < a->extended_count; i++) {
+		text = a->extended[i].text;
+		if (strlen(text) > EDE_TEXT_MAX)
+			return "has a longer text than the 120 octets of an "
+			       "extended error";
+		for (; *text != '\0'; text++)
+			if (*text < ' ' || *text > '~')
+				return "has octets in an extended error that "
+				       "are not printed";
+		if (a->header.rcode == RCODE_SERVFAIL &&
+		    *a->extended[i].text == '\0' &&
+		    a->extended[i].code != EXTENDED_CACHED)
+			return "does not tell in words what failed";
+	}
+	return NULL;
+}
+
 /*
  * What must hold of OPT in every reply; NULL if it does.  Of a query that is
  * no message nobody knows whether it has OPT, and of one that is refused as
@@ -657,6 +682,7 @@ static const char *
 opt_flaw(const struct client *c, const struct answer *a)
 {
 	static struct answer query;
+	const char *flaw;
 
 	if (a->opt_count > 1)
 		return "has more than one OPT (E02)";
@@ -683,6 +709,8 @@ opt_flaw(const struct client *c, const struct answer *a)
 		return "does not copy DO (V03)";
 	if (a->opt != NULL && a->extended_count == 0 && is_refusal(a))
 		return "tells no reason why there is no answer (table 14.1)";
+	if (a->opt != NULL && (flaw = extended_flaw(a)) != NULL)
+		return flaw;
 	return a->opt != NULL ? cookie_flaw(&query.edns, &a->edns) : NULL;
 }
 
@@ -768,14 +796,18 @@ reply_flaw_any(const struct client *c, struct answer *a)
 static bool
 record_is(struct answer *a, const struct record *record, const struct rr *rr)
 {
+	static const struct name asked = {3, "\1$"};
 	static uint8_t octets[MESSAGE_MAX];
+	const struct name *owner = &rr->owner;
 	struct reader message = a->reader;
 	struct writer w;
 
+	if (name_equal(owner, &asked))
+		owner = &a->question.name;
+
 	if (record->type != rr->type || record->class != rr->class ||
 	    record->ttl_s + (a->real_time ? AGED_S_MAX : 0) < rr->ttl_s ||
-	    record->ttl_s > rr->ttl_max_s ||
-	    !name_equal(&record->owner, &rr->owner))
+	    record->ttl_s > rr->ttl_max_s || !name_equal(&record->owner, owner))
 		return false;
 	writer_init(&w, octets, sizeof(octets));
 	message.work = 0;
