@@ -53,6 +53,8 @@ static void reply_refer_upward(const struct authority *, struct reply *);
 static void script_apply(const struct script *, struct reply *);
 static void addresses_forge(struct datagram *);
 static bool datagram_spoil(struct datagram *, enum spoil);
+static void datagram_harm(
+    struct authority *, const struct query *, enum conduct, struct datagram *);
 
 void
 authority_publish(struct authority *a, const struct zone *zone)
@@ -287,6 +289,8 @@ authority_answer(struct authority *a, const struct address *at,
 	spoil = rule_find(a, &q, CONDUCT_SPOIL, NULL);
 	if (spoil != NULL)
 		datagram_spoil(&out[n], spoil->spoil);
+	datagram_harm(a, &q, CONDUCT_BITS, &out[n]);
+	datagram_harm(a, &q, CONDUCT_OCTETS, &out[n]);
 	n++;
 	if (rule_find(a, &q, CONDUCT_TWICE, NULL)) {
 		out[n] = out[n - 1];
@@ -864,6 +868,53 @@ addresses_forge(struct datagram *d)
 		if (record.type == TYPE_A || record.type == TYPE_AAAA)
 			memset(d->octets + record.rdata_at, FORGED_OCTET,
 			    record.rdata_len);
+}
+
+/*
+ * Where a fault can be, past the nth octet of what a server must not say as it
+ * likes: the rdata of its answers and of SOA is its own.
+ */
+static size_t
+place_to_harm(const struct datagram *d, size_t nth)
+{
+	struct reader r;
+	struct header header;
+	struct question question;
+	struct record record;
+	unsigned n;
+
+	reader_init(&r, d->octets, d->len);
+	if (!read_header(&r, &header))
+		return d->len;
+	for (n = 0; n < header.questions; n++)
+		read_question(&r, &question);
+	for (n = 0; read_record(&r, &record); n++)
+		if ((n < header.answers || record.type == TYPE_SOA) &&
+		    nth >= record.rdata_at)
+			nth += record.rdata_len;
+	return nth;
+}
+
+/* The first reply about each name has a fault, one place after the last. */
+static void
+datagram_harm(struct authority *a, const struct query *q, enum conduct conduct,
+    struct datagram *d)
+{
+	unsigned index, nth;
+	const struct rule *rule = rule_find(a, q, conduct, &index);
+	size_t at;
+
+	if (rule == NULL || name_equal(&a->harmed, &q->question.name))
+		return;
+	a->harmed = q->question.name;
+	nth = a->rules[index].used++;
+	at = place_to_harm(d, conduct == CONDUCT_BITS ? nth / 8 : nth);
+	if (at >= d->len)
+		return;
+	if (conduct == CONDUCT_BITS)
+		d->octets[at] ^= (uint8_t)(0x80 >> nth % 8);
+	else
+		d->octets[at] = (uint8_t)rule->number;
 }
 
 /* Turn the case of the first letter of the question; false: it has none. */

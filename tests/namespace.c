@@ -200,6 +200,9 @@ step_left(const struct step *step, const struct netns *net, bool started)
 	case STEP_RULE:
 		if (step->rule.conduct == CONDUCT_LOOPS)
 			return LEFT_STEP;
+		if (step->rule.conduct == CONDUCT_BITS ||
+		    step->rule.conduct == CONDUCT_OCTETS)
+			return LEFT_TIME;
 		return step->rule.conduct == CONDUCT_SIPS ? LEFT_WINDOW
 							  : LEFT_NOT;
 	case STEP_FILES:

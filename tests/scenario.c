@@ -180,12 +180,13 @@ static const struct choice conducts[] = {{"well", CONDUCT_WELL},
     {"forge", CONDUCT_FORGE}, {"twice", CONDUCT_TWICE}, {"mute", CONDUCT_MUTE},
     {"close", CONDUCT_CLOSE}, {"reset", CONDUCT_RESET}, {"half", CONDUCT_HALF},
     {"dribble", CONDUCT_DRIBBLE}, {"idle", CONDUCT_IDLE},
-    {"sips", CONDUCT_SIPS}, {"loops", CONDUCT_LOOPS},
-    {"wrong-id", CONDUCT_SPOIL}, {"wrong-question", CONDUCT_SPOIL},
-    {"wrong-case", CONDUCT_SPOIL}, {"no-response-bit", CONDUCT_SPOIL},
-    {"garbage", CONDUCT_SPOIL}, {"short", CONDUCT_SPOIL},
-    {"wrong-source", CONDUCT_SPOIL}, {"wrong-port", CONDUCT_SPOIL},
-    {"trailer", CONDUCT_SPOIL}, {"cut", CONDUCT_SPOIL}, {NULL, 0}};
+    {"sips", CONDUCT_SIPS}, {"loops", CONDUCT_LOOPS}, {"bits", CONDUCT_BITS},
+    {"octets", CONDUCT_OCTETS}, {"wrong-id", CONDUCT_SPOIL},
+    {"wrong-question", CONDUCT_SPOIL}, {"wrong-case", CONDUCT_SPOIL},
+    {"no-response-bit", CONDUCT_SPOIL}, {"garbage", CONDUCT_SPOIL},
+    {"short", CONDUCT_SPOIL}, {"wrong-source", CONDUCT_SPOIL},
+    {"wrong-port", CONDUCT_SPOIL}, {"trailer", CONDUCT_SPOIL},
+    {"cut", CONDUCT_SPOIL}, {NULL, 0}};
 
 static const struct choice spoils[] = {{"wrong-id", SPOIL_ID},
     {"wrong-question", SPOIL_QUESTION}, {"wrong-case", SPOIL_CASE},
@@ -229,6 +230,8 @@ conduct_read(struct parser *p, struct rule *rule)
 	case CONDUCT_SIPS:
 		return parse_number(p, 65535, &rule->number) &&
 		    (rule->number > 0 || complain(p, "say: sips N"));
+	case CONDUCT_OCTETS:
+		return parse_number(p, 255, &rule->number);
 	case CONDUCT_DELAY:
 	case CONDUCT_DRIBBLE:
 	case CONDUCT_IDLE:

@@ -143,7 +143,9 @@ enum conduct {
 	CONDUCT_NO_AA,
 	CONDUCT_TRUNCATED,
 	CONDUCT_SPOIL,
-	CONDUCT_FORGE,         /* a spoiled reply, then the true one */
+	CONDUCT_BITS,   /* one bit of it is wrong, each time another one */
+	CONDUCT_OCTETS, /* one octet of it is `number` */
+	CONDUCT_FORGE,  /* a spoiled reply, then the true one */
 	CONDUCT_WRITTEN_FORGE, /* the same, its reply is the script's */
 	CONDUCT_TWICE,
 	CONDUCT_MUTE,    /* takes connections and queries, and is silent */
@@ -435,6 +437,7 @@ struct authority {
 		unsigned used;
 	} rules[RULES_MAX];
 	unsigned rule_count;
+	struct name harmed; /* the last one whose reply had a wrong bit */
 };
 
 /* What a name server sends at once: a datagram, or octets over TCP. */
