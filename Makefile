@@ -74,10 +74,13 @@ $(B)/test/dns.o: CPPFLAGS += -Dmain=dns_main -Wno-missing-prototypes
 
 $(B)/check_message: $(B)/test/message.o
 $(B)/check_cache: $(B)/test/cache.o $(B)/test/message.o
-$(B)/check_eventlog: $(B)/test/eventlog.o $(B)/test/message.o
-$(B)/check_server: tests/netlink.c $(SIM_H) $(B)/test/server.o \
-	$(B)/test/eventlog.o $(B)/test/message.o
-$(B)/check_server: CHECK_EXTRA = tests/netlink.c $(NETLINK_WRAPS:%=-Wl,--wrap=%)
+$(B)/check_eventlog: tests/scratch.c tests/scratch.h $(B)/test/eventlog.o \
+	$(B)/test/message.o
+$(B)/check_eventlog: CHECK_EXTRA = tests/scratch.c
+$(B)/check_server: tests/netlink.c tests/scratch.c tests/scratch.h $(SIM_H) \
+	$(B)/test/server.o $(B)/test/eventlog.o $(B)/test/message.o
+$(B)/check_server: CHECK_EXTRA = tests/netlink.c tests/scratch.c \
+	$(NETLINK_WRAPS:%=-Wl,--wrap=%)
 $(B)/check_referral: $(B)/test/referral.o $(B)/test/server.o \
 	$(B)/test/cache.o $(B)/test/eventlog.o $(B)/test/message.o
 $(B)/check_filter: $(B)/test/referral.o $(B)/test/server.o \
@@ -88,7 +91,8 @@ $(B)/check_stream: CHECK_EXTRA = tests/stream.c tests/buffer.c
 $(B)/check_driver: $(PLAY) $(PLAY_H) $(B)/test/message.o
 $(B)/check_driver: CHECK_EXTRA = $(PLAY)
 # The program itself is what this one tests.
-$(B)/check_dns: $(B)/dns $(B)/test/message.o
+$(B)/check_dns: $(B)/dns tests/scratch.c tests/scratch.h $(B)/test/message.o
+$(B)/check_dns: CHECK_EXTRA = tests/scratch.c
 $(B)/check_scenarios: $(SIM) $(SIM_H) $(TOBJ)
 $(B)/check_scenarios: CHECK_EXTRA = $(SIM) $(WRAPS:%=-Wl,--wrap=%)
 $(B)/check_namespaces: $(NAMES) $(NAMES_H) $(B)/test/message.o $(B)/dns

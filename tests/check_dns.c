@@ -6,12 +6,15 @@
  * packet leaves.  Its event log is a pipe, from which we read what it says.
  * What one client can see of one connection is in tests/scenarios/.
  */
+#include "scratch.h"
+
 #include "dns.h"
 
 #include <arpa/inet.h>
 #include <check.h>
 #include <dirent.h>
 #include <errno.h>
+#include <limits.h>
 #include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
@@ -38,8 +41,8 @@ enum {
 };
 
 static char program[4096];
-static char directory[] = "/tmp/check_dns.XXXXXX";
-static char hints[sizeof(directory) + 8];
+static char directory[PATH_MAX];
+static char hints[PATH_MAX + 16];
 
 static struct {
 	pid_t pid;
@@ -483,8 +486,10 @@ main(int argc, char **argv)
 	const char *slash = strrchr(argv[0], '/');
 	int failed;
 
-	if (argc < 1 || slash == NULL || mkdtemp(directory) == NULL)
+	if (argc < 1 || slash == NULL)
 		return EXIT_FAILURE;
+	scratch_open();
+	scratch_directory(directory, sizeof(directory));
 	snprintf(program, sizeof(program), "%.*s/dns", (int)(slash - argv[0]),
 	    argv[0]);
 	snprintf(hints, sizeof(hints), "%s/hints", directory);
@@ -501,7 +506,6 @@ main(int argc, char **argv)
 	srunner_run_all(runner, CK_ENV);
 	failed = srunner_ntests_failed(runner);
 	srunner_free(runner);
-	unlink(hints);
-	rmdir(directory);
+	scratch_close();
 	return failed > 0;
 }

@@ -6,11 +6,14 @@
  * and taken apart, and what it has against the catalogue: so each test is also
  * one of attacks.md D13 and Z10, the log as a victim.
  */
+#include "scratch.h"
+
 #include "dns.h"
 
 #include <check.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -34,8 +37,8 @@ static const struct name root = {.len = 1};
 
 static bool queries;           /* of the log that is opened */
 static enum log_format format; /* of the log that is opened and read */
-static char directory[] = "/tmp/check_eventlog.XXXXXX";
-static char path[64];
+static char directory[PATH_MAX];
+static char path[PATH_MAX + 16];
 static uint64_t now_ms;
 
 /* What was read back, one string a line. */
@@ -127,7 +130,7 @@ log_open_at(const char *file)
 static void
 setup(void)
 {
-	ck_assert_ptr_nonnull(mkdtemp(directory));
+	scratch_directory(directory, sizeof directory);
 	(void)snprintf(path, sizeof path, "%s/log", directory);
 	zone = name_of("lame.example.");
 	ns = name_of("ns1.lame.example.");
@@ -149,8 +152,6 @@ teardown(void)
 	eventlog_close();
 	free(text);
 	free(lines);
-	(void)unlink(path);
-	(void)rmdir(directory);
 }
 
 /* Check notes each assertion in a file, which is too slow for each octet. */
@@ -2325,8 +2326,6 @@ START_TEST(it_is_opened_once)
 {
 	ck_assert_ptr_nonnull(freopen("/dev/null", "w", stderr));
 	log_open(LEVEL_INFO);
-	(void)unlink(path); /* an abort has no teardown */
-	(void)rmdir(directory);
 	(void)log_open_at(path);
 }
 END_TEST
@@ -2376,7 +2375,7 @@ loss_is_told(uint64_t lost, const char *err)
 static const char *
 old_path(unsigned n)
 {
-	static char old[64];
+	static char old[PATH_MAX + 16];
 
 	(void)snprintf(old, sizeof old, "%s/%u", directory, n);
 	return old;
@@ -2967,8 +2966,10 @@ main(void)
 		suite_add_tcase(suite, c);
 	}
 	runner = srunner_create(suite);
+	scratch_open();
 	srunner_run_all(runner, CK_NORMAL);
 	failed = srunner_ntests_failed(runner);
 	srunner_free(runner);
+	scratch_close();
 	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

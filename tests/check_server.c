@@ -7,6 +7,7 @@
  * operator is read back from an event log of the test's own.
  */
 #include "kernel.h"
+#include "scratch.h"
 
 #include <check.h>
 #include <errno.h>
@@ -1887,11 +1888,9 @@ file_put(const char *name, const char *text)
 static void
 file_setup(void)
 {
-	char made[] = "/tmp/check_server.XXXXXX";
-
 	hints_setup();
-	ck_assert_ptr_nonnull(mkdtemp(made));
-	ck_assert_int_eq(chdir(made), 0);
+	scratch_directory(directory, sizeof(directory));
+	ck_assert_int_eq(chdir(directory), 0);
 	ck_assert_ptr_nonnull(getcwd(directory, sizeof(directory)));
 	file_put("cache.dns", GOOD);
 }
@@ -2979,8 +2978,10 @@ main(void)
 	suite_add_tcase(suite, times());
 	suite_add_tcase(suite, lameness());
 	suite_add_tcase(suite, chance());
+	scratch_open();
 	srunner_run_all(runner, CK_ENV);
 	failed = srunner_ntests_failed(runner);
 	srunner_free(runner);
+	scratch_close();
 	return failed > 0;
 }

@@ -46,8 +46,8 @@ check()
 			echo "does not build"
 			return 2
 		}
-		(cd "$1" && RUNS=1 CK_VERBOSITY=normal timeout 120 \
-		    "build/$check" >check.out 2>&1)
+		(cd "$1" && RUNS=1 CK_VERBOSITY=normal TMPDIR="$1" \
+		    timeout 120 "build/$check" >check.out 2>&1)
 		status=$?
 		[ $status = 0 ] && continue
 		echo "$check: $(failed_test "$1/check.out" $status)"
