@@ -3,7 +3,8 @@
  *
  * The program under test is the one beside this one; nothing stands in for its
  * system calls.  Only such questions are asked as need no name server, so no
- * packet leaves.  Its event log is a pipe, from which we read what it says.
+ * packet leaves.  Its event log is a pipe, from which we read what it says, or
+ * a file that we rename.
  * What one client can see of one connection is in tests/scenarios/.
  */
 #include "scratch.h"
@@ -34,6 +35,8 @@ enum {
 	FEW_FILES = 256,
 	OTHER_FILES = 64, /* what the server has open besides connections */
 	OUR_FILES = 64,
+	RENAMES = 1000,
+	ASKED_EACH = 64, /* questions about each of them */
 	ANSWER_S = 20,
 	PREFIX_LEN = 2,
 	QUESTION_LEN = PREFIX_LEN + HEADER_LEN + 9 + 4,
@@ -43,6 +46,7 @@ enum {
 static char program[4096];
 static char directory[PATH_MAX];
 static char hints[PATH_MAX + 16];
+static char event_log[PATH_MAX + 16]; /* "": standard error */
 
 static struct {
 	pid_t pid;
@@ -82,6 +86,7 @@ server_exec(unsigned files, int log)
 {
 	struct rlimit limit;
 	char at[32];
+	bool named = event_log[0] != '\0';
 
 	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
 	if (files < limit.rlim_max)
@@ -90,7 +95,8 @@ server_exec(unsigned files, int log)
 	snprintf(at, sizeof(at), "127.0.0.1@%u", server.port);
 	prctl(PR_SET_PDEATHSIG, SIGKILL); /* a test that fails just ends */
 	dup2(log, STDERR_FILENO);
-	execl(program, program, "-l", at, "-r", hints, (char *)NULL);
+	execl(program, program, "-l", at, "-r", hints, named ? "-e" : NULL,
+	    event_log, "--query-log", (char *)NULL);
 	_exit(127);
 }
 
@@ -477,11 +483,148 @@ START_TEST(port_that_is_taken_over_tcp_is_named)
 }
 END_TEST
 
+/* ---------------------------------------------------------------------------
+ * The event log under the hands of an operator.
+ */
+
+/* The event log, once it is there, or the file it was renamed to. */
+static void
+log_rename(unsigned n)
+{
+	static char now[PATH_MAX + 16];
+	char next[PATH_MAX + 16];
+
+	snprintf(next, sizeof(next), "%s/log.%u", directory, n);
+	if (rename(event_log, next) != 0) {
+		ck_assert_int_eq(errno, ENOENT);
+		ck_assert_int_eq(rename(now, next), 0);
+	}
+	memcpy(now, next, sizeof(now));
+	ck_assert_int_eq(kill(server.pid, SIGHUP), 0);
+}
+
+/* Ask for n0.invalid, n1.invalid and so on, which do not exist. */
+static void
+ask_for_names(int fd, unsigned from, unsigned count)
+{
+	static const struct name root = {.len = 1};
+	struct header header = {.recursion_desired = true, .questions = 1};
+	struct question q = {.type = TYPE_A, .class = CLASS_IN};
+	uint8_t octets[UDP_PLAIN_MAX];
+	struct writer w;
+	char text[32];
+	unsigned i;
+
+	for (i = from; i < from + count; i++) {
+		snprintf(text, sizeof(text), "n%u.invalid.", i);
+		ck_assert(name_from_text(text, strlen(text), &root, &q.name));
+		header.id = (uint16_t)i;
+		writer_init(&w, octets, sizeof(octets));
+		write_header(&w, &header);
+		write_question(&w, &q);
+		send_all(fd, octets, w.len);
+	}
+}
+
+static void
+receive_denials(int fd, unsigned from, unsigned count)
+{
+	uint8_t octets[UDP_PLAIN_MAX];
+	struct header header;
+	struct reader r;
+	unsigned i;
+	ssize_t n;
+
+	for (i = from; i < from + count; i++) {
+		n = recv(fd, octets, sizeof(octets), 0);
+		ck_assert_msg(n > 0, "no answer: %s", strerror(errno));
+		reader_init(&r, octets, (size_t)n);
+		ck_assert(read_header(&r, &header));
+		ck_assert_uint_eq(header.id, i & 0xffff);
+		ck_assert_uint_eq(header.rcode, RCODE_NXDOMAIN);
+	}
+}
+
+/* What was read of the log so far. */
+struct story {
+	unsigned files, lines, questions;
+};
+
+/*
+ * Each line is whole, and has the number after the one before it; each that is
+ * about a question has the name after the one before it.
+ */
+static void
+story_read(struct story *s, const char *path)
+{
+	FILE *file = fopen(path, "r");
+	char line[LOG_LINE_MAX + 2], qname[48];
+	const char *seq;
+
+	if (file == NULL)
+		return;
+	s->files++;
+	while (fgets(line, sizeof(line), file) != NULL) {
+		seq = strstr(line, "\" seq=");
+		s->lines++;
+		ck_assert_msg(strncmp(line, "ts=\"", 4) == 0 &&
+			strchr(line, '\n') != NULL && seq != NULL &&
+			strtoul(seq + 6, NULL, 10) == s->lines,
+		    "%s: %s", path, line);
+		if (strstr(line, " id=10015 ") == NULL)
+			continue;
+		snprintf(qname, sizeof(qname), " qname=n%u.invalid. ",
+		    s->questions++);
+		ck_assert_msg(
+		    strstr(line, qname) != NULL, "no%s in %s", qname, line);
+	}
+	fclose(file);
+}
+
+/*
+ * I13: the log is renamed a thousand times while lines come all the time.  No
+ * line is torn or lost or there twice, and each question has its answer.
+ */
+START_TEST(a_thousand_renames_cost_neither_a_line_nor_an_answer)
+{
+	struct story story = {.files = 0};
+	char path[PATH_MAX + 16];
+	unsigned i, held;
+	int fd;
+
+	snprintf(event_log, sizeof(event_log), "%s/log", directory);
+	server_run(UINT32_MAX);
+	while (access(event_log, F_OK) != 0) /* then it is bound, too */
+		ck_assert_int_eq(kill(server.pid, 0), 0);
+	fd = connection(SOCK_DGRAM, 1, 0);
+	ask_for_names(fd, 0, 1);
+	receive_denials(fd, 0, 1);
+	held = server_descriptors();
+	for (i = 0; i < RENAMES; i++) {
+		ask_for_names(fd, 1 + i * ASKED_EACH, ASKED_EACH);
+		log_rename(i);
+		receive_denials(fd, 1 + i * ASKED_EACH, ASKED_EACH);
+	}
+	ck_assert_uint_eq(server_descriptors(), held);
+	server_stop();
+	close(fd);
+	for (i = 0; i < RENAMES; i++) {
+		snprintf(path, sizeof(path), "%s/log.%u", directory, i);
+		story_read(&story, path);
+	}
+	story_read(&story, event_log);
+	ck_assert_uint_eq(story.questions, 1 + RENAMES * ASKED_EACH);
+	ck_assert_uint_ge(story.files, 2);
+	printf("%u lines in %u files\n", story.lines, story.files);
+}
+END_TEST
+
 int
 main(int argc, char **argv)
 {
 	Suite *suite = suite_create("dns");
 	TCase *crowds = tcase_create("crowds");
+	TCase *files = tcase_create("files");
 	SRunner *runner = srunner_create(suite);
 	const char *slash = strrchr(argv[0], '/');
 	int failed;
@@ -502,7 +645,12 @@ main(int argc, char **argv)
 	tcase_add_test(crowds, restart_takes_the_port_at_once);
 	tcase_add_test(crowds, port_that_is_taken_over_tcp_is_named);
 	tcase_set_timeout(crowds, 60);
+	tcase_add_checked_fixture(files, setup, NULL);
+	tcase_add_test(
+	    files, a_thousand_renames_cost_neither_a_line_nor_an_answer);
+	tcase_set_timeout(files, 60);
 	suite_add_tcase(suite, crowds);
+	suite_add_tcase(suite, files);
 	srunner_run_all(runner, CK_ENV);
 	failed = srunner_ntests_failed(runner);
 	srunner_free(runner);
