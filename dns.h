@@ -115,7 +115,8 @@ enum {
 	HOLD_MIN_S = 5,      /* then one probe in 5 s ... */
 	HOLD_MAX_S = 300,    /* ... doubling to 300 s: RFC 9520 3.2 */
 	LAME_HOLD_S = 900,   /* Unbound's */
-	NO_EDNS_S = 900,     /* a server without EDNS gets fixed */
+	NO_EDNS_S = 900,     /* a server without EDNS gets fixed ... */
+	NO_CASE_S = 900,     /* ... and one that spells names its own way */
 	PORT_TRIES_MAX = 8,  /* random source ports found in use */
 	ROOTS_MAX = 32,      /* names in the hints; the Internet has 13 */
 	ROOT_ADDRESSES_MAX = 64,
@@ -1127,6 +1128,10 @@ void server_chokes_on_tcp(
 bool server_takes_edns(const struct address *, uint64_t now_ms);
 void server_chokes_on_edns(const struct address *, uint64_t now_ms);
 
+/* Does it echo a name as it was spelled? */
+bool server_keeps_case(const struct address *, uint64_t now_ms);
+void server_breaks_case(const struct address *, uint64_t now_ms);
+
 /*
  * What was lost lately was lost by our network: nobody is held any more, and
  * each has the timeout that its replies earned it.
@@ -1227,11 +1232,11 @@ void referral_forget(struct waiter *, uint64_t now_ms); /* client is gone */
 
 /*
  * A question with RD=0 is being refused.  If a query with its very ID, name
- * (octet for octet), type and class is out, it is that one, which NAT or a
- * forwarded port has led back to us: once the server it was sent to replies
- * REFUSED, which ends the wait, that is told as 7062 and the server put aside.
- * Who asked is answered like anybody: a stranger does not learn which IDs are
- * out, and a good server's reply still counts.
+ * (as we spelled it at random), type and class is out, it is that one, which
+ * NAT or a forwarded port has led back to us: once the server it was sent to
+ * replies REFUSED, which ends the wait, that is told as 7062 and the server put
+ * aside. Who asked is answered like anybody: a stranger does not learn which
+ * IDs are out, and a good server's reply still counts.
  */
 void referral_came_back(uint16_t id, const struct question *);
 void referral_ready(uint64_t tag, uint64_t now_ms); /* either tag */

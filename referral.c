@@ -81,7 +81,8 @@ struct exchange {
 	struct exchange *next_out;     /* in the bucket of its ID */
 	struct exchange **out;         /* what points to it there, if it is */
 	bool queued; /* it is not sent yet: the connection has to take it */
-	struct question asked; /* as it was sent; the reply must echo it */
+	struct question asked; /* the reply must echo it, spelled as sent */
+	uint64_t casing;       /* 0x20: which letters were turned over */
 	uint64_t sent_ms;
 	uint16_t id;
 	uint8_t to; /* index into slist.addresses */
@@ -144,6 +145,7 @@ struct candidate {
 	bool truncated;          /* its reply is longer: TCP alone */
 	bool no_tcp;             /* over TCP it failed: not again */
 	bool fresh;              /* a connection broke: TCP on a new one */
+	bool respelled;          /* a reply had the name in other letters */
 	uint64_t lame_ms;        /* found lame for the zone then; 0 is never */
 };
 
@@ -1090,7 +1092,7 @@ static void
 candidate_renew(struct candidate *c)
 {
 	memset(c->sends, 0, sizeof(c->sends));
-	c->truncated = c->fresh = false;
+	c->truncated = c->fresh = c->respelled = false;
 }
 
 /*
@@ -2108,15 +2110,37 @@ exchange_unlist(struct exchange *x)
 	x->out = NULL;
 }
 
+/*
+ * 0x20: the letters of the name are sent in upper or lower case at random, and
+ * come back so from who has read them.  Of a letter the lower case differs in
+ * that one bit; lengths of labels are below all letters.
+ */
+static void
+exchange_spell(const struct exchange *x, struct question *q)
+{
+	unsigned i;
+
+	*q = x->asked;
+	for (i = 0; i < q->name.len; i++) {
+		uint8_t folded = q->name.wire[i] | 0x20;
+		uint8_t turned = (uint8_t)(x->casing >> i % 64 & 1);
+
+		if (folded >= 'a' && folded <= 'z')
+			q->name.wire[i] ^= (uint8_t)(turned << 5);
+	}
+}
+
 /* Every spelling of a name is another one here. */
 static bool
 exchange_asks(
     const struct exchange *x, uint16_t id, const struct question *asked)
 {
-	return x->id == id && x->asked.type == asked->type &&
-	    x->asked.class == asked->class &&
-	    x->asked.name.len == asked->name.len &&
-	    memcmp(x->asked.name.wire, asked->name.wire, asked->name.len) == 0;
+	struct question sent;
+
+	exchange_spell(x, &sent);
+	return x->id == id && sent.type == asked->type &&
+	    sent.class == asked->class && sent.name.len == asked->name.len &&
+	    memcmp(sent.name.wire, asked->name.wire, sent.name.len) == 0;
 }
 
 void
@@ -2141,6 +2165,20 @@ exchange_close(struct exchange *x, uint64_t now_ms)
 		connection_remove(x, now_ms);
 }
 
+/*
+ * Which letters to turn over.  Over TCP none, as nobody can forge there from
+ * afar; nor for a server that would not echo them (attacks.md S01, S04).
+ */
+static uint64_t
+exchange_draw_casing(
+    const struct exchange *x, const struct candidate *to, uint64_t now_ms)
+{
+	if (exchange_channel(x) == CHANNEL_TCP || to->respelled ||
+	    !server_keeps_case(&to->at, now_ms))
+		return 0;
+	return (uint64_t)random_u32() << 32 | random_u32();
+}
+
 /* What this walk asks of this server. */
 static void
 exchange_prepare(
@@ -2153,6 +2191,7 @@ exchange_prepare(
 	x->id = (uint16_t)random_u32();
 	x->edns = server_takes_edns(&to->at, now_ms);
 	walk_question(w, &x->asked);
+	x->casing = exchange_draw_casing(x, to, now_ms);
 	x->came_back = false;
 	x->sent_ms = now_ms;
 }
@@ -2164,9 +2203,11 @@ exchange_compose(const struct exchange *x, struct writer *query)
 	    .id = x->id, .questions = 1, .additionals = x->edns};
 	struct edns opt = {
 	    .present = true, .dnssec_ok = true, .udp_max = UDP_EDNS_MAX};
+	struct question spelled;
 
+	exchange_spell(x, &spelled);
 	write_header(query, &header);
-	write_question(query, &x->asked);
+	write_question(query, &spelled);
 	if (x->edns)
 		write_opt(query, &opt, NULL, 0);
 	assert(!query->failed);
@@ -2384,41 +2425,74 @@ exchange_is_answered(const struct exchange *x)
 }
 
 /*
+ * Does the message echo the name letter for letter?  Then our own spelling is
+ * put in its place, for names in the records may lead back to it.
+ */
+static bool
+exchange_is_echoed(const struct exchange *x, uint8_t *octets, size_t len)
+{
+	const struct name *name = &x->asked.name;
+	struct question sent;
+
+	exchange_spell(x, &sent);
+	if (len < HEADER_LEN + (size_t)name->len ||
+	    memcmp(octets + HEADER_LEN, sent.name.wire, name->len) != 0)
+		return false;
+	memcpy(octets + HEADER_LEN, name->wire, name->len);
+	return true;
+}
+
+/*
  * RFC 5452 9.1: the kernel matched addresses and ports, the rest we do.  An
  * error that came without the question is all that some servers say to an OPT
  * record (RFC 6891 7).
  */
 static bool
-exchange_matches(const struct exchange *x, const uint8_t *octets, size_t len)
+exchange_matches(const struct exchange *x, uint8_t *octets, size_t len)
 {
 	struct reader r;
 	struct header header;
+	bool echoed;
 
 	reader_init(&r, octets, len);
-	return read_header(&r, &header) && header.id == x->id &&
-	    response_parse(&response, octets, len) &&
-	    response.header.response && response.header.opcode == 0 &&
-	    (response.header.questions == 0 || exchange_is_answered(x));
+	if (!read_header(&r, &header) || header.id != x->id)
+		return false;
+	echoed = x->casing == 0 || exchange_is_echoed(x, octets, len);
+	if (!response_parse(&response, octets, len) ||
+	    !response.header.response || response.header.opcode != 0)
+		return false;
+	if (response.header.questions == 0)
+		return true;
+	if (!exchange_is_answered(x))
+		return false;
+	exchange_candidate(x)->respelled |= !echoed;
+	return echoed;
 }
 
 /*
  * The reply to the exchange: `response` is its walk's, until it is analyzed.
- * What else the walk had out is not waited for.
+ * What else the walk had out is not waited for.  If the server spelled the name
+ * in its own way, and nothing that echoes ours came before this, which went
+ * without, then that was no forger.
  */
 static void
 exchange_heard(struct exchange *x, size_t octets, uint64_t now_ms)
 {
 	struct walk *w = x->walk;
 	struct walk *account = walk_payer(w);
+	struct candidate *from = exchange_candidate(x);
 	unsigned i;
 
 	self.counts.replies++;
 	account->octets_left -=
 	    account->octets_left < octets ? account->octets_left : octets;
 	w->heard = exchange_channel(x);
+	if (from->respelled && x->casing == 0)
+		server_breaks_case(&from->at, now_ms);
+	from->respelled = false;
 	if (response.header.truncated && w->heard == CHANNEL_UDP &&
 	    exchange_is_out(&w->exchange[CHANNEL_TCP])) {
-		exchange_candidate(x)->truncated = true;
+		from->truncated = true;
 		exchange_close(x, now_ms);
 		return; /* the rest of it is on its way */
 	}
@@ -2884,7 +2958,7 @@ connection_asked(const struct connection *c, const uint8_t *octets, size_t len)
 /* A message: a reply that is waited for, or one that comes too late. */
 static void
 connection_hear(
-    struct connection *c, const uint8_t *octets, size_t len, uint64_t now_ms)
+    struct connection *c, uint8_t *octets, size_t len, uint64_t now_ms)
 {
 	struct exchange *x = connection_asked(c, octets, len);
 

@@ -27,7 +27,7 @@
 /* What is known of a name server's address. */
 struct server {
 	struct address at;
-	uint64_t used_ms, held_until_ms, no_edns_until_ms;
+	uint64_t used_ms, held_until_ms, no_edns_until_ms, no_case_until_ms;
 	uint64_t lost_ms; /* when the last timeout was counted */
 	uint64_t no_tcp_until_ms;
 	uint16_t srtt_ms, rttvar_ms, rto_ms; /* RFC 6298; rto 0: unknown */
@@ -258,6 +258,21 @@ server_chokes_on_edns(const struct address *at, uint64_t now_ms)
 {
 	server_get(at, now_ms)->no_edns_until_ms =
 	    now_ms + NO_EDNS_S * UINT64_C(1000);
+}
+
+bool
+server_keeps_case(const struct address *at, uint64_t now_ms)
+{
+	const struct server *s = server_find(at);
+
+	return s == NULL || s->no_case_until_ms <= now_ms;
+}
+
+void
+server_breaks_case(const struct address *at, uint64_t now_ms)
+{
+	server_get(at, now_ms)->no_case_until_ms =
+	    now_ms + NO_CASE_S * UINT64_C(1000);
 }
 
 static uint16_t

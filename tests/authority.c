@@ -172,6 +172,29 @@ reply_make(struct authority *a, const struct query *q, struct reply *r)
 
 static struct reply reply; /* the one being made */
 
+/* A name in a scenario is meant in the letters of the query, if it is that. */
+static void
+name_echo(const struct query *q, struct name *name)
+{
+	if (name_equal(name, &q->question.name))
+		*name = q->question.name;
+}
+
+/* The same in octets, where there is a name like it. */
+static void
+question_echo(const struct query *q, uint8_t *octets, size_t len)
+{
+	struct reader r;
+	struct name name;
+
+	reader_init(&r, octets, len);
+	if (read_bytes(&r, HEADER_LEN) == NULL || !read_name(&r, &name) ||
+	    r.at != HEADER_LEN + (size_t)name.len)
+		return;
+	name_echo(q, &name);
+	memcpy(octets + HEADER_LEN, name.wire, name.len);
+}
+
 static size_t
 raw_reply(const struct script *script, const struct query *q, uint8_t *octets)
 {
@@ -182,6 +205,7 @@ raw_reply(const struct script *script, const struct query *q, uint8_t *octets)
 	octets[0] = (uint8_t)(q->header.id >> 8);
 	octets[1] = (uint8_t)q->header.id;
 	memcpy(octets + 2, script->raw, len);
+	question_echo(q, octets, len + 2);
 	return len + 2;
 }
 
@@ -779,8 +803,11 @@ questions_write(struct writer *w, const struct query *q, struct reply *r)
 	}
 	for (question = r->questions; question != NULL;
 	     question = question->next) {
+		struct question echo = question->question;
+
 		r->header.questions++;
-		write_question(w, &question->question);
+		name_echo(q, &echo.name);
+		write_question(w, &echo);
 	}
 }
 
@@ -934,6 +961,25 @@ case_turn(struct datagram *d)
 	return false;
 }
 
+/* All letters of the question to upper or lower case; false: they are so. */
+static bool
+case_set(struct datagram *d, bool upper)
+{
+	bool changed = false;
+	size_t i;
+
+	for (i = HEADER_LEN; i < d->len && d->octets[i] != 0; i++) {
+		uint8_t folded = d->octets[i] | 0x20;
+
+		if (folded < 'a' || folded > 'z')
+			continue;
+		folded ^= (uint8_t)(upper << 5);
+		changed |= d->octets[i] != folded;
+		d->octets[i] = folded;
+	}
+	return changed;
+}
+
 /* False if it came out as it was. */
 static bool
 datagram_spoil(struct datagram *d, enum spoil spoil)
@@ -948,6 +994,9 @@ datagram_spoil(struct datagram *d, enum spoil spoil)
 		return true;
 	case SPOIL_CASE:
 		return case_turn(d);
+	case SPOIL_LOWER:
+	case SPOIL_UPPER:
+		return case_set(d, spoil == SPOIL_UPPER);
 	case SPOIL_QUERY:
 		d->octets[2] &= 0x7f;
 		return true;

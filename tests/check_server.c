@@ -2529,6 +2529,18 @@ START_TEST(lack_of_edns_is_remembered_for_a_quarter_of_an_hour)
 }
 END_TEST
 
+/* F08 */
+START_TEST(broken_case_is_remembered_for_a_quarter_of_an_hour)
+{
+	ck_assert(server_keeps_case(&server, now_ms));
+	server_breaks_case(&server, now_ms);
+	ck_assert(!server_keeps_case(&server, now_ms));
+	ck_assert(!server_keeps_case(&server, now_ms + 899999));
+	ck_assert(server_keeps_case(&server, now_ms + 900000));
+	ck_assert(server_takes_edns(&server, now_ms));
+}
+END_TEST
+
 /* E10, E14: silence is no reason to do without. */
 START_TEST(timeouts_leave_edns_alone)
 {
@@ -2927,6 +2939,7 @@ times(void)
 	tcase_add_loop_test(
 	    t, each_error_has_its_cause, 0, sizeof(CAUSES) / sizeof(CAUSES[0]));
 	tcase_add_test(t, lack_of_edns_is_remembered_for_a_quarter_of_an_hour);
+	tcase_add_test(t, broken_case_is_remembered_for_a_quarter_of_an_hour);
 	tcase_add_test(t, timeouts_leave_edns_alone);
 	tcase_add_loop_test(
 	    t, tcp_is_done_without_after_a_refusal_or_two_silences, 0, 2);

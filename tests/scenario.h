@@ -119,7 +119,9 @@ enum spoil {
 	SPOIL_NONE,
 	SPOIL_ID,
 	SPOIL_QUESTION,
-	SPOIL_CASE,
+	SPOIL_CASE,  /* of the first letter of the question, or ... */
+	SPOIL_LOWER, /* ... all of it is in lower case, ... */
+	SPOIL_UPPER, /* ... or in upper case */
 	SPOIL_QUERY, /* the response bit is not set */
 	SPOIL_GARBAGE,
 	SPOIL_SHORT,
