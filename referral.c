@@ -3648,8 +3648,9 @@ glue_next(struct records_left *additional, const struct name *ns, uint16_t type,
 
 /*
  * Up to four addresses of one family, while there is room for those that may
- * be asked.  Those that will be refused come after them and take no room: they
- * are kept so that each walk can tell why it failed.
+ * be asked: the delegation lives no longer than they do.  Those that will be
+ * refused come after them and take no room: they are kept so that each walk can
+ * tell why it failed.
  */
 static uint8_t
 assembly_add_glue(
@@ -3667,7 +3668,11 @@ assembly_add_glue(
 			NULL) {
 			(void)read_rdata(&response.message, record, &a->body);
 			n++;
-			*room -= refused ? 0 : 1;
+			if (refused)
+				continue;
+			--*room;
+			if (record->ttl_s < a->ttl_s)
+				a->ttl_s = record->ttl_s;
 		}
 	}
 	return (uint8_t)n;
