@@ -22,6 +22,7 @@
 #include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -36,7 +37,9 @@ enum {
 	OTHER_FILES = 64, /* what the server has open besides connections */
 	OUR_FILES = 64,
 	RENAMES = 1000,
+	SWAPS = 400,
 	ASKED_EACH = 64, /* questions about each of them */
+	LARGE = 10 << 20,
 	ANSWER_S = 20,
 	PREFIX_LEN = 2,
 	QUESTION_LEN = PREFIX_LEN + HEADER_LEN + 9 + 4,
@@ -484,8 +487,23 @@ START_TEST(port_that_is_taken_over_tcp_is_named)
 END_TEST
 
 /* ---------------------------------------------------------------------------
- * The event log under the hands of an operator.
+ * Files under the hands of an operator.
  */
+
+static bool
+log_has(const char *text)
+{
+	FILE *file = fopen(event_log, "r");
+	char line[LOG_LINE_MAX + 2];
+	bool found = false;
+
+	while (
+	    file != NULL && !found && fgets(line, sizeof(line), file) != NULL)
+		found = strstr(line, text) != NULL;
+	if (file != NULL)
+		fclose(file);
+	return found;
+}
 
 /* The event log, once it is there, or the file it was renamed to. */
 static void
@@ -594,8 +612,8 @@ START_TEST(a_thousand_renames_cost_neither_a_line_nor_an_answer)
 
 	snprintf(event_log, sizeof(event_log), "%s/log", directory);
 	server_run(UINT32_MAX);
-	while (access(event_log, F_OK) != 0) /* then it is bound, too */
-		ck_assert_int_eq(kill(server.pid, 0), 0);
+	while (!log_has(" id=2 "))
+		;
 	fd = connection(SOCK_DGRAM, 1, 0);
 	ask_for_names(fd, 0, 1);
 	receive_denials(fd, 0, 1);
@@ -616,6 +634,150 @@ START_TEST(a_thousand_renames_cost_neither_a_line_nor_an_answer)
 	ck_assert_uint_eq(story.questions, 1 + RENAMES * ASKED_EACH);
 	ck_assert_uint_ge(story.files, 2);
 	printf("%u lines in %u files\n", story.lines, story.files);
+}
+END_TEST
+
+static const char *
+path_of(const char *name)
+{
+	static char path[PATH_MAX + 16];
+
+	snprintf(path, sizeof(path), "%s/%s", directory, name);
+	return path;
+}
+
+static void
+file_make(const char *text, size_t len)
+{
+	FILE *file = fopen(path_of("new"), "w");
+
+	ck_assert_ptr_nonnull(file);
+	ck_assert_uint_eq(fwrite(text, 1, len, file), len);
+	ck_assert_int_eq(fclose(file), 0);
+}
+
+static void
+make_good(void)
+{
+	static const char text[] = ". NS b.root.\nb.root. A 127.0.0.2\n";
+
+	file_make(text, strlen(text));
+}
+
+static void
+make_empty(void)
+{
+	file_make("", 0);
+}
+
+static void
+make_junk(void)
+{
+	static char octets[100000];
+	uint32_t state = 1;
+	size_t i;
+
+	for (i = 0; i < sizeof(octets); i++) {
+		state = state * 1664525 + 1013904223;
+		octets[i] = (char)(state >> 24);
+	}
+	file_make(octets, sizeof(octets));
+}
+
+static void
+make_large(void)
+{
+	make_good();
+	ck_assert_int_eq(truncate(path_of("new"), LARGE), 0);
+}
+
+static void
+make_unreadable(void) /* but to root */
+{
+	make_good();
+	ck_assert_int_eq(chmod(path_of("new"), 0), 0);
+}
+
+static void
+make_directory(void)
+{
+	ck_assert_int_eq(mkdir(path_of("new"), 0700), 0);
+}
+
+static void
+make_fifo(void)
+{
+	ck_assert_int_eq(mkfifo(path_of("new"), 0600), 0);
+}
+
+static void
+make_link(void)
+{
+	ck_assert_int_eq(symlink("other", path_of("new")), 0);
+}
+
+static void
+make_circle(void)
+{
+	ck_assert_int_eq(symlink("hints", path_of("new")), 0);
+}
+
+static void
+make_dangling(void)
+{
+	ck_assert_int_eq(symlink("none", path_of("new")), 0);
+}
+
+static void (*const makes[])(void) = {make_good, make_empty, make_junk,
+    make_large, make_unreadable, make_directory, make_fifo, make_link,
+    make_circle, make_dangling};
+
+enum {
+	MAKES = sizeof(makes) / sizeof(makes[0])
+};
+
+/* In one step, but for a directory. */
+static void
+hints_swap(void (*make)(void))
+{
+	make();
+	if (rename(path_of("new"), hints) != 0) {
+		ck_assert_int_eq(remove(hints), 0);
+		ck_assert_int_eq(rename(path_of("new"), hints), 0);
+	}
+	ck_assert_int_eq(kill(server.pid, SIGHUP), 0);
+}
+
+/*
+ * I15: whatever takes the place of the hints, from one turn of the loop to the
+ * next, every question has its answer; and good hints are taken at last.
+ */
+START_TEST(hints_swapped_for_anything_cost_no_answer)
+{
+	char other[PATH_MAX + 16];
+	uint32_t state = 1;
+	unsigned i, held;
+	int fd;
+
+	snprintf(other, sizeof(other), "%s/other", directory);
+	make_good();
+	ck_assert_int_eq(rename(path_of("new"), other), 0);
+	server_start(UINT32_MAX);
+	fd = connection(SOCK_DGRAM, 1, 0);
+	held = server_descriptors();
+	for (i = 0; i < SWAPS; i++) {
+		state = state * 1664525 + 1013904223;
+		ask_for_names(fd, i * ASKED_EACH, ASKED_EACH);
+		hints_swap(makes[(state >> 16) % MAKES]);
+		receive_denials(fd, i * ASKED_EACH, ASKED_EACH);
+	}
+	hints_swap(make_directory);
+	server_says(" errno=EISDIR ");
+	hints_swap(make_link);
+	server_says(" id=540 ");
+	ck_assert_uint_eq(server_descriptors(), held);
+	server_stop();
+	close(fd);
 }
 END_TEST
 
@@ -648,6 +810,7 @@ main(int argc, char **argv)
 	tcase_add_checked_fixture(files, setup, NULL);
 	tcase_add_test(
 	    files, a_thousand_renames_cost_neither_a_line_nor_an_answer);
+	tcase_add_test(files, hints_swapped_for_anything_cost_no_answer);
 	tcase_set_timeout(files, 60);
 	suite_add_tcase(suite, crowds);
 	suite_add_tcase(suite, files);
