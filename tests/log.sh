@@ -182,7 +182,7 @@ log=$dir/log
 # $terminal; the server is $pid.
 at_terminal() {
 	rm -f "$log" "$dir/pid"
-	script -qfc "echo \$\$ >'$dir/pid'; exec $* -l 127.0.0.1@$port \
+	$hup script -qfc "echo \$\$ >'$dir/pid'; exec $* -l 127.0.0.1@$port \
 	    -r '$dir/hints'" "$dir/screen" </dev/null >/dev/null 2>&1 &
 	terminal=$!
 	until_true test -s "$dir/pid"
@@ -192,6 +192,10 @@ at_terminal() {
 ended() {
 	! kill -0 "$pid" 2>/dev/null
 }
+
+# What is started under nohup ignores SIGHUP, and would hand that on.
+hup='env --default-signal=HUP'
+$hup true 2>/dev/null || hup=
 
 if command -v script >/dev/null; then
 	log=$dir/screen
