@@ -26,6 +26,7 @@ enum {
 	OPTION_LOG_FORMAT,
 	OPTION_QUERY_LOG,
 	OPTION_SOURCE,
+	OPTION_PROXY,
 	OPTION_PRINT_HINTS,
 	OPTION_EVENTS,
 	OPTION_CHECK,
@@ -57,6 +58,8 @@ static const char usage[] =
     "  -c, --cache-size SIZE        a hard bound; default 64M, least 1M\n"
     "  -a, --allow PREFIX           clients that may ask, besides loopback;\n"
     "                               repeatable\n"
+    "      --proxy PREFIX           as -a, and without the limits of a\n"
+    "                               single client: they ask for many\n"
     "  -s, --allow-server PREFIX    private or otherwise special addresses\n"
     "                               that may be name servers; repeatable\n"
     "  -4, -6                       ask name servers over this family alone\n"
@@ -230,6 +233,10 @@ option_take(struct options *o, int option, const char *value)
 		o->cache_octets = size_parse(value);
 		break;
 	case 'a':
+		prefix_parse(o->allow, &o->allow_count, value);
+		break;
+	case OPTION_PROXY:
+		prefix_parse(o->proxy, &o->proxy_count, value);
 		prefix_parse(o->allow, &o->allow_count, value);
 		break;
 	case 's':
@@ -762,6 +769,7 @@ options_take(struct options *o, int argc, char **argv)
 	    {"cache-size", required_argument, NULL, 'c'},
 	    {"allow", required_argument, NULL, 'a'},
 	    {"allow-server", required_argument, NULL, 's'},
+	    {"proxy", required_argument, NULL, OPTION_PROXY},
 	    {"check", no_argument, NULL, OPTION_CHECK},
 	    {"classify", no_argument, NULL, OPTION_CLASSIFY},
 	    {"events", no_argument, NULL, OPTION_EVENTS},

@@ -29,7 +29,21 @@ enum {
 	QUERY_OCTETS = 4096, /* a question fits 600; more is malformed */
 	HOST_TEXT_MAX = 255, /* a character string: RFC 1035 3.3 */
 	PREFIX_LEN = 2,      /* a message's length, over TCP */
-	CONTROL_OCTETS = 64  /* holds either family's pktinfo */
+	CONTROL_OCTETS = 64, /* holds either family's pktinfo */
+	REASONS_MAX = 2,     /* of one answer */
+	SHARES = 32768       /* of clients; two of one slot share it */
+};
+
+/*
+ * What clients have of what all need, by a keyed hash: how many questions of
+ * one client wait, and how many octets the answers over UDP to one network are
+ * ahead of its questions, which CLIENT_GAIN_S_MAX makes less in a second.
+ */
+struct shares {
+	uint16_t waiting[SHARES];
+	struct gain {
+		uint32_t at_ms, octets;
+	} gains[SHARES];
 };
 
 /*
@@ -49,6 +63,7 @@ struct query {
 	struct header header;
 	struct question question; /* name.len 0: could not be parsed */
 	struct edns edns;
+	uint32_t octets; /* of the message */
 };
 
 /* Octets of answers that the kernel has not taken. */
@@ -123,6 +138,7 @@ static struct {
 	unsigned queries_used; /* those after them were never touched */
 	unsigned waiting;
 	struct timer_queue deadlines;
+	struct shares shares;
 	struct connection *connections, *free_connection;
 	struct connection *touched, **touched_end;
 	uint8_t (*connection_octets)[PREFIX_LEN + QUERY_OCTETS];
@@ -147,8 +163,9 @@ static struct {
 	bool reload;        /* a SIGHUP has come */
 	bool has_terminal;  /* we were started from one, and end with it */
 	char host[HOST_TEXT_MAX + 1]; /* the name of this host */
-	uint8_t secret[16];           /* of our cookies */
+	uint8_t secret[16];           /* of our cookies, and for shares */
 	uint32_t wall_s;              /* since 1970, for these alone */
+	uint32_t turn_ms;             /* when the turn began, for shares */
 } self;
 
 static void udp_readable(unsigned listener, uint64_t now_ms);
@@ -160,6 +177,8 @@ static void connections_expire(uint64_t now_ms);
 static void connections_accept(uint64_t now_ms);
 static uint64_t connections_next_due(void);
 static bool client_may_ask(const struct address *from);
+static uint16_t *share_waiting(const struct address *client);
+static bool query_is_late(const struct query *, uint64_t now_ms);
 static bool query_parse(struct query *, const uint8_t *, size_t);
 static void answer(struct query *, uint64_t now_ms);
 static bool answer_from_cache(struct query *, uint32_t mark, uint64_t now_ms);
@@ -192,6 +211,7 @@ turn_begin(void)
 
 	eventlog_time(now_ms, wall_ms);
 	self.wall_s = (uint32_t)(wall_ms / 1000);
+	self.turn_ms = (uint32_t)now_ms;
 	return now_ms;
 }
 
@@ -273,6 +293,7 @@ static void
 query_release(struct query *q)
 {
 	timer_disarm(&q->deadline);
+	(*share_waiting(&q->from))--;
 	if (q->connection != NULL)
 		connection_release(q->connection, q);
 	q->waiter = NULL;
@@ -286,7 +307,10 @@ static void
 query_give_up(struct query *q, const struct reason *why, uint64_t now_ms)
 {
 	referral_forget(q->waiter, now_ms);
-	answer_failure(q, why);
+	if (query_is_late(q, now_ms))
+		self.counts.dropped++;
+	else
+		answer_failure(q, why);
 	query_release(q);
 }
 
@@ -309,7 +333,9 @@ queries_done(uint64_t now_ms)
 	struct done done;
 
 	while (referral_next_done(&done)) {
-		if (!answer_from_cache(done.query, done.mark, now_ms))
+		if (query_is_late(done.query, now_ms))
+			self.counts.dropped++;
+		else if (!answer_from_cache(done.query, done.mark, now_ms))
 			answer_failure(done.query, &done.reason);
 		query_release(done.query);
 	}
@@ -514,6 +540,22 @@ batch_prepare(struct batch *b, unsigned i, uint8_t *octets, size_t len)
 	m->msg_controllen = CONTROL_OCTETS;
 }
 
+/*
+ * No resolver asks from these: an answer there is answered in turn, for ever
+ * (echo, daytime, quotd, chargen, time, kpasswd), or goes nowhere.
+ */
+static bool
+port_is_reserved(uint16_t port)
+{
+	static const uint16_t reserved[] = {0, 7, 13, 17, 19, 37, 464};
+	size_t i;
+
+	for (i = 0; i < sizeof(reserved) / sizeof(reserved[0]); i++)
+		if (reserved[i] == port)
+			return true;
+	return false;
+}
+
 static void
 udp_received(unsigned i, unsigned listener, uint64_t now_ms)
 {
@@ -524,7 +566,8 @@ udp_received(unsigned i, unsigned listener, uint64_t now_ms)
 	q.listener = listener;
 	q.to = self.listeners[listener].at;
 	if (!address_from_sockaddr(&self.in.peers[i], &q.from) ||
-	    (m->msg_flags & MSG_TRUNC) != 0 || !control_read(m, &q)) {
+	    port_is_reserved(q.from.port) || (m->msg_flags & MSG_TRUNC) != 0 ||
+	    !control_read(m, &q)) {
 		self.counts.dropped++;
 		return;
 	}
@@ -1245,16 +1288,60 @@ address_is_loopback(const struct address *a)
 }
 
 static bool
-client_may_ask(const struct address *from)
+client_is_of(const struct address *from, const struct prefix *list, unsigned n)
 {
 	unsigned i;
 
-	if (address_is_loopback(from))
-		return true;
-	for (i = 0; i < self.options.allow_count; i++)
-		if (prefix_covers(&self.options.allow[i], from))
+	for (i = 0; i < n; i++)
+		if (prefix_covers(&list[i], from))
 			return true;
 	return false;
+}
+
+static bool
+client_may_ask(const struct address *from)
+{
+	return address_is_loopback(from) ||
+	    client_is_of(from, self.options.allow, self.options.allow_count);
+}
+
+/* Is it one that may have no more than a client's share? */
+static bool
+client_is_single(const struct address *from)
+{
+	return !address_is_loopback(from) &&
+	    !client_is_of(from, self.options.proxy, self.options.proxy_count);
+}
+
+/* The place of the first octets of its address among all SHARES. */
+static size_t
+share_of(const struct address *client, size_t octets)
+{
+	return hash_keyed(client->ip, octets, self.secret) % SHARES;
+}
+
+/* Of one IPv4 address, or of a /56 that an IPv6 line has. */
+static uint16_t *
+share_waiting(const struct address *client)
+{
+	return &self.shares
+		    .waiting[share_of(client, client->family == 4 ? 4 : 7)];
+}
+
+/* Of a /24 or a /56: who floods his link floods all who are behind it. */
+static struct gain *
+share_gain(const struct address *client)
+{
+	struct gain *g =
+	    &self.shares.gains[share_of(client, client->family == 4 ? 3 : 7)];
+	uint32_t past_ms = self.turn_ms - g->at_ms;
+	uint64_t less = (uint64_t)past_ms * CLIENT_GAIN_S_MAX / 1000;
+
+	if (less > 0) {
+		g->octets = less < g->octets ? g->octets - (uint32_t)less : 0;
+		g->at_ms = self.turn_ms;
+	}
+	return g;
 }
 
 /*
@@ -1433,6 +1520,7 @@ query_parse(struct query *q, const uint8_t *octets, size_t len)
 	bool sound;
 
 	memset(&q->question, 0, sizeof(q->question));
+	q->octets = (uint32_t)len;
 	q->waiter = NULL;
 	reader_init(&r, octets, len);
 	if (!read_header(&r, &q->header) || q->header.response) {
@@ -1479,11 +1567,37 @@ query_take(uint64_t now_ms)
 	return q;
 }
 
+static bool
+queries_are_many(void)
+{
+	return self.waiting > QUERIES_MAX / 2;
+}
+
+/* While half the room is taken, does this client have his share of it? */
+static bool
+query_is_excess(const struct query *q)
+{
+	if (!queries_are_many() || !client_is_single(&q->from) ||
+	    *share_waiting(&q->from) < CLIENT_QUERIES_MAX)
+		return false;
+	eventlog_client_limited(&q->from, "waiting", CLIENT_QUERIES_MAX);
+	return true;
+}
+
+/* And did he wait too long to be still there? */
+static bool
+query_is_late(const struct query *q, uint64_t now_ms)
+{
+	return queries_are_many() && q->connection == NULL &&
+	    now_ms - q->asked_ms >= CLIENT_LATE_MS &&
+	    client_is_single(&q->from);
+}
+
 /* Let the question wait for a walk. */
 static void
 query_park(struct query *asked, uint64_t now_ms)
 {
-	struct query *q = query_take(now_ms);
+	struct query *q = query_is_excess(asked) ? NULL : query_take(now_ms);
 	struct client_question told;
 
 	if (q == NULL) {
@@ -1492,6 +1606,7 @@ query_park(struct query *asked, uint64_t now_ms)
 	}
 	memset(&asked->deadline, 0, sizeof(asked->deadline));
 	*q = *asked;
+	(*share_waiting(&q->from))++;
 	if (q->connection != NULL)
 		connection_hold(q->connection, q);
 	told = query_told(q);
@@ -1511,7 +1626,7 @@ query_park(struct query *asked, uint64_t now_ms)
 static bool
 query_is_suspect(const struct query *q)
 {
-	return self.waiting > QUERIES_MAX / 2 && q->connection == NULL &&
+	return queries_are_many() && q->connection == NULL &&
 	    q->edns.cookie_len > COOKIE_CLIENT_LEN &&
 	    !address_is_loopback(&q->from) &&
 	    !cookie_is_ours(&q->edns, &q->from, self.wall_s, self.secret);
@@ -1632,6 +1747,69 @@ reply_add_cookie(const struct reply *a, struct edns *opt)
 	cookie_renew(opt, &q->from, self.wall_s, self.secret);
 }
 
+/* Behind the sections: OPT, if there was one in the query. */
+static void
+reply_add_opt(struct reply *a, enum rcode rcode, const struct reason *why,
+    size_t why_count)
+{
+	struct edns opt = {.present = true, .udp_max = UDP_EDNS_MAX};
+
+	a->opt = a->message.len;
+	if (!a->query->edns.present)
+		return;
+	reply_add_cookie(a, &opt);
+	a->message.max = a->max;
+	a->header.additionals = 1;
+	opt.dnssec_ok = a->query->edns.dnssec_ok;
+	opt.keepalive = reply_has_keepalive(a->query);
+	if (opt.keepalive)
+		opt.idle_100ms = (uint16_t)(idle_ms() / 100);
+	opt.rcode_high = (uint8_t)(rcode >> 4);
+	write_opt(&a->message, &opt, why, why_count);
+}
+
+/*
+ * Would so long an answer make us of use against others?  What is longer than
+ * its question is on the account of the network it goes to, unless that cannot
+ * be forged: over TCP, or with a cookie of ours (RFC 7873 5.2.3).
+ */
+static bool
+reply_is_excess(const struct reply *a)
+{
+	const struct query *q = a->query;
+	struct gain *g;
+	size_t more;
+
+	if (a->message.len <= q->octets || q->connection != NULL ||
+	    !client_is_single(&q->from) ||
+	    cookie_is_ours(&q->edns, &q->from, self.wall_s, self.secret))
+		return false;
+	g = share_gain(&q->from);
+	more = a->message.len - q->octets;
+	if (g->octets + more > CLIENT_GAIN_MAX)
+		return true;
+	g->octets += (uint32_t)more;
+	return false;
+}
+
+/* Leave the bare reasons, and TC=1 if anything was to be had. */
+static void
+reply_shorten(struct reply *a, enum rcode rcode, const struct reason *why,
+    size_t why_count)
+{
+	struct reason bare[REASONS_MAX];
+	size_t i;
+
+	assert(why_count <= REASONS_MAX);
+	for (i = 0; i < why_count; i++)
+		bare[i] = (struct reason){.ede = why[i].ede};
+	a->header.truncated |= a->opt > a->sections;
+	reply_empty(a);
+	reply_add_opt(a, rcode, bare, why_count);
+	self.counts.limited++;
+	eventlog_client_limited(&a->query->from, "octets", CLIENT_GAIN_S_MAX);
+}
+
 /*
  * Add OPT and the header and send.  A set that did not fit leaves none
  * (RFC 2181 9): TC=1 sends the client to ask again over TCP; what does not
@@ -1643,7 +1821,6 @@ reply_end(struct reply *a, enum rcode rcode, const struct reason *why,
 {
 	static const struct reason too_large = {
 	    EDE_OTHER, "more than a message holds"};
-	struct edns opt = {.present = true, .udp_max = UDP_EDNS_MAX};
 	struct writer head;
 	unsigned i;
 
@@ -1660,18 +1837,9 @@ reply_end(struct reply *a, enum rcode rcode, const struct reason *why,
 		}
 	}
 	a->header.rcode = rcode & 15;
-	a->opt = a->message.len;
-	if (a->query->edns.present) {
-		reply_add_cookie(a, &opt);
-		a->message.max = a->max;
-		a->header.additionals = 1;
-		opt.dnssec_ok = a->query->edns.dnssec_ok;
-		opt.keepalive = reply_has_keepalive(a->query);
-		if (opt.keepalive)
-			opt.idle_100ms = (uint16_t)(idle_ms() / 100);
-		opt.rcode_high = (uint8_t)(rcode >> 4);
-		write_opt(&a->message, &opt, why, why_count);
-	}
+	reply_add_opt(a, rcode, why, why_count);
+	if (reply_is_excess(a))
+		reply_shorten(a, rcode, why, why_count);
 	assert(!a->message.failed);
 	writer_init(&head, a->message.base, HEADER_LEN);
 	write_header(&head, &a->header);
@@ -1817,7 +1985,7 @@ static void
 reply_fail(struct reply *a, const struct reason *first)
 {
 	bool cached = a->query->waiter == NULL;
-	struct reason why[2];
+	struct reason why[REASONS_MAX];
 
 	why[0] = *first;
 	memset(&why[1], 0, sizeof(why[1]));

@@ -147,10 +147,15 @@ enum {
 	NO_TCP_S = 900,            /* a firewall gets mended */
 
 	/* Tables and turns. */
-	WALKS_MAX = 4096,       /* open at once: one descriptor each */
-	WAITERS_MAX = 24576,    /* one a client, two a walk */
-	QUERIES_MAX = 16384,    /* clients that wait, some 600 octets each */
-	QUERY_AGE_MIN_MS = 200, /* younger ones are not displaced */
+	WALKS_MAX = 4096,         /* open at once: one descriptor each */
+	WAITERS_MAX = 24576,      /* one a client, two a walk */
+	QUERIES_MAX = 16384,      /* clients that wait, some 600 octets each */
+	QUERY_AGE_MIN_MS = 200,   /* younger ones are not displaced */
+	CLIENT_QUERIES_MAX = 128, /* waiting, of one client, once half wait */
+	CLIENT_LATE_MS = 1900,    /* then too late over UDP: he asked again */
+	CLIENT_GAIN_S_MAX = 100
+	    << 10,                 /* octets of answers beyond those asked */
+	CLIENT_GAIN_MAX = 1 << 20, /* over UDP of a network, and at once */
 	LISTENERS_MAX = 64,
 	EVENTS_MAX = 256,
 	BATCH = 64, /* datagrams a socket a turn */
@@ -841,7 +846,8 @@ struct statistics {
 	uint64_t uptime_s;
 	uint64_t received, answered, dropped, refused; /* clients */
 	uint64_t tcp_received;                         /* of those received */
-	uint64_t connections, accepted, turned_away;   /* now, and ever */
+	uint64_t limited; /* answers made short: CLIENT_GAIN_S_MAX */
+	uint64_t connections, accepted, turned_away; /* now, and ever */
 	uint64_t hits, joined, walks, failed, waiting;
 	uint64_t sent, replies, timeouts, mismatched; /* name servers */
 	uint64_t tcp_connects, tcp_sent, tcp_reused;
@@ -904,6 +910,8 @@ void eventlog_answer_failed(const struct incident *, const struct reason *,
 void eventlog_limit_reached(
     const struct incident *, const char *limit, unsigned value); /* 10014 */
 void eventlog_table_full(const char *table, unsigned limit);     /* 10005 */
+void eventlog_client_limited(const struct address *client, const char *limit,
+    unsigned value); /* 10019; the client's port is left out */
 void eventlog_receive_failed(
     const struct address *listener, int err);        /* 7051 */
 void eventlog_statistics(const struct statistics *); /* 10001 */
@@ -1263,7 +1271,8 @@ struct options {
 	size_t cache_octets;
 	struct prefix allow[ALLOWED_PREFIXES_MAX];
 	struct prefix allow_server[ALLOWED_PREFIXES_MAX];
-	unsigned allow_count, allow_server_count;
+	struct prefix proxy[ALLOWED_PREFIXES_MAX]; /* all in allow as well */
+	unsigned allow_count, allow_server_count, proxy_count;
 	uint8_t family;            /* -4, -6: towards name servers; 0: both */
 	struct address sources[2]; /* of IPv4 and IPv6; family 0: any */
 };

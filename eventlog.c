@@ -99,6 +99,7 @@ enum row {
 	EVENT_HINTS_DIFFER,
 	EVENT_ACCESS,
 	EVENT_NETWORK_UNSURE,
+	EVENT_CLIENT_LIMITED,
 	EVENT_LOG_REOPENED,
 	EVENT_QUESTION,
 	EVENT_JOINED,
@@ -234,8 +235,8 @@ static const struct event catalogue[EVENTS] = {
 	"As for 5000; state=end says that it is over."},
     [EVENT_STATISTICS] = {10001, 0, LEVEL_INFO, ALWAYS, "STATISTICS",
 	"counters since start",
-	"uptime_s received answered dropped refused tcp_received connections "
-	"accepted turned_away hits joined walks failed "
+	"uptime_s received answered dropped refused tcp_received limited "
+	"connections accepted turned_away hits joined walks failed "
 	"waiting sent replies timeouts mismatched tcp_connects tcp_sent "
 	"tcp_reused addresses_refused sends_failed self_sends lame "
 	"cache_stored cache_evicted cache_rescued cache_failures "
@@ -316,6 +317,14 @@ static const struct event catalogue[EVENTS] = {
 	"The kernel does not tell them; a name server at an address of ours "
 	"is known only where we listen on just that address.",
 	"Let the server use netlink."},
+    [EVENT_CLIENT_LIMITED] = {10019, 0, LEVEL_WARNING, LIMITED,
+	"CLIENT_LIMITED", "client has its share; it gets no more",
+	"client limit value",
+	"So many questions of this client wait already (waiting), or answers "
+	"over UDP to its network were so many octets longer than the questions "
+	"in a second (octets): these are short until it asks over TCP or shows "
+	"a cookie.  Addresses may be forged.",
+	"Look for what floods; name a proxy for many clients with --proxy."},
     [EVENT_LOG_REOPENED] = {10020, 0, LEVEL_INFO, ALWAYS, "LOG_REOPENED",
 	"event log opened anew", "file",
 	"The file was renamed or deleted; lines before this one are in the "
@@ -1055,6 +1064,24 @@ eventlog_table_full(const char *table, unsigned limit)
 }
 
 void
+eventlog_client_limited(
+    const struct address *client, const char *limit, unsigned value)
+{
+	char text[ADDRESS_TEXT_MAX];
+	struct address host = *client;
+	const struct subject s = {.addr = &host, .word = limit};
+	struct line l;
+
+	host.port = 0;
+	if (!line_begin(&l, EVENT_CLIENT_LIMITED, &s))
+		return;
+	line_word(&l, "client", address_text(&host, text));
+	line_word(&l, "limit", limit);
+	line_number(&l, "value", value);
+	line_end(&l);
+}
+
+void
 eventlog_receive_failed(const struct address *listener, int err)
 {
 	const struct subject s = {.addr = listener, .err = err};
@@ -1775,6 +1802,7 @@ line_statistics(struct line *l, const struct statistics *s)
 	    {"dropped", s->dropped},
 	    {"refused", s->refused},
 	    {"tcp_received", s->tcp_received},
+	    {"limited", s->limited},
 	    {"connections", s->connections},
 	    {"accepted", s->accepted},
 	    {"turned_away", s->turned_away},

@@ -919,6 +919,14 @@ log_table_full(void)
 }
 
 static void
+log_client_limited(void)
+{
+	struct address client = address_of("192.0.2.7", 4711);
+
+	eventlog_client_limited(&client, "waiting", 128);
+}
+
+static void
 log_receive_failed(void)
 {
 	struct address listener = address_of("127.0.0.1", DNS_PORT);
@@ -935,6 +943,7 @@ log_statistics(void)
 	    .dropped = 4,
 	    .refused = 5,
 	    .tcp_received = 27,
+	    .limited = 31,
 	    .connections = 28,
 	    .accepted = 29,
 	    .turned_away = 30,
@@ -1247,14 +1256,19 @@ static const struct {
 	"level=warning id=10005 event=QUERY_TABLE_FULL "
 	"msg=\"table is full; load is shed\" seq=1 table=walks limit=4096 "
 	"count=1"},
+    {log_client_limited, LEVEL_WARNING, true,
+	"level=warning id=10019 event=CLIENT_LIMITED "
+	"msg=\"client has its share; it gets no more\" seq=1 "
+	"client=192.0.2.7 limit=waiting value=128 count=1"},
     {log_receive_failed, LEVEL_ERROR, true,
 	"level=error id=7051 event=DNS_EVENT_RECVFROM_CALL_FAILED "
 	"msg=\"recvfrom failed\" seq=1 addr=127.0.0.1 errno=ENOMEM count=1"},
     {log_statistics, LEVEL_INFO, false,
 	"level=info id=10001 event=STATISTICS msg=\"counters since start\" "
 	"seq=1 uptime_s=1 received=2 answered=3 dropped=4 refused=5 "
-	"tcp_received=27 connections=28 accepted=29 turned_away=30 hits=6 "
-	"joined=7 walks=8 failed=9 waiting=10 sent=11 replies=12 "
+	"tcp_received=27 limited=31 connections=28 accepted=29 "
+	"turned_away=30 hits=6 joined=7 walks=8 failed=9 waiting=10 sent=11 "
+	"replies=12 "
 	"timeouts=13 mismatched=14 tcp_connects=24 tcp_sent=25 "
 	"tcp_reused=26 addresses_refused=15 sends_failed=16 "
 	"self_sends=17 lame=18 cache_stored=19 cache_evicted=20 "

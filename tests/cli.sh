@@ -49,6 +49,7 @@ done
 for bad in 10.0.0.0/33 10.0.0.0/ x/8 2001:db8::/129; do
 	expect 2 "bad prefix $bad" "client prefix $bad is refused" -a "$bad"
 	expect 2 "bad prefix $bad" "server prefix $bad is refused" -s "$bad"
+	expect 2 "bad prefix $bad" "proxy prefix $bad is refused" --proxy "$bad"
 done
 expect 2 'no family is left by -4 and -6' '-4 and -6 do not go together' -4 -6
 for bad in localhost 1.2.3 192.0.2.1@53 ::g; do
