@@ -72,8 +72,9 @@ struct entry {
 	uint16_t type;
 	uint8_t kind, trust;
 	uint8_t records, signatures, proofs;
-	bool used;    /* found since it was written */
-	bool failing; /* an alias or a delegation that led nowhere */
+	bool used;          /* found since it was written */
+	bool failing;       /* an alias or a delegation that led nowhere */
+	bool nothing_below; /* a name error that denies what is below too */
 	uint8_t owner_len;
 	uint8_t octets[]; /* the owner, then the body */
 };
@@ -121,10 +122,12 @@ static void cache_check(void);
 static enum found local_find(
     const struct name *sname, uint16_t stype, struct view *);
 static enum found chain_find(const struct wanted *, struct entry **);
-static enum found dname_find(const struct wanted *, struct entry **);
+static enum found above_find(const struct wanted *, struct entry **);
+static uint64_t nothing_below_until_ms(const struct entry *);
 static const struct failure *failure_find(const struct wanted *);
 static const struct failure *zone_failure_find(const struct wanted *);
 static void failure_forget(const struct name *, uint16_t type, uint32_t hash);
+static void existence_note(const struct draft *);
 static bool chain_admits(const struct draft *, uint32_t hash, uint64_t now_ms);
 static void chain_clear(const struct draft *, uint32_t hash);
 static void room_make(uint32_t units, uint64_t now_ms);
@@ -303,13 +306,16 @@ cache_find(const struct name *sname, uint16_t stype, uint32_t mark,
 	w.hash = (uint32_t)name_hash(sname, cache.key);
 	found = chain_find(&w, &e);
 	if (found == FOUND_NOTHING)
-		found = dname_find(&w, &e);
+		found = above_find(&w, &e);
 	if (found == FOUND_ALIAS && (e->failing || e->type == TYPE_DNAME) &&
 	    failure_find(&w) != NULL)
 		found = FOUND_NOTHING;
 	if (found != FOUND_NOTHING) {
 		assert(e->kind != KIND_DELEGATION);
 		view_entry(view, e, now_ms);
+		if (found == FOUND_NAME_ERROR && e->owner_len < sname->len)
+			view->ttl_s =
+			    seconds_left(nothing_below_until_ms(e), now_ms);
 		return found;
 	}
 	f = failure_find(&w);
@@ -319,25 +325,6 @@ cache_find(const struct name *sname, uint16_t stype, uint32_t mark,
 		return FOUND_NOTHING;
 	view_failure(view, f, now_ms);
 	return FOUND_FAILURE;
-}
-
-/* RFC 6672 2.2: a DNAME speaks for what is strictly below it. */
-static enum found
-dname_find(const struct wanted *below, struct entry **entry)
-{
-	size_t labels = name_labels(below->name);
-	struct wanted w = *below;
-	struct name ancestor;
-
-	w.name = &ancestor;
-	w.type = TYPE_DNAME;
-	for (size_t i = 1; i <= labels; i++) {
-		name_parent(below->name, i, &ancestor);
-		w.hash = (uint32_t)name_hash(&ancestor, cache.key);
-		if (chain_find(&w, entry) == FOUND_ANSWER)
-			return FOUND_ALIAS;
-	}
-	return FOUND_NOTHING;
 }
 
 /* The closest delegation at or above a name, whose hash is then in *w. */
@@ -356,6 +343,60 @@ delegation_find(const struct name *sname, struct wanted *w, struct name *zone)
 			return e;
 	}
 	return NULL;
+}
+
+/* A name error is believed for what is below it for so long. */
+static uint64_t
+nothing_below_until_ms(const struct entry *e)
+{
+	uint32_t life_s =
+	    e->ttl_s < NOTHING_BELOW_MAX_S ? e->ttl_s : NOTHING_BELOW_MAX_S;
+
+	return e->expires_ms - (e->ttl_s - life_s) * (uint64_t)1000;
+}
+
+/*
+ * RFC 8020 2: below a name that does not exist there is nothing.  But of a
+ * zone at or below it whose delegation is known the parent said otherwise.
+ */
+static bool
+denies_below(const struct entry *e, const struct wanted *below)
+{
+	struct wanted w = {NULL, TYPE_NS, 0, below->mark, below->now_ms};
+	const struct entry *cut;
+	struct name zone;
+
+	if (!e->nothing_below || below->now_ms >= nothing_below_until_ms(e))
+		return false;
+	cut = delegation_find(below->name, &w, &zone);
+	return cut == NULL || cut->owner_len < e->owner_len;
+}
+
+/*
+ * What the names above tell of a name.  RFC 6672 2.2: a DNAME speaks for what
+ * is strictly below it.
+ */
+static enum found
+above_find(const struct wanted *below, struct entry **entry)
+{
+	size_t labels = name_labels(below->name);
+	struct wanted w = *below;
+	struct name ancestor;
+
+	w.name = &ancestor;
+	w.type = TYPE_DNAME;
+	for (size_t i = 1; i <= labels; i++) {
+		enum found found;
+
+		name_parent(below->name, i, &ancestor);
+		w.hash = (uint32_t)name_hash(&ancestor, cache.key);
+		found = chain_find(&w, entry);
+		if (found == FOUND_ANSWER)
+			return FOUND_ALIAS;
+		if (found == FOUND_NAME_ERROR && denies_below(*entry, below))
+			return FOUND_NAME_ERROR;
+	}
+	return FOUND_NOTHING;
 }
 
 bool
@@ -827,6 +868,7 @@ cache_store(const struct draft *d, uint64_t now_ms)
 	assert(d->kind != KIND_DEAD);
 	assert(d->kind != KIND_NAME_ERROR || d->type == 0);
 	assert(d->kind != KIND_DELEGATION || d->type == TYPE_NS);
+	assert(!d->nothing_below || d->kind == KIND_NAME_ERROR);
 	assert(d->ttl_s <= TTL_SANE_S);
 	assert(!arena_holds(d->body));
 	if (d->body_len > ENTRY_MAX)
@@ -841,6 +883,7 @@ cache_store(const struct draft *d, uint64_t now_ms)
 		return false;
 	failure_forget(d->owner, d->type, hash);
 	chain_clear(d, hash);
+	existence_note(d);
 	room_make(units, now_ms);
 	entry_write(d, hash, now_ms);
 	cache_check();
@@ -909,6 +952,30 @@ chain_clear(const struct draft *d, uint32_t hash)
 	}
 }
 
+/*
+ * What exists has existing names above it: whatever denied that is right about
+ * its own name at most.
+ */
+static void
+existence_note(const struct draft *d)
+{
+	size_t above = name_labels(d->owner);
+	struct name ancestor;
+
+	if (d->kind == KIND_NAME_ERROR || d->trust == TRUST_LAST_RESORT)
+		return;
+	for (; above > 0; above--) {
+		uint32_t hash, at;
+
+		name_parent(d->owner, above, &ancestor);
+		hash = (uint32_t)name_hash(&ancestor, cache.key);
+		for (at = *chain_head(hash); at != 0; at = entry_at(at)->older)
+			if (entry_at(at)->hash == hash &&
+			    entry_owner_is(entry_at(at), &ancestor))
+				entry_at(at)->nothing_below = false;
+	}
+}
+
 /* Append the entry that stands at newest, written, to arena and chain. */
 static void
 newest_append(struct entry *e, uint32_t units)
@@ -936,6 +1003,7 @@ entry_write(const struct draft *d, uint32_t hash, uint64_t now_ms)
 	e->kind = (uint8_t)d->kind;
 	e->trust = (uint8_t)d->trust;
 	e->failing = false;
+	e->nothing_below = d->nothing_below;
 	e->records = d->records;
 	e->signatures = d->signatures;
 	e->proofs = d->proofs;

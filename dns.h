@@ -61,6 +61,7 @@ enum {
 	TTL_MAX_S = 86400,         /* a day, as Unbound and PowerDNS */
 	TTL_NEGATIVE_MAX_S = 3600, /* RFC 2308 5: one to three hours */
 	TTL_DELEGATION_MAX_S = 604800, /* and never more than the parent's */
+	NOTHING_BELOW_MAX_S = 300,     /* RFC 8020, of which nobody has proof */
 	TTL_NO_SOA_S = 5,    /* a negative answer nobody vouches for */
 	TTL_LOCAL_S = 10800, /* RFC 6303 3: of names answered here */
 	FAILURE_MIN_S = 5,   /* RFC 9520 3.2: doubling from 5 s ... */
@@ -628,6 +629,7 @@ struct draft {
 	enum trust trust;
 	uint32_t ttl_s; /* a week at most; 0: for those who asked before */
 	uint8_t records, signatures, proofs;
+	bool nothing_below; /* of a name error: it speaks for names below too */
 	const uint8_t *body;
 	size_t body_len;
 };
@@ -679,8 +681,12 @@ uint32_t cache_mark(void);
  * The best that is known of sname and stype now: the type asked for, else an
  * alias, else that the name or the type does not exist, else that finding out
  * failed lately.  A CNAME asked for by name is an answer, not an alias.  ANY
- * finds whatever RRset there is.  Special-use names (RFC 6303, RFC 6761) are
- * known from the start, and nothing that is stored at them is found.
+ * finds whatever RRset there is.  A name error is found at names below it too
+ * (RFC 8020), for NOTHING_BELOW_MAX_S, if it was stored as one that speaks for
+ * them, unless anything is known or becomes known there: the closest name is
+ * believed, and a delegation is as good as an answer.  Special-use names (RFC
+ * 6303, RFC 6761) are known from the start, and nothing that is stored at them
+ * is found.
  */
 enum found cache_find(const struct name *sname, uint16_t stype, uint32_t mark,
     uint64_t now_ms, struct view *);

@@ -3501,7 +3501,11 @@ soa_minimum(const struct record *soa)
 	return read_u32(&rdata);
 }
 
-/* RFC 2308 5.  Without an SOA it is held as briefly as a failure. */
+/*
+ * RFC 2308 5.  Without an SOA it is held as briefly as a failure.  That there
+ * is nothing below either is believed of what was asked in full: servers deny
+ * names that only have names below, and a probe might meet one (RFC 8020 5).
+ */
 static void
 store_negative(struct walk *w, const struct name *sname, uint16_t stype,
     enum trust trust, uint64_t now_ms)
@@ -3527,6 +3531,8 @@ store_negative(struct walk *w, const struct name *sname, uint16_t stype,
 		draft.ttl_s = soa->ttl_s < soa_minimum(soa) ? soa->ttl_s
 							    : soa_minimum(soa);
 		draft.ttl_s = ttl_capped(draft.ttl_s, TTL_NEGATIVE_MAX_S);
+		draft.nothing_below =
+		    draft.kind == KIND_NAME_ERROR && !walk_is_probing(w);
 	}
 	draft_store(w, &draft, &a, now_ms);
 }

@@ -72,6 +72,15 @@ name_error(uint32_t ttl_s)
 }
 
 static struct draft
+nothing_below(uint32_t ttl_s)
+{
+	struct draft d = name_error(ttl_s);
+
+	d.nothing_below = true;
+	return d;
+}
+
+static struct draft
 delegation(uint32_t ttl_s)
 {
 	struct draft d = rrset(TYPE_NS, ttl_s);
@@ -501,11 +510,105 @@ START_TEST(alias_to_nowhere_is_still_an_alias)
 }
 END_TEST
 
-/* Decision 12 is later: so far a name error says nothing of names below. */
-START_TEST(name_error_is_of_one_name)
+/* A probe's, say. */
+START_TEST(name_error_is_of_one_name_if_it_says_no_more)
 {
 	put("nx.example.", name_error(60), "soa");
 	ck_assert(find("a.nx.example.", TYPE_A) == FOUND_NOTHING);
+}
+END_TEST
+
+/* N09, RFC 8020 2 */
+START_TEST(name_error_speaks_for_what_is_below)
+{
+	put("nx.example.", nothing_below(60), "soa");
+	now_ms += 10000;
+	ck_assert(find("c.b.A.nx.example.", TYPE_MX) == FOUND_NAME_ERROR);
+	ck_assert(seen_is("soa"));
+	ck_assert(seen.proofs == 1);
+	ck_assert(seen.ttl_s == 50);
+	ck_assert(seen.owner_len == name("nx.example.").len);
+	ck_assert(find("nx.example.", TYPE_A) == FOUND_NAME_ERROR);
+	ck_assert(find("anx.example.", TYPE_A) == FOUND_NOTHING);
+	ck_assert(find("example.", TYPE_A) == FOUND_NOTHING);
+	now_ms += 50000;
+	ck_assert(find("a.nx.example.", TYPE_A) == FOUND_NOTHING);
+}
+END_TEST
+
+START_TEST(name_error_speaks_for_what_is_below_for_five_minutes)
+{
+	put("nx.example.", nothing_below(3600), "soa");
+	ck_assert(find("nx.example.", TYPE_A) == FOUND_NAME_ERROR);
+	ck_assert(seen.ttl_s == 3600);
+	ck_assert(find("a.nx.example.", TYPE_A) == FOUND_NAME_ERROR);
+	ck_assert(seen.ttl_s == NOTHING_BELOW_MAX_S);
+	now_ms += NOTHING_BELOW_MAX_S * 1000 - 1;
+	ck_assert(find("a.nx.example.", TYPE_A) == FOUND_NAME_ERROR);
+	ck_assert(seen.ttl_s == 1);
+	now_ms += 1;
+	ck_assert(find("a.nx.example.", TYPE_A) == FOUND_NOTHING);
+	ck_assert(find("nx.example.", TYPE_A) == FOUND_NAME_ERROR);
+}
+END_TEST
+
+/* Who waited for a name below asked for more than that one. */
+START_TEST(name_error_of_ttl_0_says_nothing_of_what_is_below)
+{
+	uint32_t mark = cache_mark();
+
+	put("nx.example.", nothing_below(0), "soa");
+	ck_assert(find_since("nx.example.", TYPE_A, mark) == FOUND_NAME_ERROR);
+	ck_assert(find_since("a.nx.example.", TYPE_A, mark) == FOUND_NOTHING);
+}
+END_TEST
+
+START_TEST(what_is_known_below_goes_before_a_name_error)
+{
+	put("a.nx.example.", rrset(TYPE_A, 60), "a");
+	put("sub.nx.example.", delegation(60), "cut");
+	put("nx.example.", nothing_below(60), "soa");
+	ck_assert(find("a.nx.example.", TYPE_A) == FOUND_ANSWER);
+	ck_assert(find("w.sub.nx.example.", TYPE_A) == FOUND_NOTHING);
+	ck_assert(find("sub.nx.example.", TYPE_A) == FOUND_NOTHING);
+	ck_assert(find("sub2.nx.example.", TYPE_A) == FOUND_NAME_ERROR);
+	put("example.", delegation(60), "cut above");
+	ck_assert(find("sub2.nx.example.", TYPE_A) == FOUND_NAME_ERROR);
+	put("nx2.example.", delegation(60), "cut there");
+	put("nx2.example.", nothing_below(60), "soa");
+	ck_assert(find("a.nx2.example.", TYPE_A) == FOUND_NOTHING);
+}
+END_TEST
+
+static const struct {
+	enum kind kind;
+	uint16_t type;
+	enum trust trust;
+	enum found left; /* at another name below */
+} EXISTS[] = {
+    {KIND_RRSET, TYPE_A, TRUST_ANSWER, FOUND_NOTHING},
+    {KIND_RRSET, TYPE_CNAME, TRUST_ANSWER, FOUND_NOTHING},
+    {KIND_NO_DATA, TYPE_A, TRUST_ANSWER, FOUND_NOTHING},
+    {KIND_DELEGATION, TYPE_NS, TRUST_REFERRAL, FOUND_NOTHING},
+    {KIND_NAME_ERROR, 0, TRUST_ANSWER, FOUND_NAME_ERROR},
+    {KIND_RRSET, TYPE_A, TRUST_LAST_RESORT, FOUND_NAME_ERROR},
+};
+
+START_TEST(what_turns_up_below_ends_what_a_name_error_says_of_it)
+{
+	struct draft d = {.kind = EXISTS[_i].kind,
+	    .type = EXISTS[_i].type,
+	    .trust = EXISTS[_i].trust,
+	    .ttl_s = 1};
+
+	put("nx.example.", nothing_below(60), "soa");
+	put("NX2.example.", nothing_below(60), "soa");
+	ck_assert(find("c.nx.example.", TYPE_A) == FOUND_NAME_ERROR);
+	put("b.a.Nx.example.", d, "something");
+	now_ms += 1000;
+	ck_assert(find("c.nx.example.", TYPE_A) == EXISTS[_i].left);
+	ck_assert(find("nx.example.", TYPE_A) == FOUND_NAME_ERROR);
+	ck_assert(find("c.nx2.example.", TYPE_A) == FOUND_NAME_ERROR);
 }
 END_TEST
 
@@ -1921,7 +2024,14 @@ denials(void)
 	tcase_add_test(t, name_error_covers_all_types_and_no_data_one);
 	tcase_add_test(t, denial_brings_its_proofs);
 	tcase_add_test(t, alias_to_nowhere_is_still_an_alias);
-	tcase_add_test(t, name_error_is_of_one_name);
+	tcase_add_test(t, name_error_is_of_one_name_if_it_says_no_more);
+	tcase_add_test(t, name_error_speaks_for_what_is_below);
+	tcase_add_test(t, name_error_speaks_for_what_is_below_for_five_minutes);
+	tcase_add_test(t, name_error_of_ttl_0_says_nothing_of_what_is_below);
+	tcase_add_test(t, what_is_known_below_goes_before_a_name_error);
+	tcase_add_loop_test(t,
+	    what_turns_up_below_ends_what_a_name_error_says_of_it, 0,
+	    (int)(sizeof(EXISTS) / sizeof(*EXISTS)));
 	return t;
 }
 
