@@ -2020,6 +2020,10 @@ reply_compose(
 				reply_end(a, RCODE_YXDOMAIN, NULL, 0);
 				return true;
 			}
+			if (alias_is_answer(stype)) {
+				reply_end(a, RCODE_NOERROR, NULL, 0);
+				return true;
+			}
 			if (++aliases > ALIASES_MAX) {
 				reply_fail(a, &loop);
 				return true;

@@ -1194,6 +1194,12 @@ enum response_class response_class(const struct response *,
     const struct name *sname, uint16_t stype, const struct name *zone);
 
 /*
+ * Is an alias all there is to say to this question?  A CNAME that was asked
+ * for is not followed (RFC 1034 3.6.2), nor one that is made of a DNAME.
+ */
+bool alias_is_answer(uint16_t stype);
+
+/*
  * Where an alias leads sname: the CNAME's target, or sname with the DNAME's
  * target put in.  False if that is too long for a name (RFC 6672 2.2).
  */

@@ -1014,7 +1014,8 @@ walk_look(struct walk *w, uint64_t now_ms)
 	case FOUND_NOTHING:
 		return WALK_FIND;
 	}
-	if (!alias_target(&view, &w->sname, &target) || w->clients == 0)
+	if (alias_is_answer(w->qtype) || w->clients == 0 ||
+	    !alias_target(&view, &w->sname, &target))
 		return WALK_DONE;
 	if (++w->aliases > ALIASES_MAX)
 		return walk_fail_limit(w, LIMIT_ALIASES, NULL, now_ms);
@@ -1327,6 +1328,12 @@ referral_next_done(struct done *done)
 		walk_free(w);
 	}
 	return false;
+}
+
+bool
+alias_is_answer(uint16_t stype)
+{
+	return stype == TYPE_CNAME || stype == TYPE_ANY;
 }
 
 bool
@@ -3240,10 +3247,11 @@ response_content(const struct response *r, const struct name *sname,
 {
 	bool foreign;
 
-	if (answer_first(r, sname, stype) != NULL)
-		return RESPONSE_ANSWER;
+	/* Below a DNAME is nothing but what is made of it: RFC 6672 2.4. */
 	if (answer_dname(r, sname, zone) != NULL)
 		return RESPONSE_ALIAS;
+	if (answer_first(r, sname, stype) != NULL)
+		return RESPONSE_ANSWER;
 	if (answer_first(r, sname, TYPE_CNAME) != NULL)
 		return stype == TYPE_RRSIG || stype == TYPE_NSEC
 		    ? RESPONSE_NO_DATA /* would stand beside it, RFC 4035 2.5 */
@@ -3613,18 +3621,19 @@ store_answer(struct walk *w, const struct question *asked, enum trust trust,
 
 	for (aliases = 0; aliases <= ALIASES_MAX; aliases++) {
 		uint16_t type = answer_type(&name, asked->type);
-		const struct record *alias;
+		const struct record *alias = answer_alias(w, &name);
+		bool below = alias != NULL && alias->type == TYPE_DNAME;
 
 		if (aliases > 0 && !walk_zone_holds(w, &name, now_ms))
 			return true;
-		if (type != 0 && answer_first(&response, &name, type) != NULL)
+		if (!below && type != 0 &&
+		    answer_first(&response, &name, type) != NULL)
 			return store_set(w, &name, type, trust, now_ms) ||
 			    aliases > 0;
-		alias = answer_alias(w, &name);
 		if (alias == NULL ||
 		    !store_set(w, &alias->owner, alias->type, trust, now_ms))
 			break;
-		if (!alias_follow(alias, &name))
+		if (alias_is_answer(asked->type) || !alias_follow(alias, &name))
 			return true; /* the alias itself is the answer */
 	}
 	if (aliases > 0 && aliases <= ALIASES_MAX &&
