@@ -166,16 +166,19 @@ net_up()
 	    fe80::100/64
 }
 
-# net_serve DIRECTORY: the name servers that its file "servers" lists, with the
-# zone files that lie beside it.
+# net_serve DIRECTORY [SOFTWARE]: the name servers that its file "servers"
+# lists, with the zone files that lie beside it.
 net_serve()
 {
+	sed '/^#/d' "$1/servers" >"$net/serving"
 	while read -r name addresses zones; do
-		nsd_start "$name" "$addresses" "$zones" "$1"
-	done <"$1/servers"
+		# shellcheck disable=SC2046
+		world_addresses lo $(echo "$addresses" | tr , ' ')
+		"${2-nsd}_start" "$name" "$addresses" "$zones" "$1"
+	done <"$net/serving"
 	while read -r name addresses zones; do
-		nsd_await "$name" "$addresses" "$zones"
-	done <"$1/servers"
+		serving_await "$name" "$addresses" "$zones"
+	done <"$net/serving"
 }
 
 world_is_made()
@@ -207,9 +210,6 @@ world_addresses()
 # nsd_start NAME ADDRESS,... ZONE,... DIRECTORY: a name server in the world.
 nsd_start()
 {
-	case $1 in '#'* | '') return ;; esac
-	# shellcheck disable=SC2046
-	world_addresses lo $(echo "$2" | tr , ' ')
 	{
 		nsd_options "$1"
 		for address in $(echo "$2" | tr , ' '); do
@@ -250,15 +250,14 @@ nsd_options()
 
 # Every zone of it must be there, or a fault in a zone file would look like
 # one of the server under test.
-nsd_await()
+serving_await()
 {
-	case $1 in '#'* | '') return ;; esac
 	for zone in $(echo "$3" | tr , ' '); do
-		await "NSD $1 to serve $zone" nsd_serves "${2%%,*}" "$zone"
+		await "$1 to serve $zone" is_served "${2%%,*}" "$zone"
 	done
 }
 
-nsd_serves()
+is_served()
 {
 	world dig @"$1" "$2" SOA +norec +time=1 +tries=1 | grep -q 'flags: qr aa'
 }
