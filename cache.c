@@ -106,6 +106,8 @@ static struct {
 	uint32_t stores; /* so far, failures included */
 	struct failure *failures;
 	uint8_t local[LOCAL_BODY]; /* of the last view of a local name */
+	struct name looked_up[LOOKED_UP_MAX]; /* and not local, nor is below */
+	unsigned looked_up_count;
 	uint8_t key[16];
 	struct cache_counts counts;
 } cache;
@@ -731,6 +733,25 @@ local_place(const struct name *sname, struct place *p)
 	return local;
 }
 
+void
+cache_look_up(const struct name *name)
+{
+	assert(cache.looked_up_count < LOOKED_UP_MAX);
+	cache.looked_up[cache.looked_up_count++] = *name;
+}
+
+/* RFC 6303 3: the operator may have it otherwise. */
+static bool
+is_looked_up(const struct name *sname)
+{
+	unsigned i;
+
+	for (i = 0; i < cache.looked_up_count; i++)
+		if (name_within(sname, &cache.looked_up[i]))
+			return true;
+	return false;
+}
+
 /* The first of these types that the asker wants, or none (0). */
 static uint16_t
 type_wanted(uint16_t stype, uint16_t first, uint16_t second)
@@ -818,7 +839,7 @@ local_find(const struct name *sname, uint16_t stype, struct view *view)
 	struct name apex;
 	uint16_t type;
 
-	if (!local_place(sname, &p) ||
+	if (!local_place(sname, &p) || is_looked_up(sname) ||
 	    (stype == TYPE_DS && p.below == 0 && p.apex_labels > 1))
 		return FOUND_NOTHING;
 	name_parent(sname, p.below, &apex);

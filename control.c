@@ -27,6 +27,7 @@ enum {
 	OPTION_QUERY_LOG,
 	OPTION_SOURCE,
 	OPTION_PROXY,
+	OPTION_LOOK_UP,
 	OPTION_PRINT_HINTS,
 	OPTION_EVENTS,
 	OPTION_CHECK,
@@ -65,6 +66,9 @@ static const char usage[] =
     "  -4, -6                       ask name servers over this family alone\n"
     "      --source ADDRESS         ask name servers from this address of the\n"
     "                               host; one a family\n"
+    "      --look-up NAME           look NAME up, and what is below it, "
+    "though\n"
+    "                               it is special (home.arpa); repeatable\n"
     "  -h, --help\n"
     "  -V, --version\n"
     "\n"
@@ -142,6 +146,19 @@ prefix_parse(struct prefix *list, unsigned *count, const char *text)
 	if (!prefix_from_text(text, &list[*count]))
 		refuse("bad prefix", text, "ADDRESS/BITS, as in 192.0.2.0/24");
 	++*count;
+}
+
+static void
+look_up_parse(struct options *o, const char *text)
+{
+	static const struct name root = {1, ""};
+
+	if (o->look_up_count == LOOKED_UP_MAX)
+		refuse("too many names to look up at", text, "");
+	if (!name_from_text(
+		text, strlen(text), &root, &o->look_up[o->look_up_count]))
+		refuse("bad name", text, "as in home.arpa");
+	o->look_up_count++;
 }
 
 /* Which of the words it is; what and advice are for one that is none. */
@@ -250,6 +267,9 @@ option_take(struct options *o, int option, const char *value)
 		break;
 	case OPTION_SOURCE:
 		source_parse(o, value);
+		break;
+	case OPTION_LOOK_UP:
+		look_up_parse(o, value);
 		break;
 	case OPTION_LOG_LEVEL:
 		o->log.least = level_parse(value);
@@ -774,6 +794,7 @@ options_take(struct options *o, int argc, char **argv)
 	    {"classify", no_argument, NULL, OPTION_CLASSIFY},
 	    {"events", no_argument, NULL, OPTION_EVENTS},
 	    {"source", required_argument, NULL, OPTION_SOURCE},
+	    {"look-up", required_argument, NULL, OPTION_LOOK_UP},
 	    {"print-hints", no_argument, NULL, OPTION_PRINT_HINTS},
 	    {"help", no_argument, NULL, 'h'},
 	    {"version", no_argument, NULL, 'V'},

@@ -2180,6 +2180,7 @@ tables_init(const struct options *o, const uint8_t key[16])
 	struct server_options s = {.allowed = o->allow_server,
 	    .allowed_count = o->allow_server_count,
 	    .family = o->family};
+	unsigned i;
 
 	memcpy(r.key, key, sizeof(r.key));
 	memcpy(s.key, key, sizeof(s.key));
@@ -2187,6 +2188,8 @@ tables_init(const struct options *o, const uint8_t key[16])
 	if (!server_init(&s) || !cache_init(o->cache_octets, key) ||
 	    !referral_init(&r))
 		refuse("out of memory", "", "try a smaller -c");
+	for (i = 0; i < o->look_up_count; i++)
+		cache_look_up(&o->look_up[i]);
 	queries_init();
 	connections_init(most.connections);
 }

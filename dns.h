@@ -68,6 +68,7 @@ enum {
 	FAILURE_MAX_S = 300, /* ... to five minutes at the most */
 	FAILURES_MAX = 4096, /* 1.7 MB that attackers may fill */
 	CHAIN_MAX = 64,      /* entries looked at for one hash */
+	LOOKED_UP_MAX = 64,  /* special names that the operator has looked up */
 	RESCUES_MAX = 8,     /* second chances in one store: 53 % hits */
 	CACHE_OCTETS_MIN = 1 << 20,
 	CACHE_OCTETS_DEFAULT = 64 << 20
@@ -668,6 +669,12 @@ struct cache_counts {
  * at least CACHE_OCTETS_MIN.  False when there is not so much memory.
  */
 bool cache_init(size_t octets, const uint8_t key[16]);
+/*
+ * This name and all below it are ordinary, though they be special-use names
+ * (RFC 6303 3): nothing is known of them but what is stored.  LOOKED_UP_MAX
+ * times at the most.
+ */
+void cache_look_up(const struct name *);
 size_t cache_memory(void); /* octets allocated, failures included */
 
 /*
@@ -1285,6 +1292,8 @@ struct options {
 	struct prefix allow_server[ALLOWED_PREFIXES_MAX];
 	struct prefix proxy[ALLOWED_PREFIXES_MAX]; /* all in allow as well */
 	unsigned allow_count, allow_server_count, proxy_count;
+	struct name look_up[LOOKED_UP_MAX]; /* special, and yet ordinary */
+	unsigned look_up_count;
 	uint8_t family;            /* -4, -6: towards name servers; 0: both */
 	struct address sources[2]; /* of IPv4 and IPv6; family 0: any */
 };

@@ -3683,10 +3683,8 @@ assembly_add_glue(
 			NULL) {
 			(void)read_rdata(&response.message, record, &a->body);
 			n++;
-			if (refused)
-				continue;
-			--*room;
-			if (record->ttl_s < a->ttl_s)
+			*room -= refused ? 0 : 1;
+			if (!refused && a->ttl_s > record->ttl_s)
 				a->ttl_s = record->ttl_s;
 		}
 	}

@@ -783,6 +783,32 @@ START_TEST(void_tree_has_not_even_an_apex)
 }
 END_TEST
 
+/* X16, RFC 6303 3: which of them, the operator says. */
+START_TEST(local_name_may_be_made_an_ordinary_one)
+{
+	static const char *const names[] = {
+	    "localhost.", "10.in-addr.arpa.", "1.0.0.127.in-addr.arpa."};
+	struct name opened;
+	unsigned i;
+
+	for (i = 0; i < 3; i++) {
+		opened = name(names[i]);
+		cache_look_up(&opened);
+		ck_assert(!is_local(names[i]));
+	}
+	ck_assert(!is_local("a.LOCALHOST."));
+	ck_assert(!is_local("1.2.3.10.in-addr.arpa."));
+	ck_assert(is_local("0.0.127.in-addr.arpa."));
+	ck_assert(is_local("11.168.192.in-addr.arpa."));
+	opened = name(".");
+	cache_look_up(&opened);
+	for (i = 0; i < sizeof(EMPTY) / sizeof(EMPTY[0]); i++)
+		ck_assert(!is_local(EMPTY[i]));
+	for (i = 0; i < sizeof(VOID) / sizeof(VOID[0]); i++)
+		ck_assert(!is_local(VOID[i]));
+}
+END_TEST
+
 /* X01 */
 START_TEST(localhost_has_addresses_at_every_name)
 {
@@ -2044,6 +2070,7 @@ local_names(void)
 	    (int)(sizeof(EMPTY) / sizeof(*EMPTY)));
 	tcase_add_loop_test(t, void_tree_has_not_even_an_apex, 0,
 	    (int)(sizeof(VOID) / sizeof(*VOID)));
+	tcase_add_test(t, local_name_may_be_made_an_ordinary_one);
 	tcase_add_test(t, localhost_has_addresses_at_every_name);
 	tcase_add_test(t, reverse_zones_are_those_of_the_blocks);
 	tcase_add_test(t, reverse_zones_of_ipv6_are_those_of_the_blocks);

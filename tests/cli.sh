@@ -51,6 +51,13 @@ for bad in 10.0.0.0/33 10.0.0.0/ x/8 2001:db8::/129; do
 	expect 2 "bad prefix $bad" "server prefix $bad is refused" -s "$bad"
 	expect 2 "bad prefix $bad" "proxy prefix $bad is refused" --proxy "$bad"
 done
+for bad in a..b "$(printf 'x%063d' 0)"; do
+	expect 2 "bad name $bad" "name '$bad' to look up is refused" \
+	    --look-up "$bad"
+done
+# shellcheck disable=SC2046
+expect 2 'too many names to look up at z' 'there are 64 names to look up' \
+    $(printf -- '--look-up a%s ' $(seq 64)) --look-up z
 expect 2 'no family is left by -4 and -6' '-4 and -6 do not go together' -4 -6
 for bad in localhost 1.2.3 192.0.2.1@53 ::g; do
 	expect 2 "bad source address $bad" "source '$bad' is refused" \
