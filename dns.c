@@ -182,6 +182,7 @@ static bool query_is_late(const struct query *, uint64_t now_ms);
 static bool query_parse(struct query *, const uint8_t *, size_t);
 static void answer(struct query *, uint64_t now_ms);
 static bool answer_from_cache(struct query *, uint32_t mark, uint64_t now_ms);
+static struct client_question query_told(const struct query *);
 static void answer_failure(struct query *, const struct reason *);
 static void answer_chaos(struct query *, const char *text);
 static void reply_add_proofs(struct reply *, struct view *);
@@ -302,11 +303,10 @@ query_release(struct query *q)
 	self.waiting--;
 }
 
-/* End the wait of a parked query without an answer. */
+/* No walk knows the parked query any more: it ends without an answer. */
 static void
-query_give_up(struct query *q, const struct reason *why, uint64_t now_ms)
+query_fail(struct query *q, const struct reason *why, uint64_t now_ms)
 {
-	referral_forget(q->waiter, now_ms);
 	if (query_is_late(q, now_ms))
 		self.counts.dropped++;
 	else
@@ -317,13 +317,17 @@ query_give_up(struct query *q, const struct reason *why, uint64_t now_ms)
 static void
 queries_expire(uint64_t now_ms)
 {
-	static const struct reason late = {
-	    EDE_NO_REACHABLE_AUTHORITY, "no answer in time"};
+	struct reason why;
 	struct timer *t;
 
 	while (
-	    (t = timer_first(&self.deadlines)) != NULL && t->due_ms <= now_ms)
-		query_give_up((struct query *)t, &late, now_ms);
+	    (t = timer_first(&self.deadlines)) != NULL && t->due_ms <= now_ms) {
+		struct query *q = (struct query *)t;
+		const struct client_question told = query_told(q);
+
+		referral_give_up(q->waiter, &told, &why, now_ms);
+		query_fail(q, &why, now_ms);
+	}
 }
 
 /* Every query whose walk is done is answered; nothing is stored meanwhile. */
@@ -1557,7 +1561,8 @@ query_take(uint64_t now_ms)
 		if (oldest->deadline.due_ms - QUERY_MS_MAX + QUERY_AGE_MIN_MS >
 		    now_ms)
 			return NULL;
-		query_give_up(oldest, &busy, now_ms);
+		referral_forget(oldest->waiter, now_ms);
+		query_fail(oldest, &busy, now_ms);
 	}
 	self.waiting++;
 	q = self.free_query;

@@ -1258,6 +1258,13 @@ struct waiter *referral_ask(
 void referral_forget(struct waiter *, uint64_t now_ms); /* client is gone */
 
 /*
+ * The time of this question is over, and its walk goes on for others: forget
+ * it, tell the operator, and give the reason.
+ */
+void referral_give_up(struct waiter *, const struct client_question *,
+    struct reason *, uint64_t now_ms);
+
+/*
  * A question with RD=0 is being refused.  If a query with its very ID, name
  * (as we spelled it at random), type and class is out, it is that one, which
  * NAT or a forwarded port has led back to us: once the server it was sent to

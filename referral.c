@@ -924,6 +924,18 @@ reason_tell(struct reason *r, const char *what, const struct name *zone,
 	assert(len > 0 && len <= EDE_TEXT_MAX);
 }
 
+/* The same, of no zone if none is known. */
+static void
+reason_fill(struct reason *r, uint16_t ede, const char *what,
+    const struct name *zone, const struct slist *tried)
+{
+	r->ede = ede;
+	if (zone != NULL && zone->len > 0)
+		reason_tell(r, what, zone, tried);
+	else
+		snprintf(r->text, sizeof(r->text), "%s", what);
+}
+
 /*
  * End the walk without an answer, and remember nothing: what our own system
  * could not do is held against nobody (DESIGN decision 7), and a limit says
@@ -935,11 +947,7 @@ walk_fail(
     struct walk *w, uint16_t ede, const char *what, const struct name *zone)
 {
 	w->failed = true;
-	w->reason.ede = ede;
-	if (zone != NULL && zone->len > 0)
-		reason_tell(&w->reason, what, zone, &w->slist);
-	else
-		snprintf(w->reason.text, sizeof(w->reason.text), "%s", what);
+	reason_fill(&w->reason, ede, what, zone, &w->slist);
 	return WALK_DONE;
 }
 
@@ -1380,12 +1388,16 @@ walk_limit(const struct walk *w)
 	    : LIMIT_NONE;
 }
 
-/* Tell the operator that a client's question failed, why, and what it cost. */
+/*
+ * Tell the operator that this question failed, why, and what it cost: it is on
+ * its own walk's account, if it began that, or on that of whom it joined.
+ */
 static void
-walk_report(const struct walk *w, uint64_t now_ms)
+question_report(const struct walk *w, const struct client_question *c,
+    enum limit limit, const struct reason *why, uint64_t now_ms)
 {
 	const struct slist *l = &w->slist;
-	enum limit limit = walk_limit(w);
+	const struct walk *payer = c->q == w->q ? w : walk_payer(w);
 	const struct tally tally = {.servers = l->address_count,
 	    .asked = l->asked,
 	    .lookups = l->lookups,
@@ -1397,16 +1409,39 @@ walk_report(const struct walk *w, uint64_t now_ms)
 	    .limit = limits[limit].name,
 	    .limit_max = limit == LIMIT_WALKS ? self.options.walks_max
 					      : limits[limit].value,
-	    .ms = now_ms - w->asked_ms,
-	    .sends = QUERY_SENDS_MAX - walk_payer(w)->sends_left};
+	    .ms = now_ms - c->asked_ms,
+	    .sends = QUERY_SENDS_MAX - payer->sends_left};
 	struct incident i;
 
 	walk_incident(w, &i);
+	i.q = c->q;
 	i.qname = &w->qname;
 	self.counts.failed++;
 	if (limit != LIMIT_NONE)
 		eventlog_limit_reached(&i, tally.limit, tally.limit_max);
-	eventlog_answer_failed(&i, &w->reason, &tally);
+	eventlog_answer_failed(&i, why, &tally);
+}
+
+/* All who wait for the walk hear the same, so one line speaks for them. */
+static void
+walk_report(const struct walk *w, uint64_t now_ms)
+{
+	const struct client_question first = {
+	    .q = walk_payer(w)->q, .asked_ms = w->asked_ms};
+
+	question_report(w, &first, walk_limit(w), &w->reason, now_ms);
+}
+
+void
+referral_give_up(struct waiter *waiter, const struct client_question *c,
+    struct reason *why, uint64_t now_ms)
+{
+	const struct walk *w = waiter->on;
+
+	reason_fill(why, EDE_NO_REACHABLE_AUTHORITY,
+	    limits[LIMIT_QUERY_MS].what, &w->slist.zone, &w->slist);
+	question_report(w, c, LIMIT_QUERY_MS, why, now_ms);
+	referral_forget(waiter, now_ms);
 }
 
 /* ---------------------------------------------------------------------------
