@@ -1631,7 +1631,7 @@ query_park(struct query *asked, uint64_t now_ms)
 static bool
 query_is_suspect(const struct query *q)
 {
-	return queries_are_many() && q->connection == NULL &&
+	return q->connection == NULL && queries_are_many() &&
 	    q->edns.cookie_len > COOKIE_CLIENT_LEN &&
 	    !address_is_loopback(&q->from) &&
 	    !cookie_is_ours(&q->edns, &q->from, self.wall_s, self.secret);

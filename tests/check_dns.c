@@ -600,8 +600,9 @@ story_read(struct story *s, const char *path)
 }
 
 /*
- * I13: the log is renamed a thousand times while lines come all the time.  No
- * line is torn or lost or there twice, and each question has its answer.
+ * attacks:I13: the log is renamed a thousand times while lines come all the
+ * time.  No line is torn or lost or there twice, and each question has its
+ * answer.
  */
 START_TEST(a_thousand_renames_cost_neither_a_line_nor_an_answer)
 {
@@ -749,8 +750,8 @@ hints_swap(void (*make)(void))
 }
 
 /*
- * I15: whatever takes the place of the hints, from one turn of the loop to the
- * next, every question has its answer; and good hints are taken at last.
+ * attacks:I15: whatever takes the place of the hints, from one turn of the loop
+ * to the next, every question has its answer; and good hints are taken at last.
  */
 START_TEST(hints_swapped_for_anything_cost_no_answer)
 {

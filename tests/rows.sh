@@ -52,6 +52,21 @@ proofs()
 	}' tests/scenarios/*.txt tests/check_*.c tests/*.sh | sort -u
 }
 
+# ROW FAULT: what breaks a rule, by the rows that the first line of the fault
+# has in its brackets.
+faults()
+{
+	awk '
+	FNR == 1 {
+		fault = FILENAME
+		sub(/.*\//, "", fault)
+		n = split($0, word, /[(), ]+/)
+		for (i = 1; i <= n; i++)
+			if (word[i] ~ /^[A-Z]+[0-9][0-9]$/)
+				print word[i], fault
+	}' tests/mutants/*
+}
+
 # TEST RESULT: of every test that ran; scenarios come in the order of their
 # names.
 results()
@@ -100,10 +115,12 @@ table()
 	that the tests name and the results of a run; \`make test\` fails when it is
 	out of date or a MUST has no test. A plain name is a scenario,
 	\`tests/scenarios/NAME.txt\`; \`check_FILE:NAME\` is a test in
-	\`tests/check_FILE.c\`.
+	\`tests/check_FILE.c\`. Faults are those of \`tests/mutants\`, which break the
+	rule, and which \`make mutants\` shows to be caught.
 	END
 	awk -v programs="$(cd "$B/results" 2>/dev/null && echo ./*.tap)" '
 	FILENAME ~ /results$/ { result[$1] = $2; next }
+	FILENAME ~ /faults$/ { faults[$1] = faults[$1] " " $2; next }
 	FILENAME ~ /proofs$/ { tests[$1] = tests[$1] " " $2; next }
 	function ran(test) {
 		sub(/:.*/, "", test)
@@ -126,12 +143,17 @@ table()
 		}
 		return sum
 	}
+	function listed(names) {
+		gsub(/ /, ", ", names)
+		sub(/^, /, "", names)
+		return names
+	}
 	/^#/ || NF == 0 { next }
 	$1 == "=" {
 		sub(/^= /, "")
 		print "\n## " $0 "\n"
-		print "| row | level | rule | tests | result |"
-		print "|---|---|---|---|---|"
+		print "| row | level | rule | tests | faults | result |"
+		print "|---|---|---|---|---|---|"
 		next
 	}
 	{
@@ -140,24 +162,21 @@ table()
 		sub(/^[^ ]+ [^ ]+ /, "")
 		if (sub(/^n\/a: /, "")) {
 			print "| " row " | " level " | does not apply: " $0 \
-			    " | | |"
+			    " | | | |"
 			next
 		}
-		sum = outcome(tests[row])
-		gsub(/ /, ", ", tests[row])
-		sub(/^, /, "", tests[row])
-		print "| " row " | " level " | " $0 " | " tests[row] " | " \
-		    sum " |"
-	}' "$work/results" "$work/proofs" tests/rows.txt
+		print "| " row " | " level " | " $0 " | " listed(tests[row]) \
+		    " | " listed(faults[row]) " | " outcome(tests[row]) " |"
+	}' "$work/results" "$work/proofs" "$work/faults" tests/rows.txt
 }
 
 # rule TITLE: holds if standard input is empty, else that is what breaks it.
 rule()
 {
-	cat >"$work/faults"
-	if [ -s "$work/faults" ]; then
+	cat >"$work/broken"
+	if [ -s "$work/broken" ]; then
 		echo "FAIL  $1"
-		sed 's/^/	/' "$work/faults"
+		sed 's/^/	/' "$work/broken"
 		failed=$((failed + 1))
 	else
 		echo "ok    $1"
@@ -171,6 +190,7 @@ as_if_run()
 }
 
 proofs >"$work/proofs"
+faults >"$work/faults"
 results >"$work/results"
 table >"$work/RFC.md"
 [ "${1-}" != --write ] || cp "$work/RFC.md" tests/RFC.md
