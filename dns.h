@@ -117,8 +117,9 @@ enum {
 	HOLD_MIN_S = 5,      /* then one probe in 5 s ... */
 	HOLD_MAX_S = 300,    /* ... doubling to 300 s: RFC 9520 3.2 */
 	LAME_HOLD_S = 900,   /* Unbound's */
-	NO_EDNS_S = 900,     /* a server without EDNS gets fixed ... */
-	NO_CASE_S = 900,     /* ... and one that spells names its own way */
+	CHOKES_S = 900,      /* on EDNS or the like: servers get mended */
+	EDNS_SHOWN_S = 3600, /* after that long a lack of it is believed */
+	NO_COOKIE_AFTER = 2, /* silences in a row; one may be chance */
 	PORT_TRIES_MAX = 8,  /* random source ports found in use */
 	ROOTS_MAX = 32,      /* names in the hints; the Internet has 13 */
 	ROOT_ADDRESSES_MAX = 64,
@@ -1146,12 +1147,43 @@ bool server_takes_tcp(const struct address *, uint64_t now_ms);
 /* It answers over UDP, but not over TCP; refused: it said so. */
 void server_chokes_on_tcp(
     const struct address *, bool refused, uint64_t now_ms);
-bool server_takes_edns(const struct address *, uint64_t now_ms);
-void server_chokes_on_edns(const struct address *, uint64_t now_ms);
 
-/* Does it echo a name as it was spelled? */
-bool server_keeps_case(const struct address *, uint64_t now_ms);
-void server_breaks_case(const struct address *, uint64_t now_ms);
+/* What queries have beyond the plain ones of RFC 1035. */
+enum feature {
+	FEATURE_EDNS = 1 << 0,
+	FEATURE_CASE = 1 << 1, /* its letters are echoed as they were sent */
+	FEATURE_COOKIE = 1 << 2,
+	FEATURES = 3
+};
+
+/* A set of features: those that it is not known to choke on. */
+unsigned server_takes(const struct address *, uint64_t now_ms);
+void server_chokes_on(
+    const struct address *, unsigned features, uint64_t now_ms);
+
+/*
+ * RFC 7873 5.3: a cookie of ours, another one for each server and for each
+ * address that we have had, and behind it that which the server gave us.
+ */
+void server_write_cookie(
+    const struct address *, struct edns *query, uint64_t now_ms);
+
+/*
+ * Was the reply made by who has our cookie?  If it has none, that is so as
+ * long as the server never gave us one of its own.
+ */
+bool server_knows_cookie(const struct address *, const struct edns *reply);
+
+/*
+ * It replied to the point, to a query with these features.  If it has shown
+ * EDNS, then who says that it chokes on that is not believed for an hour
+ * (attacks.md S09); if it gave a cookie of its own, that is kept.
+ */
+void server_showed(const struct address *, unsigned features,
+    const struct edns *reply, uint64_t now_ms);
+
+/* It was silent to a query with a cookie, and replied to one without. */
+void server_missed_cookie(const struct address *, uint64_t now_ms);
 
 /*
  * What was lost lately was lost by our network: nobody is held any more, and
@@ -1192,6 +1224,7 @@ enum response_class {
 	RESPONSE_ALIAS,      /* 4c: another name for it */
 	RESPONSE_TRUNCATED,  /* to be asked again over TCP */
 	RESPONSE_NO_EDNS,    /* the server chokes on OPT: ask without */
+	RESPONSE_BAD_COOKIE, /* not one of its own: it gives a new one */
 	RESPONSE_LAME,       /* 4d: not the server for this zone */
 	RESPONSE_FAILURE,    /* 4d: an error, now */
 	RESPONSE_BIZARRE     /* 4d: makes no sense */

@@ -85,8 +85,8 @@ struct exchange {
 	uint64_t casing;       /* 0x20: which letters were turned over */
 	uint64_t sent_ms;
 	uint16_t id;
-	uint8_t to; /* index into slist.addresses */
-	bool edns;
+	uint8_t to;     /* index into slist.addresses */
+	uint8_t with;   /* these features */
 	bool came_back; /* to ourselves, or somebody guessed it */
 };
 
@@ -145,7 +145,11 @@ struct candidate {
 	bool truncated;          /* its reply is longer: TCP alone */
 	bool no_tcp;             /* over TCP it failed: not again */
 	bool fresh;              /* a connection broke: TCP on a new one */
-	bool respelled;          /* a reply had the name in other letters */
+	bool silent;             /* a datagram was lost */
+	bool again;              /* at once, in another way */
+	bool plain;              /* for it cannot say more over TCP */
+	bool bad_cookie;         /* so it said, and gave another one */
+	uint8_t without;         /* features that a reply choked on */
 	uint64_t lame_ms;        /* found lame for the zone then; 0 is never */
 };
 
@@ -1101,7 +1105,9 @@ static void
 candidate_renew(struct candidate *c)
 {
 	memset(c->sends, 0, sizeof(c->sends));
-	c->truncated = c->fresh = c->respelled = false;
+	c->truncated = c->fresh = c->silent = c->again = false;
+	c->bad_cookie = c->plain = false;
+	c->without = 0;
 }
 
 /*
@@ -1905,25 +1911,25 @@ slist_sends_left(const struct walk *w, uint64_t now_ms)
 	return n;
 }
 
-/* The one whose truncated reply was just read; NULL: there is none. */
+/* The one whose reply was just read, and told to ask otherwise, or NULL. */
 static struct candidate *
-candidate_truncated(struct walk *w, uint64_t now_ms)
+candidate_again(struct walk *w, uint64_t now_ms)
 {
 	struct slist *l = &w->slist;
 	unsigned i;
 
 	for (i = 0; i < l->address_count; i++)
-		if (l->addresses[i].truncated &&
+		if ((l->addresses[i].truncated || l->addresses[i].again) &&
 		    candidate_usable(w, &l->addresses[i], true, now_ms))
 			return &l->addresses[i];
 	return NULL;
 }
 
 /*
- * Over TCP the one that said it has more to tell.  Else the least tried first;
- * of these any whose timeout is within a band of the best, so that nobody can
- * steer us by being a little faster; and now and then any at all, so that we
- * learn of better times (RFC 1035 7.2).
+ * The one that has more to tell over TCP, or nothing to a query such as it got.
+ * Else the least tried first; of these any whose timeout is within a band of
+ * the best, so that nobody can steer us by being a little faster; and now and
+ * then any at all, so that we learn of better times (RFC 1035 7.2).
  */
 static struct candidate *
 server_choose(struct walk *w, uint64_t now_ms)
@@ -1931,10 +1937,10 @@ server_choose(struct walk *w, uint64_t now_ms)
 	struct slist *l = &w->slist;
 	unsigned pass, i, n, fewest, best_ms, band_ms;
 	uint8_t usable[SLIST_ADDRESSES_MAX];
-	struct candidate *truncated = candidate_truncated(w, now_ms);
+	struct candidate *again = candidate_again(w, now_ms);
 
-	if (truncated != NULL)
-		return truncated;
+	if (again != NULL)
+		return again;
 	for (pass = n = 0; pass < 2 && n == 0; pass++)
 		for (i = 0; i < l->address_count; i++)
 			if (candidate_usable(
@@ -2208,17 +2214,24 @@ exchange_close(struct exchange *x, uint64_t now_ms)
 }
 
 /*
- * Which letters to turn over.  Over TCP none, as nobody can forge there from
- * afar; nor for a server that would not echo them (attacks.md S01, S04).
+ * What the query has.  Over TCP nobody can forge from afar, so it needs neither
+ * case nor cookie there (attacks.md S01, S04).  A server is silent to cookies
+ * if a firewall before it is, but if it is silent to EDNS that is its own
+ * fault.
  */
-static uint64_t
-exchange_draw_casing(
+static unsigned
+exchange_features(
     const struct exchange *x, const struct candidate *to, uint64_t now_ms)
 {
-	if (exchange_channel(x) == CHANNEL_TCP || to->respelled ||
-	    !server_keeps_case(&to->at, now_ms))
-		return 0;
-	return (uint64_t)random_u32() << 32 | random_u32();
+	unsigned with = server_takes(&to->at, now_ms) & ~(unsigned)to->without;
+
+	if (exchange_channel(x) == CHANNEL_TCP)
+		with &= FEATURE_EDNS;
+	if (to->plain)
+		with &= FEATURE_CASE;
+	if (to->silent || !(with & FEATURE_EDNS))
+		with &= ~(unsigned)FEATURE_COOKIE;
+	return with;
 }
 
 /* What this walk asks of this server. */
@@ -2231,18 +2244,22 @@ exchange_prepare(
 	assert(!exchange_is_out(x));
 	x->to = (uint8_t)(to - w->slist.addresses);
 	x->id = (uint16_t)random_u32();
-	x->edns = server_takes_edns(&to->at, now_ms);
+	x->with = (uint8_t)exchange_features(x, to, now_ms);
 	walk_question(w, &x->asked);
-	x->casing = exchange_draw_casing(x, to, now_ms);
+	x->casing = x->with & FEATURE_CASE
+	    ? (uint64_t)random_u32() << 32 | random_u32()
+	    : 0;
 	x->came_back = false;
 	x->sent_ms = now_ms;
 }
 
 static void
-exchange_compose(const struct exchange *x, struct writer *query)
+exchange_compose(
+    const struct exchange *x, struct writer *query, uint64_t now_ms)
 {
+	bool edns = x->with & FEATURE_EDNS;
 	struct header header = {
-	    .id = x->id, .questions = 1, .additionals = x->edns};
+	    .id = x->id, .questions = 1, .additionals = edns};
 	struct edns opt = {
 	    .present = true, .dnssec_ok = true, .udp_max = UDP_EDNS_MAX};
 	struct question spelled;
@@ -2250,7 +2267,9 @@ exchange_compose(const struct exchange *x, struct writer *query)
 	exchange_spell(x, &spelled);
 	write_header(query, &header);
 	write_question(query, &spelled);
-	if (x->edns)
+	if (x->with & FEATURE_COOKIE)
+		server_write_cookie(&exchange_candidate(x)->at, &opt, now_ms);
+	if (edns)
 		write_opt(query, &opt, NULL, 0);
 	assert(!query->failed);
 }
@@ -2294,6 +2313,7 @@ exchange_trace_reply(
 	    [RESPONSE_ALIAS] = "alias",
 	    [RESPONSE_TRUNCATED] = "truncated",
 	    [RESPONSE_NO_EDNS] = "no EDNS",
+	    [RESPONSE_BAD_COOKIE] = "bad cookie",
 	    [RESPONSE_LAME] = "lame",
 	    [RESPONSE_FAILURE] = "failure",
 	    [RESPONSE_BIZARRE] = "bizarre",
@@ -2307,7 +2327,7 @@ exchange_trace_reply(
 
 /* A datagram from a fresh socket and port (RFC 5452 9.2). */
 static enum send_result
-exchange_send(struct exchange *x, const struct candidate *to)
+exchange_send(struct exchange *x, const struct candidate *to, uint64_t now_ms)
 {
 	uint8_t octets[UDP_PLAIN_MAX];
 	struct writer query;
@@ -2318,7 +2338,7 @@ exchange_send(struct exchange *x, const struct candidate *to)
 	if (x->fd < 0 || !exchange_register(x))
 		return SEND_FAILED;
 	writer_init(&query, octets, sizeof(octets));
-	exchange_compose(x, &query);
+	exchange_compose(x, &query, now_ms);
 	reader_init(&out, octets, query.len);
 	result = server_send(x->walk, to, x->fd, false, &out);
 	self.counts.sent += result == SEND_DONE;
@@ -2357,6 +2377,7 @@ exchange_charge(const struct exchange *x, struct candidate *to, uint64_t now_ms)
 	w->slist.sends++;
 	w->slist.asked = (uint8_t)(w->slist.asked + !to->asked);
 	to->asked = true;
+	to->again = false;
 	to->sends[exchange_channel(x)]++;
 	server_asked(&to->at, now_ms);
 }
@@ -2369,6 +2390,23 @@ exchange_put_aside(const struct exchange *x, struct candidate *to)
 		to->no_tcp = true;
 	else
 		to->aside = true;
+}
+
+/* Its reply is too long for a datagram: without signatures it may fit. */
+static void
+candidate_shorten(struct candidate *c)
+{
+	c->truncated = false;
+	c->plain = true;
+}
+
+/* The same, and by the server's own doing. */
+static void
+exchange_put_off(const struct exchange *x, struct candidate *to)
+{
+	exchange_put_aside(x, to);
+	if (to->truncated)
+		candidate_shorten(to);
 }
 
 /* The system would not: told, and held against nobody (decision 7). */
@@ -2400,7 +2438,7 @@ exchange_give_up(struct exchange *x, int err, uint64_t now_ms)
 
 	if (exchange_traced(x, &i))
 		eventlog_undelivered(&i, err);
-	exchange_put_aside(x, exchange_candidate(x));
+	exchange_put_off(x, exchange_candidate(x));
 	x->walk->slist.failed++;
 	exchange_close(x, now_ms);
 	walk_resume(x->walk);
@@ -2427,7 +2465,7 @@ exchange_open(
 
 	exchange_prepare(x, to, now_ms);
 	result = channel == CHANNEL_TCP ? exchange_join(x, to, now_ms)
-					: exchange_send(x, to);
+					: exchange_send(x, to, now_ms);
 	switch (result) {
 	case SEND_DONE:
 		if (self.offline && w->slist.zone.len == 1)
@@ -2494,28 +2532,30 @@ exchange_matches(const struct exchange *x, uint8_t *octets, size_t len)
 {
 	struct reader r;
 	struct header header;
-	bool echoed;
+	unsigned missing = 0;
 
 	reader_init(&r, octets, len);
 	if (!read_header(&r, &header) || header.id != x->id)
 		return false;
-	echoed = x->casing == 0 || exchange_is_echoed(x, octets, len);
+	if (x->with & FEATURE_CASE && !exchange_is_echoed(x, octets, len))
+		missing |= FEATURE_CASE;
 	if (!response_parse(&response, octets, len) ||
 	    !response.header.response || response.header.opcode != 0)
 		return false;
 	if (response.header.questions == 0)
-		return true;
-	if (!exchange_is_answered(x))
+		missing = 0;
+	else if (!exchange_is_answered(x))
 		return false;
-	exchange_candidate(x)->respelled |= !echoed;
-	return echoed;
+	if (x->with & FEATURE_COOKIE &&
+	    !server_knows_cookie(&exchange_candidate(x)->at, &response.edns))
+		missing |= FEATURE_COOKIE;
+	exchange_candidate(x)->without |= (uint8_t)missing;
+	return missing == 0;
 }
 
 /*
  * The reply to the exchange: `response` is its walk's, until it is analyzed.
- * What else the walk had out is not waited for.  If the server spelled the name
- * in its own way, and nothing that echoes ours came before this, which went
- * without, then that was no forger.
+ * What else the walk had out is not waited for.
  */
 static void
 exchange_heard(struct exchange *x, size_t octets, uint64_t now_ms)
@@ -2529,9 +2569,6 @@ exchange_heard(struct exchange *x, size_t octets, uint64_t now_ms)
 	account->octets_left -=
 	    account->octets_left < octets ? account->octets_left : octets;
 	w->heard = exchange_channel(x);
-	if (from->respelled && x->casing == 0)
-		server_breaks_case(&from->at, now_ms);
-	from->respelled = false;
 	if (response.header.truncated && w->heard == CHANNEL_UDP &&
 	    exchange_is_out(&w->exchange[CHANNEL_TCP])) {
 		from->truncated = true;
@@ -2607,11 +2644,12 @@ exchange_expire(struct exchange *x, uint64_t now_ms)
 	self.counts.timeouts++;
 	w->slist.timeouts++;
 	if (x->connection != NULL) {
-		exchange_put_aside(x, to);
+		exchange_put_off(x, to);
 		connection_doubt(x, now_ms);
 	} else if (now_ms - x->sent_ms >= server_rto_ms(&to->at)) {
 		server_timed_out(&to->at, x->sent_ms, now_ms);
 	}
+	to->silent |= exchange_channel(x) == CHANNEL_UDP;
 	exchange_close(x, now_ms);
 	w->probe_timeouts++;
 	if (probe_is_in_vain(w, now_ms) && !walk_is_out(w))
@@ -2940,7 +2978,7 @@ connection_load(struct connection *c, uint64_t now_ms)
 		return false;
 	writer_init(&w, c->out_octets, sizeof(c->out_octets));
 	write_u16(&w, 0);
-	exchange_compose(x, &w);
+	exchange_compose(x, &w, now_ms);
 	write_u16_at(&w, 0, (uint16_t)(w.len - 2));
 	reader_init(&c->out, c->out_octets, w.len);
 	x->queued = false;
@@ -3305,12 +3343,18 @@ response_class(const struct response *r, const struct name *sname,
 {
 	enum response_class class;
 
+	if (r->edns.version != 0)
+		return RESPONSE_NO_EDNS; /* we have asked for 0 */
 	if (r->header.truncated)
 		return RESPONSE_TRUNCATED;
-	switch (r->header.rcode) {
+	switch (r->edns.rcode_high << 4 | r->header.rcode) {
 	case RCODE_FORMERR:
 	case RCODE_NOTIMP:
 		return r->edns.present ? RESPONSE_FAILURE : RESPONSE_NO_EDNS;
+	case RCODE_BADVERS:
+		return RESPONSE_NO_EDNS;
+	case RCODE_BADCOOKIE:
+		return RESPONSE_BAD_COOKIE;
 	case RCODE_REFUSED:
 	case RCODE_SERVFAIL:
 		return RESPONSE_LAME;
@@ -3321,8 +3365,6 @@ response_class(const struct response *r, const struct name *sname,
 	default:
 		return RESPONSE_FAILURE;
 	}
-	if (r->edns.rcode_high != 0)
-		return RESPONSE_FAILURE;
 	class = response_content(r, sname, stype, zone);
 	switch (class) {
 	case RESPONSE_ANSWER:
@@ -3882,30 +3924,84 @@ walk_met_itself(struct walk *w, struct candidate *from, uint64_t now_ms)
 	return WALK_SEND;
 }
 
-static enum walk_state
-walk_without_edns(struct walk *w, struct candidate *from, uint64_t now_ms)
-{
-	if (!w->exchange[w->heard].edns)
-		return walk_put_aside(w, from);
-	server_chokes_on_edns(&from->at, now_ms);
-	return WALK_SEND;
-}
-
-/* RFC 7766 5: what does not fit a datagram is asked of it over TCP. */
+/*
+ * RFC 7766 5: what does not fit a datagram is asked of it over TCP, or if it
+ * has none without EDNS, after all others (DESIGN decision 10).
+ */
 static enum walk_state
 walk_truncated(struct walk *w, struct candidate *from, uint64_t now_ms)
 {
-	if (w->heard == CHANNEL_TCP || !candidate_takes_tcp(from, now_ms))
+	if (w->heard == CHANNEL_TCP || from->plain)
 		return walk_put_aside(w, from);
-	from->truncated = true;
+	if (candidate_takes_tcp(from, now_ms))
+		from->truncated = true;
+	else
+		candidate_shorten(from);
 	return WALK_SEND;
+}
+
+/* It chokes on this, if the query had it: then it is asked without, at once. */
+static enum walk_state
+walk_without(struct walk *w, struct candidate *from, enum feature feature,
+    uint64_t now_ms)
+{
+	if (!(w->exchange[w->heard].with & feature) ||
+	    !candidate_usable(w, from, true, now_ms))
+		return walk_put_aside(w, from);
+	from->without |= (uint8_t)feature;
+	from->again = true;
+	return WALK_SEND;
+}
+
+/*
+ * An error, and it may be for the query's sake: a server that knows EDNS must
+ * not mind a cookie, but may (RFC 7873 5.2).
+ */
+static enum walk_state
+walk_failure(struct walk *w, struct candidate *from, uint64_t now_ms)
+{
+	if (response.header.rcode == RCODE_FORMERR ||
+	    response.header.rcode == RCODE_NOTIMP)
+		return walk_without(w, from, FEATURE_COOKIE, now_ms);
+	return walk_put_aside(w, from);
+}
+
+/*
+ * RFC 7873 5.3: once with the new cookie, which was in this reply, then over
+ * TCP.
+ */
+static enum walk_state
+walk_bad_cookie(struct walk *w, struct candidate *from, uint64_t now_ms)
+{
+	if (from->bad_cookie || !(w->exchange[w->heard].with & FEATURE_COOKIE))
+		return walk_truncated(w, from, now_ms);
+	from->bad_cookie = from->again = true;
+	return WALK_SEND;
+}
+
+/*
+ * What the server takes, now that it has said something to the point.  If it
+ * choked on a feature, and does not without, that is remembered; if it has
+ * shown it after all, then another has spoken for it before.
+ */
+static void
+candidate_learn(
+    struct candidate *from, const struct exchange *x, uint64_t now_ms)
+{
+	from->without &= (uint8_t)~x->with;
+	if (from->without != 0)
+		server_chokes_on(&from->at, from->without, now_ms);
+	server_showed(&from->at, x->with, &response.edns, now_ms);
+	if (from->silent && exchange_channel(x) == CHANNEL_UDP &&
+	    (x->with & (FEATURE_EDNS | FEATURE_COOKIE)) == FEATURE_EDNS)
+		server_missed_cookie(&from->at, now_ms);
 }
 
 /* Of these, a probe says no more than that it has done its work. */
 static bool probe_is_answered(enum response_class class)
 {
 	return class != RESPONSE_DELEGATION && class != RESPONSE_TRUNCATED &&
-	    class != RESPONSE_NO_EDNS;
+	    class != RESPONSE_NO_EDNS && class != RESPONSE_BAD_COOKIE;
 }
 
 /*
@@ -3950,6 +4046,8 @@ walk_analyze(struct walk *w, uint64_t now_ms)
 	class =
 	    response_class(&response, &asked.name, asked.type, &w->slist.zone);
 	exchange_trace_reply(x, class, now_ms);
+	if (class != RESPONSE_NO_EDNS && class != RESPONSE_FAILURE)
+		candidate_learn(from, x, now_ms);
 	if (reply_is_our_own(x))
 		return walk_met_itself(w, from, now_ms);
 	if (walk_is_probing(w) && probe_is_answered(class))
@@ -3975,12 +4073,15 @@ walk_analyze(struct walk *w, uint64_t now_ms)
 		w->told_by = from->at;
 		return WALK_FIND;
 	case RESPONSE_NO_EDNS:
-		return walk_without_edns(w, from, now_ms);
+		return walk_without(w, from, FEATURE_EDNS, now_ms);
+	case RESPONSE_BAD_COOKIE:
+		return walk_bad_cookie(w, from, now_ms);
 	case RESPONSE_LAME:
 		return walk_lame(w, from, &asked, now_ms);
 	case RESPONSE_TRUNCATED:
 		return walk_truncated(w, from, now_ms);
 	case RESPONSE_FAILURE:
+		return walk_failure(w, from, now_ms);
 	case RESPONSE_BIZARRE:
 		break;
 	}

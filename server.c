@@ -27,13 +27,19 @@
 /* What is known of a name server's address. */
 struct server {
 	struct address at;
-	uint64_t used_ms, held_until_ms, no_edns_until_ms, no_case_until_ms;
-	uint64_t lost_ms; /* when the last timeout was counted */
+	uint64_t used_ms, held_until_ms;
+	uint64_t chokes_until_ms[FEATURES];
+	uint64_t edns_shown_ms; /* 0: never */
+	uint64_t lost_ms;       /* when the last timeout was counted */
 	uint64_t no_tcp_until_ms;
 	uint16_t srtt_ms, rttvar_ms, rto_ms; /* RFC 6298; rto 0: unknown */
 	uint16_t hold_s;
-	uint8_t lost;     /* timeouts in a row */
-	uint8_t lost_tcp; /* connections in a row that brought nothing */
+	uint8_t lost;        /* timeouts in a row */
+	uint8_t lost_tcp;    /* connections in a row that brought nothing */
+	uint8_t lost_cookie; /* the same of queries with a cookie */
+	uint8_t cookie_len;  /* 0: none was drawn yet */
+	uint8_t cookie[COOKIE_MAX]; /* ours, and behind it the server's */
+	uint32_t cookie_move;       /* of self.moves when it was drawn */
 };
 
 /* A server that is lame for a zone. */
@@ -67,6 +73,8 @@ static struct {
 	struct address listeners[LISTENERS_MAX];
 	unsigned listener_count;
 	struct host host, fresh; /* fresh is being read */
+	uint64_t own_hash;       /* of host.own when it was last read */
+	uint32_t moves;          /* so often it was another then */
 
 	/*
 	 * Netlink: one socket hears that something changed, by the other we
@@ -189,11 +197,9 @@ server_set(const struct address *at)
 	return &self.servers[hash % SERVER_SETS * SERVERS_WAYS];
 }
 
-/* What is known of it, or NULL. */
 static struct server *
-server_find(const struct address *at)
+server_find_in(struct server *set, const struct address *at)
 {
-	struct server *set = server_set(at);
 	unsigned i;
 
 	for (i = 0; i < SERVERS_WAYS; i++)
@@ -202,11 +208,18 @@ server_find(const struct address *at)
 	return NULL;
 }
 
+/* What is known of it, or NULL. */
+static struct server *
+server_find(const struct address *at)
+{
+	return server_find_in(server_set(at), at);
+}
+
 /* The same, in the place of the one longest unused if it was unknown. */
 static struct server *
 server_get(const struct address *at, uint64_t now_ms)
 {
-	struct server *s = server_find(at), *set = server_set(at);
+	struct server *set = server_set(at), *s = server_find_in(set, at);
 	unsigned i;
 
 	if (s == NULL) {
@@ -245,34 +258,100 @@ server_is_silent(const struct address *at)
 	return s != NULL && s->lost > 0;
 }
 
-bool
-server_takes_edns(const struct address *at, uint64_t now_ms)
+unsigned
+server_takes(const struct address *at, uint64_t now_ms)
 {
 	const struct server *s = server_find(at);
+	unsigned i, features = 0;
 
-	return s == NULL || s->no_edns_until_ms <= now_ms;
+	for (i = 0; i < FEATURES; i++)
+		if (s == NULL || s->chokes_until_ms[i] <= now_ms)
+			features |= 1u << i;
+	return features;
+}
+
+/* The server's part of our cookie for it is worth nothing any more. */
+static void
+server_forget_cookie(struct server *s)
+{
+	if (s->cookie_len > COOKIE_CLIENT_LEN)
+		s->cookie_len = COOKIE_CLIENT_LEN;
+	s->lost_cookie = 0;
 }
 
 void
-server_chokes_on_edns(const struct address *at, uint64_t now_ms)
+server_chokes_on(const struct address *at, unsigned features, uint64_t now_ms)
 {
-	server_get(at, now_ms)->no_edns_until_ms =
-	    now_ms + NO_EDNS_S * UINT64_C(1000);
+	struct server *s = server_get(at, now_ms);
+	unsigned i;
+
+	if (s->edns_shown_ms > 0 &&
+	    now_ms < s->edns_shown_ms + EDNS_SHOWN_S * UINT64_C(1000))
+		features &= ~(unsigned)FEATURE_EDNS;
+	for (i = 0; i < FEATURES; i++)
+		if (features >> i & 1)
+			s->chokes_until_ms[i] =
+			    now_ms + CHOKES_S * UINT64_C(1000);
+	if (features & FEATURE_COOKIE)
+		server_forget_cookie(s);
+}
+
+/* RFC 9018 3: who sees two of our addresses cannot tell that both are ours. */
+void
+server_write_cookie(
+    const struct address *at, struct edns *query, uint64_t now_ms)
+{
+	struct server *s = server_get(at, now_ms);
+
+	if (s->cookie_len == 0 || s->cookie_move != self.moves) {
+		uint32_t drawn[2] = {random_u32(), random_u32()};
+
+		static_assert(sizeof(drawn) == COOKIE_CLIENT_LEN, "RFC 7873 4");
+		memcpy(s->cookie, drawn, sizeof(drawn));
+		s->cookie_len = COOKIE_CLIENT_LEN;
+		s->cookie_move = self.moves;
+	}
+	query->cookie_len = s->cookie_len;
+	memcpy(query->cookie, s->cookie, s->cookie_len);
 }
 
 bool
-server_keeps_case(const struct address *at, uint64_t now_ms)
+server_knows_cookie(const struct address *at, const struct edns *reply)
 {
 	const struct server *s = server_find(at);
 
-	return s == NULL || s->no_case_until_ms <= now_ms;
+	if (s == NULL)
+		return reply->cookie_len == 0;
+	if (reply->cookie_len > 0 &&
+	    memcmp(reply->cookie, s->cookie, COOKIE_CLIENT_LEN) != 0)
+		return false;
+	return reply->cookie_len > COOKIE_CLIENT_LEN ||
+	    s->cookie_len <= COOKIE_CLIENT_LEN;
 }
 
 void
-server_breaks_case(const struct address *at, uint64_t now_ms)
+server_showed(const struct address *at, unsigned features,
+    const struct edns *reply, uint64_t now_ms)
 {
-	server_get(at, now_ms)->no_case_until_ms =
-	    now_ms + NO_CASE_S * UINT64_C(1000);
+	struct server *s = server_get(at, now_ms);
+
+	if (reply->present)
+		s->edns_shown_ms = now_ms;
+	if (!(features & FEATURE_COOKIE))
+		return;
+	s->lost_cookie = 0;
+	if (reply->cookie_len <= COOKIE_CLIENT_LEN)
+		return;
+	s->cookie_len = reply->cookie_len;
+	memcpy(s->cookie, reply->cookie, reply->cookie_len);
+}
+
+void
+server_missed_cookie(const struct address *at, uint64_t now_ms)
+{
+	if (server_takes(at, now_ms) & FEATURE_COOKIE &&
+	    ++server_get(at, now_ms)->lost_cookie == NO_COOKIE_AFTER)
+		server_chokes_on(at, FEATURE_COOKIE, now_ms);
 }
 
 static uint16_t
@@ -1138,6 +1217,22 @@ network_stale(void)
 	self.reads_due = 2;
 }
 
+/* All was read: that is how this host is now. */
+static void
+host_settle(void)
+{
+	const struct prefix_set *own = &self.fresh.own;
+	uint64_t hash = 0;
+	unsigned i;
+
+	for (i = 0; i < own->count; i++)
+		hash += hash_keyed(own->at[i].address.ip,
+		    sizeof(own->at[i].address.ip), self.options.key);
+	self.moves += hash != self.own_hash;
+	self.own_hash = hash;
+	self.host = self.fresh;
+}
+
 enum network_news
 network_refresh(uint64_t now_ms)
 {
@@ -1146,7 +1241,7 @@ network_refresh(uint64_t now_ms)
 	self.read_next_ms = now_ms + NETWORK_READ_MS;
 	host_reset(&self.fresh);
 	if (host_read(&self.fresh, 4) && host_read(&self.fresh, 6)) {
-		self.host = self.fresh;
+		host_settle();
 		self.reads_due--;
 	} else {
 		eventlog_network_unsure(0);

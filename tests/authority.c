@@ -13,6 +13,7 @@ enum {
 	LOOKUP_HOPS_MAX =
 	    16, /* CNAME and DNAME inside the zones of one server */
 	ANSWER_RECORDS_MAX = 4096,
+	OPT_LEN = 11,    /* without options */
 	FORGED_OCTET = 6 /* 6.6.6.6: whoever asks there believed a forger */
 };
 
@@ -41,6 +42,7 @@ struct reply {
 	unsigned synthesised_count;
 	struct questions *questions;
 	bool no_edns;
+	unsigned secret; /* of the cookie that it is to have; 0: none */
 };
 
 static bool query_read(struct query *, const uint8_t *, size_t len);
@@ -130,6 +132,9 @@ is_ignored(struct authority *a, const struct query *q)
 		return true;
 	if (q->edns.present && rule_find(a, q, CONDUCT_NO_EDNS_SILENT, NULL))
 		return true;
+	if (q->edns.cookie_len > 0 &&
+	    rule_find(a, q, CONDUCT_COOKIE_SILENT, NULL))
+		return true;
 	return rule_find(a, q, CONDUCT_SILENT, NULL) != NULL ||
 	    rule_find(a, q, CONDUCT_MUTE, NULL) != NULL;
 }
@@ -141,11 +146,42 @@ reply_begin(const struct query *q, struct reply *r)
 	memset(r->counts, 0, sizeof(r->counts));
 	r->synthesised_count = 0;
 	r->questions = NULL;
+	r->secret = 0;
 	r->no_edns = !q->edns.present;
 	r->header.id = q->header.id;
 	r->header.response = true;
 	r->header.recursion_desired = q->header.recursion_desired;
 	r->header.checking_disabled = q->header.checking_disabled;
+}
+
+/* RFC 7873 4: what the server puts behind the client's cookie. */
+static void
+cookie_make(struct edns *edns, unsigned secret)
+{
+	unsigned i;
+
+	for (i = COOKIE_CLIENT_LEN; i < COOKIE_LEN; i++)
+		edns->cookie[i] =
+		    (uint8_t)(edns->cookie[i % COOKIE_CLIENT_LEN] ^ secret ^ i);
+	edns->cookie_len = COOKIE_LEN;
+}
+
+/* Is its cookie one that the server would not give, now that it gives some? */
+static bool
+cookie_is_bad(struct authority *a, const struct query *q)
+{
+	const struct rule *rule = rule_find(a, q, CONDUCT_COOKIES, NULL);
+	struct edns good = q->edns;
+
+	if (q->edns.cookie_len == 0)
+		return false;
+	if (rule_find(a, q, CONDUCT_BAD_COOKIE, NULL) != NULL)
+		return true;
+	if (rule == NULL || q->edns.cookie_len == COOKIE_CLIENT_LEN)
+		return false;
+	cookie_make(&good, rule->number);
+	return q->edns.cookie_len != good.cookie_len ||
+	    memcmp(q->edns.cookie, good.cookie, good.cookie_len) != 0;
 }
 
 static void
@@ -154,9 +190,19 @@ reply_make(struct authority *a, const struct query *q, struct reply *r)
 	const struct rule *rule;
 
 	reply_begin(q, r);
-	if (q->edns.present && rule_find(a, q, CONDUCT_NO_EDNS, NULL)) {
+	rule = rule_find(a, q, CONDUCT_COOKIES, NULL);
+	r->secret = rule != NULL ? rule->number : 1;
+	if (rule == NULL && rule_find(a, q, CONDUCT_BAD_COOKIE, NULL) == NULL)
+		r->secret = 0;
+	if (cookie_is_bad(a, q)) {
+		r->header.rcode = RCODE_BADCOOKIE;
+	} else if (q->edns.cookie_len > 0 &&
+	    rule_find(a, q, CONDUCT_COOKIE_ERROR, NULL) != NULL) {
 		r->header.rcode = RCODE_FORMERR;
-		r->no_edns = true;
+	} else if (q->edns.present &&
+	    (rule = rule_find(a, q, CONDUCT_NO_EDNS, NULL)) != NULL) {
+		r->header.rcode = (uint8_t)rule->number;
+		r->no_edns = rule->number < 16;
 	} else if ((rule = rule_find(a, q, CONDUCT_RCODE, NULL)) != NULL) {
 		r->header.rcode = (uint8_t)rule->number;
 	} else if ((rule = rule_find(a, q, CONDUCT_SCRIPT, NULL)) != NULL) {
@@ -847,14 +893,19 @@ reply_write(const struct query *q, struct reply *r, uint8_t *octets)
 {
 	static struct compressor names;
 	struct edns edns = {.present = true, .udp_max = UDP_EDNS_MAX};
-	size_t room = reply_room(q);
+	size_t room = reply_room(q), opt_len;
 	struct writer w;
 	size_t mark;
 
 	edns.dnssec_ok = q->edns.dnssec_ok;
 	edns.rcode_high = r->header.rcode >> 4;
+	if (r->secret != 0 && q->edns.cookie_len > 0) {
+		memcpy(edns.cookie, q->edns.cookie, COOKIE_CLIENT_LEN);
+		cookie_make(&edns, r->secret);
+	}
 	r->header.rcode &= 0xf;
-	writer_init(&w, octets, room - (r->no_edns ? 0 : 11));
+	opt_len = OPT_LEN + (edns.cookie_len > 0 ? 4u + COOKIE_LEN : 0u);
+	writer_init(&w, octets, room - (r->no_edns ? 0 : opt_len));
 	writer_compress(&w, &names);
 	write_header(&w, &r->header);
 	questions_write(&w, q, r);
@@ -980,6 +1031,20 @@ case_set(struct datagram *d, bool upper)
 	return changed;
 }
 
+/* The cookie is at the end of all.  False if there is none. */
+static bool
+cookie_turn(struct datagram *d)
+{
+	static const uint8_t head[] = {0, 10, 0, COOKIE_LEN};
+	size_t option_len = sizeof(head) + COOKIE_LEN;
+
+	if (d->len < option_len ||
+	    memcmp(d->octets + d->len - option_len, head, sizeof(head)) != 0)
+		return false;
+	d->octets[d->len - COOKIE_LEN] ^= 1;
+	return true;
+}
+
 /* False if it came out as it was. */
 static bool
 datagram_spoil(struct datagram *d, enum spoil spoil)
@@ -997,6 +1062,8 @@ datagram_spoil(struct datagram *d, enum spoil spoil)
 	case SPOIL_LOWER:
 	case SPOIL_UPPER:
 		return case_set(d, spoil == SPOIL_UPPER);
+	case SPOIL_COOKIE:
+		return cookie_turn(d);
 	case SPOIL_QUERY:
 		d->octets[2] &= 0x7f;
 		return true;

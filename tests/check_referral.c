@@ -208,6 +208,7 @@ class_text(enum response_class is)
 	    [RESPONSE_ALIAS] = "an alias",
 	    [RESPONSE_TRUNCATED] = "truncated",
 	    [RESPONSE_NO_EDNS] = "no EDNS",
+	    [RESPONSE_BAD_COOKIE] = "a bad cookie",
 	    [RESPONSE_LAME] = "lame",
 	    [RESPONSE_FAILURE] = "a failure",
 	    [RESPONSE_BIZARRE] = "bizarre",
@@ -531,9 +532,11 @@ static const struct reply ERRORS[] = {
 	.answers = "www.sub.example. DNAME a.b."},
     {RESPONSE_FAILURE, .rcode = RCODE_YXRRSET},
     {RESPONSE_FAILURE, .rcode = 15},
-    /* BADVERS and BADCOOKIE: four bits of them look like success */
-    {RESPONSE_FAILURE, .rcode = 0, .rcode_high = 1, .opt = true},
-    {RESPONSE_FAILURE, .rcode = 7, .rcode_high = 1, .opt = true},
+    /* E11, K12: BADVERS and BADCOOKIE; four bits of the first look like success
+     */
+    {RESPONSE_NO_EDNS, .rcode = 0, .rcode_high = 1, .opt = true},
+    {RESPONSE_BAD_COOKIE, .rcode = 7, .rcode_high = 1, .opt = true},
+    {RESPONSE_FAILURE, .rcode = 1, .rcode_high = 1, .opt = true},
     {RESPONSE_FAILURE, .rcode = 3, .rcode_high = 255, .opt = true},
 };
 

@@ -2165,6 +2165,12 @@ reply(uint64_t rtt_ms)
 	server_replied(&server, rtt_ms, now_ms);
 }
 
+static bool
+takes(const struct address *at, enum feature feature, uint64_t at_ms)
+{
+	return (server_takes(at, at_ms) & feature) != 0;
+}
+
 /* So many queries are sent, each when the one before it was given up. */
 static void
 time_out(unsigned times)
@@ -2195,7 +2201,7 @@ START_TEST(unknown_server_is_given_time)
 {
 	ck_assert_uint_eq(server_rto_ms(&server), RTO_FIRST_MS);
 	ck_assert(!held());
-	ck_assert(server_takes_edns(&server, now_ms));
+	ck_assert(takes(&server, FEATURE_EDNS, now_ms));
 	server_asked(&server, now_ms);
 	ck_assert_uint_eq(server_rto_ms(&server), RTO_FIRST_MS);
 	ck_assert(!held());
@@ -2305,10 +2311,10 @@ START_TEST(servers_are_told_apart)
 	struct address other = address_of(OTHERS[_i]);
 
 	time_out(DEAD_AFTER);
-	server_chokes_on_edns(&server, now_ms);
+	server_chokes_on(&server, FEATURE_EDNS, now_ms);
 	ck_assert_uint_eq(server_rto_ms(&other), RTO_FIRST_MS);
 	ck_assert(!server_is_held(&other, now_ms));
-	ck_assert(server_takes_edns(&other, now_ms));
+	ck_assert(takes(&other, FEATURE_EDNS, now_ms));
 }
 END_TEST
 
@@ -2518,26 +2524,130 @@ START_TEST(each_error_has_its_cause)
 }
 END_TEST
 
-/* E09 */
-START_TEST(lack_of_edns_is_remembered_for_a_quarter_of_an_hour)
+/* E09, F08, E14 */
+START_TEST(what_a_server_chokes_on_is_left_out_for_a_quarter_of_an_hour)
 {
-	server_chokes_on_edns(&server, now_ms);
+	enum feature choked = (enum feature)(1 << _i);
+	unsigned i;
+
+	server_chokes_on(&server, choked, now_ms);
 	ck_assert_uint_eq(server_rto_ms(&server), RTO_FIRST_MS);
-	ck_assert(!server_takes_edns(&server, now_ms));
-	ck_assert(!server_takes_edns(&server, now_ms + 899999));
-	ck_assert(server_takes_edns(&server, now_ms + 900000));
+	for (i = 0; i < FEATURES; i++) {
+		enum feature f = (enum feature)(1 << i);
+
+		ck_assert(takes(&server, f, now_ms) == (f != choked));
+		ck_assert(takes(&server, f, now_ms + 899999) == (f != choked));
+		ck_assert(takes(&server, f, now_ms + 900000));
+	}
 }
 END_TEST
 
-/* F08 */
-START_TEST(broken_case_is_remembered_for_a_quarter_of_an_hour)
+/* attacks:S09 */
+START_TEST(edns_that_was_shown_is_not_lacked_within_the_hour)
 {
-	ck_assert(server_keeps_case(&server, now_ms));
-	server_breaks_case(&server, now_ms);
-	ck_assert(!server_keeps_case(&server, now_ms));
-	ck_assert(!server_keeps_case(&server, now_ms + 899999));
-	ck_assert(server_keeps_case(&server, now_ms + 900000));
-	ck_assert(server_takes_edns(&server, now_ms));
+	const struct edns with = {.present = true},
+			  without = {.present = false};
+
+	server_showed(&server, FEATURE_EDNS, &without, now_ms);
+	server_chokes_on(&server, FEATURE_EDNS, now_ms);
+	ck_assert(!takes(&server, FEATURE_EDNS, now_ms));
+	now_ms += 900000;
+	server_showed(&server, FEATURE_EDNS, &with, now_ms);
+	server_chokes_on(
+	    &server, FEATURE_EDNS | FEATURE_CASE, now_ms + 3599999);
+	ck_assert(takes(&server, FEATURE_EDNS, now_ms + 3599999));
+	ck_assert(!takes(&server, FEATURE_CASE, now_ms + 3599999));
+	server_chokes_on(&server, FEATURE_EDNS, now_ms + 3600000);
+	ck_assert(!takes(&server, FEATURE_EDNS, now_ms + 3600000));
+}
+END_TEST
+
+/* The cookie for a server, and so many octets of it must there be. */
+static struct edns
+cookie_for(const struct address *at, size_t len)
+{
+	struct edns query = {.present = true};
+
+	server_write_cookie(at, &query, now_ms);
+	ck_assert_uint_eq(query.cookie_len, len);
+	return query;
+}
+
+/* What a server that knows the cookie replies, with so many octets of it. */
+static struct edns
+cookie_reply(const struct edns *query, size_t len)
+{
+	struct edns reply = *query;
+
+	memset(reply.cookie + COOKIE_CLIENT_LEN, 0x5a,
+	    COOKIE_MAX - COOKIE_CLIENT_LEN);
+	reply.cookie_len = (uint8_t)len;
+	return reply;
+}
+
+/* K09 */
+START_TEST(each_server_has_a_cookie_of_its_own)
+{
+	struct edns first, again, other;
+	struct address a = address_of("198.41.0.4");
+	struct address b = address_of("198.41.0.5");
+
+	first = cookie_for(&a, COOKIE_CLIENT_LEN);
+	again = cookie_for(&a, COOKIE_CLIENT_LEN);
+	other = cookie_for(&b, COOKIE_CLIENT_LEN);
+	ck_assert_mem_eq(first.cookie, again.cookie, COOKIE_CLIENT_LEN);
+	ck_assert_mem_ne(first.cookie, other.cookie, COOKIE_CLIENT_LEN);
+}
+END_TEST
+
+/* K10, K11 */
+START_TEST(reply_must_know_the_cookie_once_the_server_gave_one)
+{
+	const struct edns none = {.present = true};
+	struct edns query = cookie_for(&server, COOKIE_CLIENT_LEN);
+	struct edns good = cookie_reply(&query, COOKIE_LEN);
+	struct edns half = cookie_reply(&query, COOKIE_CLIENT_LEN);
+	struct edns forged = good;
+
+	forged.cookie[COOKIE_CLIENT_LEN - 1] ^= 1;
+	ck_assert(server_knows_cookie(&server, &none));
+	ck_assert(server_knows_cookie(&server, &half));
+	ck_assert(server_knows_cookie(&server, &good));
+	ck_assert(!server_knows_cookie(&server, &forged));
+	server_showed(&server, FEATURE_COOKIE, &good, now_ms);
+	ck_assert(server_knows_cookie(&server, &good));
+	ck_assert(!server_knows_cookie(&server, &none));
+	ck_assert(!server_knows_cookie(&server, &half));
+	query = cookie_for(&server, COOKIE_LEN);
+	ck_assert_mem_eq(query.cookie, good.cookie, COOKIE_LEN);
+	good = cookie_reply(&query, COOKIE_MAX);
+	server_showed(&server, FEATURE_COOKIE, &good, now_ms);
+	query = cookie_for(&server, COOKIE_MAX);
+	ck_assert_mem_eq(query.cookie, good.cookie, COOKIE_MAX);
+	server_chokes_on(&server, FEATURE_COOKIE, now_ms);
+	ck_assert(server_knows_cookie(&server, &none));
+	forged = cookie_for(&server, COOKIE_CLIENT_LEN);
+	ck_assert_mem_eq(query.cookie, forged.cookie, COOKIE_CLIENT_LEN);
+}
+END_TEST
+
+/* E14: one silence may be chance. */
+START_TEST(cookies_are_left_out_after_two_silences_in_a_row)
+{
+	const struct edns none = {.present = true};
+
+	server_missed_cookie(&server, now_ms);
+	server_showed(&server, FEATURE_COOKIE, &none, now_ms);
+	server_missed_cookie(&server, now_ms);
+	ck_assert(takes(&server, FEATURE_COOKIE, now_ms));
+	server_showed(&server, FEATURE_EDNS, &none, now_ms);
+	server_missed_cookie(&server, now_ms);
+	ck_assert(!takes(&server, FEATURE_COOKIE, now_ms));
+	server_missed_cookie(&server, now_ms + 1000);
+	server_missed_cookie(&server, now_ms + 1000);
+	ck_assert(takes(&server, FEATURE_COOKIE, now_ms + 900000));
+	server_missed_cookie(&server, now_ms + 900000);
+	ck_assert(takes(&server, FEATURE_COOKIE, now_ms + 900000));
 }
 END_TEST
 
@@ -2545,10 +2655,10 @@ END_TEST
 START_TEST(timeouts_leave_edns_alone)
 {
 	time_out(2 * DEAD_AFTER);
-	ck_assert(server_takes_edns(&server, now_ms));
-	server_chokes_on_edns(&server, now_ms);
+	ck_assert(takes(&server, FEATURE_EDNS, now_ms));
+	server_chokes_on(&server, FEATURE_EDNS, now_ms);
 	reply(40);
-	ck_assert(!server_takes_edns(&server, now_ms));
+	ck_assert(!takes(&server, FEATURE_EDNS, now_ms));
 }
 END_TEST
 
@@ -2571,7 +2681,7 @@ START_TEST(tcp_is_done_without_after_a_refusal_or_two_silences)
 	now_ms += 900 * 1000;
 	server_chokes_on_tcp(&server, false, now_ms);
 	ck_assert(!takes_tcp_in_s(0));
-	ck_assert(server_takes_edns(&server, now_ms));
+	ck_assert(takes(&server, FEATURE_EDNS, now_ms));
 	ck_assert(!held());
 }
 END_TEST
@@ -2647,7 +2757,7 @@ START_TEST(server_in_use_survives_a_crowd)
 {
 	unsigned i;
 
-	server_chokes_on_edns(&server, now_ms);
+	server_chokes_on(&server, FEATURE_EDNS, now_ms);
 	for (i = 0; i < CROWD; i++) {
 		struct address a = server_of_number(i);
 
@@ -2655,7 +2765,7 @@ START_TEST(server_in_use_survives_a_crowd)
 		if (i % 100 == 0)
 			server_asked(&server, now_ms++);
 	}
-	ck_assert(!server_takes_edns(&server, START_MS + 1));
+	ck_assert(!takes(&server, FEATURE_EDNS, START_MS + 1));
 }
 END_TEST
 
@@ -2938,8 +3048,13 @@ times(void)
 	tcase_add_test(t, forgiven_server_is_as_its_replies_made_it);
 	tcase_add_loop_test(
 	    t, each_error_has_its_cause, 0, sizeof(CAUSES) / sizeof(CAUSES[0]));
-	tcase_add_test(t, lack_of_edns_is_remembered_for_a_quarter_of_an_hour);
-	tcase_add_test(t, broken_case_is_remembered_for_a_quarter_of_an_hour);
+	tcase_add_loop_test(t,
+	    what_a_server_chokes_on_is_left_out_for_a_quarter_of_an_hour, 0,
+	    FEATURES);
+	tcase_add_test(t, edns_that_was_shown_is_not_lacked_within_the_hour);
+	tcase_add_test(t, each_server_has_a_cookie_of_its_own);
+	tcase_add_test(t, reply_must_know_the_cookie_once_the_server_gave_one);
+	tcase_add_test(t, cookies_are_left_out_after_two_silences_in_a_row);
 	tcase_add_test(t, timeouts_leave_edns_alone);
 	tcase_add_loop_test(
 	    t, tcp_is_done_without_after_a_refusal_or_two_silences, 0, 2);

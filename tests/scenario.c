@@ -175,27 +175,30 @@ static const struct choice conducts[] = {{"well", CONDUCT_WELL},
     {"silent", CONDUCT_SILENT}, {"drop", CONDUCT_DROP},
     {"unreachable", CONDUCT_UNREACHABLE}, {"delay", CONDUCT_DELAY},
     {"noedns", CONDUCT_NO_EDNS}, {"edns-silent", CONDUCT_NO_EDNS_SILENT},
-    {"rcode", CONDUCT_RCODE}, {"refused", CONDUCT_RCODE},
-    {"lame", CONDUCT_LAME}, {"noaa", CONDUCT_NO_AA}, {"tc", CONDUCT_TRUNCATED},
-    {"forge", CONDUCT_FORGE}, {"twice", CONDUCT_TWICE}, {"mute", CONDUCT_MUTE},
-    {"close", CONDUCT_CLOSE}, {"reset", CONDUCT_RESET}, {"half", CONDUCT_HALF},
+    {"cookies", CONDUCT_COOKIES}, {"badcookie", CONDUCT_BAD_COOKIE},
+    {"cookie-formerr", CONDUCT_COOKIE_ERROR},
+    {"cookie-silent", CONDUCT_COOKIE_SILENT}, {"rcode", CONDUCT_RCODE},
+    {"refused", CONDUCT_RCODE}, {"lame", CONDUCT_LAME}, {"noaa", CONDUCT_NO_AA},
+    {"tc", CONDUCT_TRUNCATED}, {"forge", CONDUCT_FORGE},
+    {"twice", CONDUCT_TWICE}, {"mute", CONDUCT_MUTE}, {"close", CONDUCT_CLOSE},
+    {"reset", CONDUCT_RESET}, {"half", CONDUCT_HALF},
     {"dribble", CONDUCT_DRIBBLE}, {"idle", CONDUCT_IDLE},
     {"sips", CONDUCT_SIPS}, {"loops", CONDUCT_LOOPS}, {"bits", CONDUCT_BITS},
     {"octets", CONDUCT_OCTETS}, {"wrong-id", CONDUCT_SPOIL},
     {"wrong-question", CONDUCT_SPOIL}, {"wrong-case", CONDUCT_SPOIL},
     {"lower-case", CONDUCT_SPOIL}, {"upper-case", CONDUCT_SPOIL},
-    {"no-response-bit", CONDUCT_SPOIL}, {"garbage", CONDUCT_SPOIL},
-    {"short", CONDUCT_SPOIL}, {"wrong-source", CONDUCT_SPOIL},
-    {"wrong-port", CONDUCT_SPOIL}, {"trailer", CONDUCT_SPOIL},
-    {"cut", CONDUCT_SPOIL}, {NULL, 0}};
+    {"wrong-cookie", CONDUCT_SPOIL}, {"no-response-bit", CONDUCT_SPOIL},
+    {"garbage", CONDUCT_SPOIL}, {"short", CONDUCT_SPOIL},
+    {"wrong-source", CONDUCT_SPOIL}, {"wrong-port", CONDUCT_SPOIL},
+    {"trailer", CONDUCT_SPOIL}, {"cut", CONDUCT_SPOIL}, {NULL, 0}};
 
 static const struct choice spoils[] = {{"wrong-id", SPOIL_ID},
     {"wrong-question", SPOIL_QUESTION}, {"wrong-case", SPOIL_CASE},
     {"lower-case", SPOIL_LOWER}, {"upper-case", SPOIL_UPPER},
-    {"no-response-bit", SPOIL_QUERY}, {"garbage", SPOIL_GARBAGE},
-    {"short", SPOIL_SHORT}, {"wrong-source", SPOIL_SOURCE},
-    {"wrong-port", SPOIL_PORT}, {"trailer", SPOIL_TRAILER}, {"cut", SPOIL_CUT},
-    {NULL, 0}};
+    {"wrong-cookie", SPOIL_COOKIE}, {"no-response-bit", SPOIL_QUERY},
+    {"garbage", SPOIL_GARBAGE}, {"short", SPOIL_SHORT},
+    {"wrong-source", SPOIL_SOURCE}, {"wrong-port", SPOIL_PORT},
+    {"trailer", SPOIL_TRAILER}, {"cut", SPOIL_CUT}, {NULL, 0}};
 
 /* loops to ADDRESS [wrong-id|wrong-case|copied] */
 static bool
@@ -233,6 +236,12 @@ conduct_read(struct parser *p, struct rule *rule)
 		return parse_number(p, 65535, &rule->number) &&
 		    (rule->number > 0 || complain(p, "say: sips N"));
 	case CONDUCT_OCTETS:
+		return parse_number(p, 255, &rule->number);
+	case CONDUCT_NO_EDNS:
+		rule->number = RCODE_FORMERR;
+		return word_peek(p)[0] == '\0' ||
+		    parse_choice(p, rcodes, &rule->number);
+	case CONDUCT_COOKIES:
 		return parse_number(p, 255, &rule->number);
 	case CONDUCT_DELAY:
 	case CONDUCT_DRIBBLE:
@@ -1005,6 +1014,10 @@ packets_read(struct parser *p, struct packets *packets)
 	    !narrow_read(p, &narrow))
 		return false;
 	packets->transport = transport_read(p);
+	packets->of_cookie = word_given(p, "cookie");
+	if (packets->of_cookie &&
+	    !parse_number(p, COOKIE_MAX, &packets->cookie_len))
+		return false;
 	if (!comparison_read(p, &packets->comparison))
 		return false;
 	packets->narrowed = narrow.narrowed;
@@ -1014,8 +1027,8 @@ packets_read(struct parser *p, struct packets *packets)
 	return true;
 }
 
-/* packets ADDRESS|all|self [from ADDRESS] [for NAME [TYPE]] [udp|tcp] = N
- * [total] */
+/* packets ADDRESS|all|self [from ADDRESS] [for NAME [TYPE]] [udp|tcp]
+ * [cookie LENGTH] = N [total] */
 static bool
 packets_parse(struct parser *p)
 {

@@ -119,10 +119,11 @@ enum spoil {
 	SPOIL_NONE,
 	SPOIL_ID,
 	SPOIL_QUESTION,
-	SPOIL_CASE,  /* of the first letter of the question, or ... */
-	SPOIL_LOWER, /* ... all of it is in lower case, ... */
-	SPOIL_UPPER, /* ... or in upper case */
-	SPOIL_QUERY, /* the response bit is not set */
+	SPOIL_CASE,   /* of the first letter of the question, or ... */
+	SPOIL_LOWER,  /* ... all of it is in lower case, ... */
+	SPOIL_UPPER,  /* ... or in upper case */
+	SPOIL_COOKIE, /* is not that of the query */
+	SPOIL_QUERY,  /* the response bit is not set */
 	SPOIL_GARBAGE,
 	SPOIL_SHORT,
 	SPOIL_SOURCE,
@@ -139,6 +140,10 @@ enum conduct {
 	CONDUCT_DELAY, /* by `number` ms */
 	CONDUCT_NO_EDNS,
 	CONDUCT_NO_EDNS_SILENT,
+	CONDUCT_COOKIES,      /* gives them, from its secret `number` */
+	CONDUCT_BAD_COOKIE,   /* takes none */
+	CONDUCT_COOKIE_ERROR, /* FORMERR to them */
+	CONDUCT_COOKIE_SILENT,
 	CONDUCT_RCODE,
 	CONDUCT_LAME,
 	CONDUCT_SCRIPT,
@@ -264,6 +269,8 @@ struct packets {
 	bool self, total, narrowed, below;
 	struct name name;
 	uint16_t type;
+	bool of_cookie; /* only those with a cookie of this length, or none */
+	unsigned cookie_len;
 	enum comparison comparison;
 	unsigned count;
 	unsigned gaps_ms[GAPS_MAX];
@@ -529,6 +536,7 @@ struct sighting {
 	enum transport transport;
 	bool opens;               /* it is a connection, and no query */
 	struct question question; /* of a query */
+	unsigned cookie_len;      /* of a query */
 	uint64_t at_ms;           /* the driver tells these two */
 	bool self;                /* to an address and port that we listen on */
 };

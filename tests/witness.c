@@ -459,9 +459,9 @@ witness_is_done(const struct witness *w, const struct connection *on)
 
 /* What every query to a name server must be; NULL if it is. */
 static const char *
-query_flaw(const uint8_t *octets, size_t len, enum transport transport,
-    struct question *question)
+query_flaw(const uint8_t *octets, size_t len, struct sighting *s)
 {
+	struct question *question = &s->question;
 	struct reader r;
 	struct header h;
 	struct record record;
@@ -487,8 +487,13 @@ query_flaw(const uint8_t *octets, size_t len, enum transport transport,
 		return "has not the size we take (RFC 9715 3.1)";
 	if (edns.present && record.ttl_s != OPT_DO)
 		return "has OPT with not just version 0 and DO (E06, V01)";
-	if (edns.present && record.rdata_len != 0 &&
-	    (transport != TRANSPORT_TCP || record.rdata_len != 4 ||
+	s->cookie_len = edns.cookie_len;
+	if (edns.cookie_len > 0 &&
+	    (s->transport != TRANSPORT_UDP ||
+		record.rdata_len != 4 + edns.cookie_len))
+		return "has a cookie over TCP, or another option beside it";
+	if (edns.present && record.rdata_len != 0 && edns.cookie_len == 0 &&
+	    (s->transport != TRANSPORT_TCP || record.rdata_len != 4 ||
 		memcmp(octets + record.rdata_at, keepalive, 4) != 0))
 		return "has OPT with an option (E07)";
 	if (question->class != CLASS_IN)
@@ -526,7 +531,7 @@ witness_query(struct witness *w, const struct address *to,
 	char text[2048], at[ADDRESS_TEXT_MAX];
 	const char *flaw;
 
-	flaw = query_flaw(octets, len, transport, &s->question);
+	flaw = query_flaw(octets, len, s);
 	if (flaw == NULL)
 		return true;
 	message_text(octets, len, text, sizeof(text));
@@ -1105,6 +1110,8 @@ sighting_counts(
 		return false;
 	if (packets->to.family != 0 && !address_equal(&s->to, &packets->to))
 		return false;
+	if (packets->of_cookie && packets->cookie_len != s->cookie_len)
+		return false;
 	if (packets->from.family != 0 &&
 	    memcmp(s->from.ip, packets->from.ip, sizeof(s->from.ip)) != 0)
 		return false;
@@ -1130,6 +1137,8 @@ sightings_text(const struct witness *w, unsigned first, char *text, size_t max)
 		    (unsigned long long)s->at_ms % 1000,
 		    address_port_text(&s->to, at),
 		    s->transport == TRANSPORT_TCP ? "tcp" : "udp");
+		if (s->cookie_len > 0)
+			text_add(text, max, "cookie %u ", s->cookie_len);
 		if (s->opens)
 			text_add(text, max, "connection\n");
 		else
