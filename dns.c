@@ -122,6 +122,11 @@ struct reply {
 	struct header header;
 	struct view proofs[ALIASES_MAX + 1]; /* of what is in the answer */
 	unsigned proof_count;
+	struct {
+		const uint8_t *at; /* in the cache */
+		size_t len;
+	} told[PROOFS_MAX]; /* the records of proofs that were added */
+	unsigned told_count;
 	bool from_cache;      /* it was looked up; else it is a refusal */
 	size_t max;           /* what the client takes */
 	size_t sections, opt; /* where they begin */
@@ -1703,7 +1708,7 @@ reply_begin(struct reply *a, const struct query *q)
 		write_question(&a->message, &q->question);
 	}
 	a->sections = a->message.len;
-	a->proof_count = 0;
+	a->proof_count = a->told_count = 0;
 	a->from_cache = false;
 }
 
@@ -1713,7 +1718,7 @@ reply_empty(struct reply *a)
 {
 	write_back_to(&a->message, a->sections);
 	a->header.answers = a->header.authorities = 0;
-	a->proof_count = 0;
+	a->proof_count = a->told_count = 0;
 }
 
 /* Who waited was told after a walk; who did not, from the cache or not. */
@@ -1928,18 +1933,42 @@ reply_add_set(struct reply *a, const struct name *owner, struct view *view)
 	a->proofs[a->proof_count++] = *view;
 }
 
+/*
+ * Is this record to be told?  What came in one reply may prove several sets of
+ * the answer, and was kept with each; no RRset has a record twice (RFC 2181 5).
+ */
+static bool
+reply_tells(struct reply *a, const uint8_t *at, size_t len)
+{
+	unsigned i;
+
+	for (i = 0; i < a->told_count; i++)
+		if (a->told[i].len == len && !memcmp(a->told[i].at, at, len))
+			return false;
+	if (a->told_count == PROOFS_MAX)
+		return false;
+	a->told[a->told_count].at = at;
+	a->told[a->told_count++].len = len;
+	return true;
+}
+
 /* SOA for all; NSEC and signatures for who set DO (RFC 4035 3.2.1). */
 static void
 reply_add_proofs(struct reply *a, struct view *view)
 {
+	struct reader *body = &view->body;
 	struct name owner;
+	size_t at = body->at;
 	unsigned i;
 
-	for (i = 0; i < view->proofs && read_name(&view->body, &owner); i++) {
-		uint16_t type = read_u16(&view->body);
-		struct reader rdata = read_stored(&view->body);
+	for (i = 0; i < view->proofs && read_name(body, &owner);
+	     i++, at = body->at) {
+		uint16_t type = read_u16(body);
+		struct reader rdata = read_stored(body);
 
 		if (type != TYPE_SOA && !a->query->edns.dnssec_ok)
+			continue;
+		if (!reply_tells(a, body->base + at, body->at - at))
 			continue;
 		reply_add_record(a, &owner, type, view->ttl_s, &rdata);
 		a->header.authorities++;

@@ -57,6 +57,7 @@ enum {
 	/* What is kept. */
 	RRSET_RECORDS_MAX = 100,   /* CVE-2024-1737 */
 	RRSET_SIGNATURES_MAX = 8,  /* two algorithms in a double roll-over */
+	PROOFS_MAX = 128,          /* in one answer; an alias has some 8 */
 	ENTRY_MAX = 65536,         /* no RRset outgrows a message */
 	TTL_MAX_S = 86400,         /* a day, as Unbound and PowerDNS */
 	TTL_NEGATIVE_MAX_S = 3600, /* RFC 2308 5: one to three hours */
