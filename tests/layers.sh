@@ -1,6 +1,7 @@
 #!/bin/sh
 # layers.sh -- the rules of structure, read off the objects in $B and the
-# sources.  Prints a line for each rule.
+# sources, and whether what is written about them is so.  Prints a line for
+# each rule.
 #
 #	dns -> control -> referral -> server, cache -> eventlog -> message -> libc
 #
@@ -214,5 +215,11 @@ stdio="fopen fdopen fclose fread fgets getc fgetc fwrite fputs fputc putc puts
 		users $symbol
 	done
 } | rule "nobody asks the system's resolver"
+
+# A name of more than three words between back quotes is a scenario's.
+grep -ohE "\`[a-z0-9]+(-[a-z0-9.]+){3,}\`" README.md \
+    tests/scenarios/README.md | tr -d '\140' | sort -u | while read -r name; do
+	[ -f "tests/scenarios/$name.txt" ] || echo "no scenario $name"
+done | rule "the scenarios that are named by those who explain them exist"
 
 [ $failed = 0 ]
