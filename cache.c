@@ -75,6 +75,7 @@ struct entry {
 	bool used;          /* found since it was written */
 	bool failing;       /* an alias or a delegation that led nowhere */
 	bool nothing_below; /* a name error that denies what is below too */
+	bool refreshing;    /* it was given out as one to ask for anew */
 	uint8_t owner_len;
 	uint8_t octets[]; /* the owner, then the body */
 };
@@ -124,7 +125,7 @@ static void cache_check(void);
 static enum found local_find(
     const struct name *sname, uint16_t stype, struct view *);
 static enum found chain_find(const struct wanted *, struct entry **);
-static enum found above_find(const struct wanted *, struct entry **);
+static enum found entry_find(const struct wanted *, struct entry **);
 static uint64_t nothing_below_until_ms(const struct entry *);
 static const struct failure *failure_find(const struct wanted *);
 static const struct failure *zone_failure_find(const struct wanted *);
@@ -264,8 +265,24 @@ seconds_left(uint64_t expires_ms, uint64_t now_ms)
 	return (uint32_t)((expires_ms - now_ms + 999) / 1000);
 }
 
+/* Store numbers wrap, so they are compared as in RFC 1982. */
+static bool
+is_after(uint32_t stored, uint32_t mark)
+{
+	return stored - mark - 1 < INT32_MAX;
+}
+
+/* An RRset that lived for long enough, and will not for much longer. */
+static bool
+entry_is_expiring(const struct entry *e, uint64_t now_ms)
+{
+	return e->kind == KIND_RRSET && !e->refreshing &&
+	    e->ttl_s >= PREFETCH_TTL_MIN_S &&
+	    seconds_left(e->expires_ms, now_ms) <= PREFETCH_LEFT_S;
+}
+
 static void
-view_entry(struct view *view, struct entry *e, uint64_t now_ms)
+view_entry(struct view *view, struct entry *e, const struct wanted *w)
 {
 	e->used = true;
 	view->type = e->type;
@@ -273,8 +290,10 @@ view_entry(struct view *view, struct entry *e, uint64_t now_ms)
 	view->records = e->records;
 	view->signatures = e->signatures;
 	view->proofs = e->proofs;
-	view->ttl_s = seconds_left(e->expires_ms, now_ms);
+	view->ttl_s = seconds_left(e->expires_ms, w->now_ms);
 	view->ttl_first_s = e->ttl_s;
+	view->expiring = entry_is_expiring(e, w->now_ms);
+	view->anew = is_after(e->stored, w->mark);
 	view->trust = (enum trust)e->trust;
 	reader_init(&view->body, e->octets + e->owner_len, e->body_len);
 	view->reason = NULL;
@@ -306,15 +325,13 @@ cache_find(const struct name *sname, uint16_t stype, uint32_t mark,
 	if (found != FOUND_NOTHING)
 		return found;
 	w.hash = (uint32_t)name_hash(sname, cache.key);
-	found = chain_find(&w, &e);
-	if (found == FOUND_NOTHING)
-		found = above_find(&w, &e);
+	found = entry_find(&w, &e);
 	if (found == FOUND_ALIAS && (e->failing || e->type == TYPE_DNAME) &&
 	    failure_find(&w) != NULL)
 		found = FOUND_NOTHING;
 	if (found != FOUND_NOTHING) {
 		assert(e->kind != KIND_DELEGATION);
-		view_entry(view, e, now_ms);
+		view_entry(view, e, &w);
 		if (found == FOUND_NAME_ERROR && e->owner_len < sname->len)
 			view->ttl_s =
 			    seconds_left(nothing_below_until_ms(e), now_ms);
@@ -327,6 +344,20 @@ cache_find(const struct name *sname, uint16_t stype, uint32_t mark,
 		return FOUND_NOTHING;
 	view_failure(view, f, now_ms);
 	return FOUND_FAILURE;
+}
+
+bool
+cache_refresh(const struct name *sname, uint16_t stype, uint64_t now_ms)
+{
+	struct wanted w = {sname, stype, 0, cache.stores, now_ms};
+	struct entry *e;
+
+	w.hash = (uint32_t)name_hash(sname, cache.key);
+	if (entry_find(&w, &e) == FOUND_NOTHING ||
+	    !entry_is_expiring(e, now_ms))
+		return false;
+	e->refreshing = true;
+	return true;
 }
 
 /* The closest delegation at or above a name, whose hash is then in *w. */
@@ -401,6 +432,15 @@ above_find(const struct wanted *below, struct entry **entry)
 	return FOUND_NOTHING;
 }
 
+/* What is known of a name by itself, and else by those above it. */
+static enum found
+entry_find(const struct wanted *w, struct entry **entry)
+{
+	enum found found = chain_find(w, entry);
+
+	return found != FOUND_NOTHING ? found : above_find(w, entry);
+}
+
 bool
 cache_find_delegation(const struct name *sname, uint32_t mark, uint64_t now_ms,
     struct view *view, uint64_t *until_ms)
@@ -412,7 +452,7 @@ cache_find_delegation(const struct name *sname, uint32_t mark, uint64_t now_ms,
 	if (e == NULL)
 		return false;
 	assert(e->kind == KIND_DELEGATION);
-	view_entry(view, e, now_ms);
+	view_entry(view, e, &w);
 	*until_ms = e->expires_ms;
 	return true;
 }
@@ -437,8 +477,7 @@ zone_failure_find(const struct wanted *sought)
 
 /*
  * Whether this is good for who asks: not yet expired, or stored after the
- * mark.  Store numbers wrap, so those are compared as in RFC 1982, and only of
- * what was stored so lately that the numbers cannot have gone round.
+ * mark; and so lately that the numbers of stores cannot have gone round.
  */
 static bool
 is_live(uint64_t expires_ms, uint32_t life_s, uint32_t stored,
@@ -449,8 +488,7 @@ is_live(uint64_t expires_ms, uint32_t life_s, uint32_t stored,
 	if (w->now_ms < expires_ms)
 		return true;
 	stored_ms = expires_ms - life_s * (uint64_t)1000;
-	return w->now_ms - stored_ms < MARK_MS_MAX &&
-	    stored - w->mark - 1 < INT32_MAX;
+	return w->now_ms - stored_ms < MARK_MS_MAX && is_after(stored, w->mark);
 }
 
 static bool
@@ -1025,6 +1063,7 @@ entry_write(const struct draft *d, uint32_t hash, uint64_t now_ms)
 	e->trust = (uint8_t)d->trust;
 	e->failing = false;
 	e->nothing_below = d->nothing_below;
+	e->refreshing = false;
 	e->records = d->records;
 	e->signatures = d->signatures;
 	e->proofs = d->proofs;

@@ -114,6 +114,12 @@ struct batch {
 	unsigned count, listener;
 };
 
+/* What the cache will not have for much longer, and somebody asked for. */
+struct wish {
+	struct name name;
+	uint16_t type;
+};
+
 /* A reply in the making, in a buffer from where it goes out. */
 struct reply {
 	const struct query *query;
@@ -143,6 +149,8 @@ static struct {
 	unsigned queries_used; /* those after them were never touched */
 	unsigned waiting;
 	struct timer_queue deadlines;
+	struct wish wishes[WISHES_MAX]; /* of this turn */
+	unsigned wish_count;
 	struct shares shares;
 	struct connection *connections, *free_connection;
 	struct connection *touched, **touched_end;
@@ -350,6 +358,33 @@ queries_done(uint64_t now_ms)
 	}
 }
 
+/*
+ * That was used just before its end: note it, to ask for it when all answers
+ * of this turn are out.  Who sets RD=0 wants us to ask for nothing.
+ */
+static void
+wish_note(const struct reply *a, const struct name *sname)
+{
+	struct wish *wish = &self.wishes[self.wish_count];
+
+	if (!a->header.recursion_desired || self.wish_count == WISHES_MAX)
+		return;
+	wish->name = *sname;
+	wish->type = a->query->question.type;
+	self.wish_count++;
+}
+
+static void
+wishes_begin(uint64_t now_ms)
+{
+	unsigned i;
+
+	for (i = 0; i < self.wish_count; i++)
+		referral_refresh(
+		    &self.wishes[i].name, self.wishes[i].type, now_ms);
+	self.wish_count = 0;
+}
+
 /* The roots are others from now on. */
 static void
 hints_change(uint64_t now_ms)
@@ -463,6 +498,7 @@ serve(void)
 		connections_settle(now_ms);
 		connections_expire(now_ms);
 		connections_accept(now_ms);
+		wishes_begin(now_ms);
 		eventlog_flush();
 	}
 	return now_ms;
@@ -2040,14 +2076,20 @@ reply_compose(
 	struct view view;
 
 	for (;;) {
+		enum found found =
+		    cache_find(sname, stype, mark, now_ms, &view);
 		bool fits;
 
-		switch (cache_find(sname, stype, mark, now_ms, &view)) {
+		switch (found) {
 		case FOUND_ANSWER:
+			if (view.expiring)
+				wish_note(a, sname);
 			reply_add_set(a, sname, &view);
 			reply_end(a, RCODE_NOERROR, NULL, 0);
 			return true;
 		case FOUND_ALIAS:
+			if (view.expiring)
+				wish_note(a, sname);
 			fits = alias_target(&view, sname, &target);
 			reply_add_alias(a, sname, &view, fits ? &target : NULL);
 			if (!fits) {

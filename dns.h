@@ -63,14 +63,16 @@ enum {
 	TTL_NEGATIVE_MAX_S = 3600, /* RFC 2308 5: one to three hours */
 	TTL_DELEGATION_MAX_S = 604800, /* and never more than the parent's */
 	NOTHING_BELOW_MAX_S = 300,     /* RFC 8020, of which nobody has proof */
-	TTL_NO_SOA_S = 5,    /* a negative answer nobody vouches for */
-	TTL_LOCAL_S = 10800, /* RFC 6303 3: of names answered here */
-	FAILURE_MIN_S = 5,   /* RFC 9520 3.2: doubling from 5 s ... */
-	FAILURE_MAX_S = 300, /* ... to five minutes at the most */
-	FAILURES_MAX = 4096, /* 1.7 MB that attackers may fill */
-	CHAIN_MAX = 64,      /* entries looked at for one hash */
-	LOOKED_UP_MAX = 64,  /* special names that the operator has looked up */
-	RESCUES_MAX = 8,     /* second chances in one store: 53 % hits */
+	PREFETCH_LEFT_S = 2,    /* BIND: asked for anew so near its end ... */
+	PREFETCH_TTL_MIN_S = 9, /* ... what lived for so long */
+	TTL_NO_SOA_S = 5,       /* a negative answer nobody vouches for */
+	TTL_LOCAL_S = 10800,    /* RFC 6303 3: of names answered here */
+	FAILURE_MIN_S = 5,      /* RFC 9520 3.2: doubling from 5 s ... */
+	FAILURE_MAX_S = 300,    /* ... to five minutes at the most */
+	FAILURES_MAX = 4096,    /* 1.7 MB that attackers may fill */
+	CHAIN_MAX = 64,         /* entries looked at for one hash */
+	LOOKED_UP_MAX = 64, /* special names that the operator has looked up */
+	RESCUES_MAX = 8,    /* second chances in one store: 53 % hits */
 	CACHE_OCTETS_MIN = 1 << 20,
 	CACHE_OCTETS_DEFAULT = 64 << 20
 };
@@ -154,6 +156,7 @@ enum {
 	WALKS_MAX = 4096,         /* open at once: one descriptor each */
 	WAITERS_MAX = 24576,      /* one a client, two a walk */
 	QUERIES_MAX = 16384,      /* clients that wait, some 600 octets each */
+	WISHES_MAX = 64,          /* noted in a turn of what is at its end */
 	QUERY_AGE_MIN_MS = 200,   /* younger ones are not displaced */
 	CLIENT_QUERIES_MAX = 128, /* waiting, of one client, once half wait */
 	CLIENT_LATE_MS = 1900,    /* then too late over UDP: he asked again */
@@ -656,6 +659,8 @@ struct view {
 	uint8_t records, signatures, proofs;
 	uint32_t ttl_s;       /* what is left of it, rounded up */
 	uint32_t ttl_first_s; /* as it was stored */
+	bool expiring;        /* it is at its end, and worth asking for anew */
+	bool anew;            /* it was stored after the mark */
 	enum trust trust;
 	struct reader body;          /* stands at the first record */
 	const struct reason *reason; /* of a failure */
@@ -699,6 +704,13 @@ uint32_t cache_mark(void);
  */
 enum found cache_find(const struct name *sname, uint16_t stype, uint32_t mark,
     uint64_t now_ms, struct view *);
+
+/*
+ * What cache_find finds there is about to be asked for anew, while it lasts
+ * still.  True once for each RRset that is at its end; if it does not come,
+ * there is time enough when it has ended.
+ */
+bool cache_refresh(const struct name *sname, uint16_t stype, uint64_t now_ms);
 
 /*
  * The closest zone cut known at or above sname (RFC 1034 5.3.3 step 2).  The
@@ -1297,6 +1309,13 @@ void referral_forget(struct waiter *, uint64_t now_ms); /* client is gone */
  */
 void referral_give_up(struct waiter *, const struct client_question *,
     struct reason *, uint64_t now_ms);
+
+/*
+ * Ask for what the cache has but not for much longer, if it has it and there
+ * is room to spare.  Nobody waits for that, and if it fails nothing is changed.
+ * It stores: no view may be in use.
+ */
+void referral_refresh(const struct name *, uint16_t, uint64_t now_ms);
 
 /*
  * A question with RD=0 is being refused.  If a query with its very ID, name

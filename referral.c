@@ -216,6 +216,7 @@ struct walk {
 	enum walk_state state;
 	uint32_t generation;
 	bool ready, priming, failed;
+	bool refreshing; /* nobody waits yet, and the cache has what is asked */
 	enum limit limit; /* that ended it: which says nothing of qname */
 
 	struct name qname; /* what was asked of us */
@@ -542,6 +543,7 @@ waiter_add(struct walk *on, struct query *query, struct walk *parent)
 	if (on->waiters != NULL)
 		on->waiters->prev = waiter;
 	on->waiters = waiter;
+	on->refreshing = false; /* or there would be nothing to wait for */
 	if (query != NULL)
 		on->clients++;
 	return waiter;
@@ -637,6 +639,21 @@ referral_ask(
 	}
 	ready_run(now_ms);
 	return waiter;
+}
+
+void
+referral_refresh(const struct name *qname, uint16_t qtype, uint64_t now_ms)
+{
+	struct walk *w;
+
+	if (self.offline || self.free_walks <= self.options.walks_max / 2 ||
+	    walk_find_open(qname, qtype) != NULL ||
+	    !cache_refresh(qname, qtype, now_ms))
+		return;
+	w = walk_begin(qname, qtype, now_ms);
+	w->refreshing = true;
+	walk_list(w);
+	ready_run(now_ms);
 }
 
 /* Nobody waits for the walk any more: what it costs is spent for nothing. */
@@ -955,13 +972,16 @@ walk_fail(
 	return WALK_DONE;
 }
 
-/* What fails while we are offline says nothing about anybody. */
+/*
+ * What fails while we are offline says nothing about anybody; and what was
+ * asked for too early may be well when it is needed.
+ */
 static void
-failure_keep(const struct name *sname, uint16_t stype, const struct reason *why,
+failure_keep(const struct walk *w, const struct name *sname, uint16_t stype,
     uint64_t now_ms)
 {
-	if (!self.offline)
-		cache_store_failure(sname, stype, why, now_ms);
+	if (!self.offline && !w->refreshing && !w->priming)
+		cache_store_failure(sname, stype, &w->reason, now_ms);
 }
 
 /* The same, remembered for what the walk looked for (RFC 9520 3.2). */
@@ -971,8 +991,7 @@ walk_fail_kept(struct walk *w, uint16_t ede, const char *what,
 {
 	enum walk_state state = walk_fail(w, ede, what, zone);
 
-	if (!w->priming)
-		failure_keep(&w->sname, w->qtype, &w->reason, now_ms);
+	failure_keep(w, &w->sname, w->qtype, now_ms);
 	return state;
 }
 
@@ -986,8 +1005,8 @@ walk_fail_limit(
 	enum walk_state state = walk_fail(w, ede, limits[limit].what, zone);
 
 	w->limit = limit;
-	if (w->sponsor == w && !w->priming)
-		failure_keep(&w->qname, w->qtype, &w->reason, now_ms);
+	if (w->sponsor == w)
+		failure_keep(w, &w->qname, w->qtype, now_ms);
 	return state;
 }
 
@@ -1002,6 +1021,18 @@ walk_turn_to(struct walk *w, const struct name *sname)
 	w->in_full = w->last_resort = false;
 }
 
+/* What the cache has; if that is to be refreshed, only what it has since. */
+static enum found
+walk_find_known(const struct walk *w, struct view *view, uint64_t now_ms)
+{
+	enum found found =
+	    cache_find(&w->sname, w->qtype, w->mark, now_ms, view);
+
+	if (found == FOUND_NOTHING || found == FOUND_FAILURE)
+		return found;
+	return w->refreshing && !view->anew ? FOUND_NOTHING : found;
+}
+
 /*
  * RFC 1034 5.3.3 step 1.  Aliases move sname on; but an NS name that is an
  * alias has no address (RFC 2181 10.3), so for walks alone none is followed.
@@ -1013,7 +1044,7 @@ walk_look(struct walk *w, uint64_t now_ms)
 	struct name target;
 
 	walk_drop_children(w);
-	switch (cache_find(&w->sname, w->qtype, w->mark, now_ms, &view)) {
+	switch (walk_find_known(w, &view, now_ms)) {
 	case FOUND_ANSWER:
 	case FOUND_NO_DATA:
 	case FOUND_NAME_ERROR:
@@ -1171,7 +1202,7 @@ walk_no_address(struct walk *w, uint64_t now_ms)
 		return walk_fail_kept(
 		    w, EDE_NO_REACHABLE_AUTHORITY, what, &l->zone, now_ms);
 	(void)walk_fail(w, EDE_NO_REACHABLE_AUTHORITY, what, &l->zone);
-	failure_keep(&l->zone, TYPE_ZONE, &w->reason, now_ms);
+	failure_keep(w, &l->zone, TYPE_ZONE, now_ms);
 	return WALK_DONE;
 }
 

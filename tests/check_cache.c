@@ -1072,6 +1072,22 @@ START_TEST(mark_between_two_stores_divides_them)
 END_TEST
 
 /* The count of stores goes past 2^32 soon after the start. */
+START_TEST(what_was_stored_after_the_mark_is_told_from_the_rest)
+{
+	uint32_t mark;
+
+	put("a.example.", rrset(TYPE_A, 60), "a");
+	mark = cache_mark();
+	put("b.example.", rrset(TYPE_A, 60), "b");
+	ck_assert(find_since("a.example.", TYPE_A, mark) == FOUND_ANSWER);
+	ck_assert(!seen.anew);
+	ck_assert(find_since("b.example.", TYPE_A, mark) == FOUND_ANSWER);
+	ck_assert(seen.anew);
+	ck_assert(find("b.example.", TYPE_A) == FOUND_ANSWER);
+	ck_assert(!seen.anew);
+}
+END_TEST
+
 START_TEST(marks_hold_when_the_count_of_stores_wraps)
 {
 	uint32_t before, after = cache_mark();
@@ -1106,6 +1122,73 @@ START_TEST(mark_is_good_for_a_minute)
 	now_ms += 1;
 	ck_assert(find_since("www.example.", TYPE_A, mark) == FOUND_NOTHING);
 	ck_assert(find_since("mx.example.", TYPE_MX, mark) == FOUND_NOTHING);
+}
+END_TEST
+
+/*
+ * Asking anew (DESIGN decision 12).
+ */
+
+static bool
+refresh(const char *sname, uint16_t stype)
+{
+	struct name n = name(sname);
+
+	return cache_refresh(&n, stype, now_ms);
+}
+
+START_TEST(rrset_at_its_end_is_refreshed_once)
+{
+	put("w.example.", rrset(TYPE_A, 60), "a");
+	now_ms += 58000 - 1;
+	ck_assert(find("w.example.", TYPE_A) == FOUND_ANSWER);
+	ck_assert(!seen.expiring);
+	ck_assert(!refresh("w.example.", TYPE_A));
+	now_ms += 1;
+	ck_assert(find("w.example.", TYPE_A) == FOUND_ANSWER);
+	ck_assert(seen.expiring);
+	ck_assert(refresh("W.example.", TYPE_A));
+	ck_assert(find("w.example.", TYPE_A) == FOUND_ANSWER);
+	ck_assert(!seen.expiring);
+	ck_assert(!refresh("w.example.", TYPE_A));
+	put("w.example.", rrset(TYPE_A, PREFETCH_TTL_MIN_S), "another");
+	now_ms += (PREFETCH_TTL_MIN_S - PREFETCH_LEFT_S) * 1000;
+	ck_assert(refresh("w.example.", TYPE_A));
+}
+END_TEST
+
+START_TEST(alias_at_its_end_is_refreshed_by_the_name_asked_for)
+{
+	put("alias.example.", rrset(TYPE_CNAME, 60), "cname");
+	put("tree.example.", rrset(TYPE_DNAME, 60), "dname");
+	now_ms += 58000;
+	ck_assert(find("alias.example.", TYPE_A) == FOUND_ALIAS);
+	ck_assert(seen.expiring);
+	ck_assert(refresh("alias.example.", TYPE_A));
+	ck_assert(!refresh("alias.example.", TYPE_MX));
+	ck_assert(find("w.tree.example.", TYPE_A) == FOUND_ALIAS);
+	ck_assert(seen.expiring);
+	ck_assert(refresh("w.tree.example.", TYPE_A));
+	ck_assert(!refresh("v.tree.example.", TYPE_A));
+}
+END_TEST
+
+START_TEST(nothing_else_is_refreshed)
+{
+	put("brief.example.", rrset(TYPE_A, PREFETCH_TTL_MIN_S - 1), "a");
+	put("none.example.", no_data(TYPE_A, 10), "soa");
+	put("nx.example.", nothing_below(10), "soa");
+	put("ended.example.", rrset(TYPE_A, 9), "a");
+	now_ms += (PREFETCH_TTL_MIN_S - 2) * 1000;
+	ck_assert(!refresh("brief.example.", TYPE_A));
+	now_ms += 2000;
+	ck_assert(find("none.example.", TYPE_A) == FOUND_NO_DATA);
+	ck_assert(!seen.expiring);
+	ck_assert(!refresh("none.example.", TYPE_A));
+	ck_assert(!refresh("nx.example.", TYPE_A));
+	ck_assert(!refresh("a.nx.example.", TYPE_A));
+	ck_assert(!refresh("ended.example.", TYPE_A));
+	ck_assert(!refresh("unknown.example.", TYPE_A));
 }
 END_TEST
 
@@ -2115,8 +2198,20 @@ marks(void)
 	    t, ttl_zero_serves_those_who_asked_before_and_nobody_later);
 	tcase_add_test(t, short_life_is_long_enough_for_who_waited);
 	tcase_add_test(t, mark_between_two_stores_divides_them);
+	tcase_add_test(t, what_was_stored_after_the_mark_is_told_from_the_rest);
 	tcase_add_test(t, marks_hold_when_the_count_of_stores_wraps);
 	tcase_add_test(t, mark_is_good_for_a_minute);
+	return t;
+}
+
+static TCase *
+refreshes(void)
+{
+	TCase *t = fixed("refreshes");
+
+	tcase_add_test(t, rrset_at_its_end_is_refreshed_once);
+	tcase_add_test(t, alias_at_its_end_is_refreshed_by_the_name_asked_for);
+	tcase_add_test(t, nothing_else_is_refreshed);
 	return t;
 }
 
@@ -2204,6 +2299,7 @@ main(void)
 	suite_add_tcase(suite, aliases());
 	suite_add_tcase(suite, delegations());
 	suite_add_tcase(suite, marks());
+	suite_add_tcase(suite, refreshes());
 	suite_add_tcase(suite, failures());
 	suite_add_tcase(suite, bounds());
 	suite_add_tcase(suite, contracts());
