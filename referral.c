@@ -81,8 +81,7 @@ struct exchange {
 	struct exchange *next_out;     /* in the bucket of its ID */
 	struct exchange **out;         /* what points to it there, if it is */
 	bool queued; /* it is not sent yet: the connection has to take it */
-	struct question asked; /* the reply must echo it, spelled as sent */
-	uint64_t casing;       /* 0x20: which letters were turned over */
+	struct question asked; /* as it was sent; the reply must echo it */
 	uint64_t sent_ms;
 	uint16_t id;
 	uint8_t to;     /* index into slist.addresses */
@@ -2189,37 +2188,15 @@ exchange_unlist(struct exchange *x)
 	x->out = NULL;
 }
 
-/*
- * 0x20: the letters of the name are sent in upper or lower case at random, and
- * come back so from who has read them.  Of a letter the lower case differs in
- * that one bit; lengths of labels are below all letters.
- */
-static void
-exchange_spell(const struct exchange *x, struct question *q)
-{
-	unsigned i;
-
-	*q = x->asked;
-	for (i = 0; i < q->name.len; i++) {
-		uint8_t folded = q->name.wire[i] | 0x20;
-		uint8_t turned = (uint8_t)(x->casing >> i % 64 & 1);
-
-		if (folded >= 'a' && folded <= 'z')
-			q->name.wire[i] ^= (uint8_t)(turned << 5);
-	}
-}
-
 /* Every spelling of a name is another one here. */
 static bool
 exchange_asks(
     const struct exchange *x, uint16_t id, const struct question *asked)
 {
-	struct question sent;
-
-	exchange_spell(x, &sent);
-	return x->id == id && sent.type == asked->type &&
-	    sent.class == asked->class && sent.name.len == asked->name.len &&
-	    memcmp(sent.name.wire, asked->name.wire, sent.name.len) == 0;
+	return x->id == id && x->asked.type == asked->type &&
+	    x->asked.class == asked->class &&
+	    x->asked.name.len == asked->name.len &&
+	    memcmp(x->asked.name.wire, asked->name.wire, asked->name.len) == 0;
 }
 
 void
@@ -2265,6 +2242,27 @@ exchange_features(
 	return with;
 }
 
+/*
+ * 0x20: send each letter in upper or lower case at random; they come back so
+ * from who has read them.  Both differ in one bit, and lengths of labels are
+ * below all letters.
+ */
+static void
+name_spell(struct name *name)
+{
+	uint32_t bits = 0;
+	unsigned i;
+
+	for (i = 0; i < name->len; i++, bits >>= 1) {
+		uint8_t folded = name->wire[i] | 0x20;
+
+		if (i % 32 == 0)
+			bits = random_u32();
+		if (folded >= 'a' && folded <= 'z')
+			name->wire[i] = (uint8_t)(folded ^ (bits & 1) << 5);
+	}
+}
+
 /* What this walk asks of this server. */
 static void
 exchange_prepare(
@@ -2277,9 +2275,8 @@ exchange_prepare(
 	x->id = (uint16_t)random_u32();
 	x->with = (uint8_t)exchange_features(x, to, now_ms);
 	walk_question(w, &x->asked);
-	x->casing = x->with & FEATURE_CASE
-	    ? (uint64_t)random_u32() << 32 | random_u32()
-	    : 0;
+	if (x->with & FEATURE_CASE)
+		name_spell(&x->asked.name);
 	x->came_back = false;
 	x->sent_ms = now_ms;
 }
@@ -2293,11 +2290,9 @@ exchange_compose(
 	    .id = x->id, .questions = 1, .additionals = edns};
 	struct edns opt = {
 	    .present = true, .dnssec_ok = true, .udp_max = UDP_EDNS_MAX};
-	struct question spelled;
 
-	exchange_spell(x, &spelled);
 	write_header(query, &header);
-	write_question(query, &spelled);
+	write_question(query, &x->asked);
 	if (x->with & FEATURE_COOKIE)
 		server_write_cookie(&exchange_candidate(x)->at, &opt, now_ms);
 	if (edns)
@@ -2323,11 +2318,14 @@ exchange_register(const struct exchange *x)
 static bool
 exchange_traced(const struct exchange *x, struct incident *i)
 {
+	static struct question asked; /* as long as the incident */
+
 	if (!eventlog_is_tracing())
 		return false;
+	walk_question(x->walk, &asked);
 	candidate_incident(x->walk, exchange_candidate(x), i);
-	i->qname = &x->asked.name;
-	i->qtype = x->asked.type;
+	i->qname = &asked.name;
+	i->qtype = asked.type;
 	i->transport = exchange_transport(x);
 	return true;
 }
@@ -2536,20 +2534,21 @@ exchange_is_answered(const struct exchange *x)
 }
 
 /*
- * Does the message echo the name letter for letter?  Then our own spelling is
- * put in its place, for names in the records may lead back to it.
+ * Does the message echo the name letter for letter?  Then it is put there as
+ * the walk has it, for names in the records may lead back to it.
  */
 static bool
 exchange_is_echoed(const struct exchange *x, uint8_t *octets, size_t len)
 {
-	const struct name *name = &x->asked.name;
-	struct question sent;
+	const struct name *sent = &x->asked.name;
+	struct question asked;
 
-	exchange_spell(x, &sent);
-	if (len < HEADER_LEN + (size_t)name->len ||
-	    memcmp(octets + HEADER_LEN, sent.name.wire, name->len) != 0)
+	if (len < HEADER_LEN + (size_t)sent->len ||
+	    memcmp(octets + HEADER_LEN, sent->wire, sent->len) != 0)
 		return false;
-	memcpy(octets + HEADER_LEN, name->wire, name->len);
+	walk_question(x->walk, &asked);
+	assert(asked.name.len == sent->len);
+	memcpy(octets + HEADER_LEN, asked.name.wire, asked.name.len);
 	return true;
 }
 

@@ -68,6 +68,7 @@ struct host {
 static struct {
 	struct server_options options;
 	struct server *servers;
+	struct server *found; /* last: often it is looked for again */
 	struct lame lames[LAME_MAX];
 
 	struct address listeners[LISTENERS_MAX];
@@ -212,18 +213,24 @@ server_find_in(struct server *set, const struct address *at)
 static struct server *
 server_find(const struct address *at)
 {
-	return server_find_in(server_set(at), at);
+	struct server *s = self.found;
+
+	if (s == NULL || !address_equal(&s->at, at))
+		s = server_find_in(server_set(at), at);
+	if (s != NULL)
+		self.found = s;
+	return s;
 }
 
 /* The same, in the place of the one longest unused if it was unknown. */
 static struct server *
 server_get(const struct address *at, uint64_t now_ms)
 {
-	struct server *set = server_set(at), *s = server_find_in(set, at);
+	struct server *s = server_find(at), *set;
 	unsigned i;
 
 	if (s == NULL) {
-		s = set;
+		s = set = server_set(at);
 		for (i = 1; i < SERVERS_WAYS; i++)
 			if (set[i].used_ms < s->used_ms)
 				s = &set[i];
