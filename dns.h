@@ -608,7 +608,7 @@ bool address_from_sockaddr(const struct sockaddr_storage *, struct address *);
 /* Trust, low to high (RFC 2181 5.4.1, as DESIGN decides it). */
 enum trust {
 	TRUST_LAST_RESORT, /* data without AA: for those who waited */
-	TRUST_REFERRAL,    /* NS and glue of a referral */
+	TRUST_REFERRAL,    /* NS, glue and DS of a referral */
 	TRUST_ANSWER       /* the answer section of an AA reply */
 };
 

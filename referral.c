@@ -3410,18 +3410,20 @@ response_class(const struct response *r, const struct name *sname,
 /* ---------------------------------------------------------------------------
  * Storing.  Out of a response goes what answers the question, its alias chain
  * inside the zone, the proofs of a negative answer, or one delegation with its
- * glue; and nothing else, whatever it brings along (attacks.md P01).
+ * glue and DS; and nothing else, whatever it brings along (attacks.md P01).
  */
 
 /* An entry in the making: its body lies in draft_body. */
 struct assembly {
 	struct writer body;
-	uint32_t ttl_s; /* the least so far (RFC 2181 5.2) */
+	enum section section; /* where the set stands */
+	uint32_t ttl_s;       /* the least so far (RFC 2181 5.2) */
 };
 
 static void
-assembly_init(struct assembly *a)
+assembly_init(struct assembly *a, enum section section)
 {
+	a->section = section;
 	writer_init(&a->body, draft_body, ENTRY_MAX);
 	a->ttl_s = UINT32_MAX;
 }
@@ -3476,7 +3478,7 @@ record_covers(const struct record *record)
 }
 
 /*
- * All answers of owner and type, or its RRSIGs over covers; how many.  A set
+ * All records of owner and type, or its RRSIGs over covers; how many.  A set
  * is kept whole (RFC 2181 5), so of too many records none are; of signatures
  * the first will do, as each stands for itself.
  */
@@ -3485,12 +3487,11 @@ assembly_add_set(struct assembly *a, const struct name *owner, uint16_t type,
     uint16_t covers)
 {
 	unsigned max = covers ? RRSET_SIGNATURES_MAX : RRSET_RECORDS_MAX, n = 0;
-	struct records_left answers =
-	    response_section(&response, SECTION_ANSWER);
+	struct records_left left = response_section(&response, a->section);
 	const struct record *record;
 	size_t start = a->body.len;
 
-	while ((record = records_next(&answers, owner, type)) != NULL) {
+	while ((record = records_next(&left, owner, type)) != NULL) {
 		size_t mark = a->body.len;
 		bool repeats;
 
@@ -3584,7 +3585,7 @@ set_is_expanded(const struct name *owner, uint16_t type)
 	return false;
 }
 
-/* The answer's RRset of owner and type; false if there is no sound one. */
+/* The RRset of owner and type; false if there is no sound one. */
 static bool
 store_set(struct walk *w, const struct name *owner, uint16_t type,
     enum trust trust, uint64_t now_ms)
@@ -3593,7 +3594,8 @@ store_set(struct walk *w, const struct name *owner, uint16_t type,
 	    .owner = owner, .type = type, .trust = trust, .kind = KIND_RRSET};
 	struct assembly a;
 
-	assembly_init(&a);
+	assembly_init(
+	    &a, trust == TRUST_REFERRAL ? SECTION_AUTHORITY : SECTION_ANSWER);
 	draft.records = assembly_add_set(&a, owner, type, 0);
 	if (draft.records == 0)
 		return false;
@@ -3638,7 +3640,7 @@ store_negative(struct walk *w, const struct name *sname, uint16_t stype,
 		draft.kind = KIND_NAME_ERROR;
 		draft.type = 0;
 	}
-	assembly_init(&a);
+	assembly_init(&a, SECTION_AUTHORITY);
 	soa = authority_soa(&response, sname, &w->slist.zone, &foreign);
 	draft.ttl_s = TTL_NO_SOA_S;
 	if (soa != NULL) {
@@ -3863,7 +3865,7 @@ store_delegation(struct walk *w, uint64_t now_ms)
 	struct draft draft = {
 	    .type = TYPE_NS, .kind = KIND_DELEGATION, .trust = TRUST_REFERRAL};
 
-	assembly_init(&a);
+	assembly_init(&a, SECTION_AUTHORITY);
 	draft.owner = &records_next(&authority, NULL, TYPE_NS)->owner;
 	n = sample_ns(draft.owner, sample, &a.ttl_s);
 	for (i = 0; i < n; i++)
@@ -3875,6 +3877,8 @@ store_delegation(struct walk *w, uint64_t now_ms)
 	if (draft.ttl_s > TTL_DELEGATION_MAX_S)
 		draft.ttl_s = TTL_DELEGATION_MAX_S;
 	draft_store(w, &draft, &a, now_ms);
+	/* Who validates asks for it next: RFC 4035 3.1.4.1. */
+	(void)store_set(w, draft.owner, TYPE_DS, TRUST_REFERRAL, now_ms);
 	return true;
 }
 
