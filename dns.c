@@ -1656,7 +1656,7 @@ query_park(struct query *asked, uint64_t now_ms)
 	if (q->connection != NULL)
 		connection_hold(q->connection, q);
 	told = query_told(q);
-	q->waiter = referral_ask(q, &told, now_ms);
+	q->waiter = referral_ask(q, &told, client_is_single(&q->from), now_ms);
 	if (q->waiter == NULL) {
 		answer_failure(q, &busy);
 		query_release(q);

@@ -154,15 +154,17 @@ enum {
 
 	/* Tables and turns. */
 	WALKS_MAX = 4096,         /* open at once: one descriptor each */
+	ZONE_QUERIES_MAX = 200,   /* out to one zone, once half are open ... */
+	SERVER_QUERIES_MAX = 100, /* ... to one server: water torture */
 	WAITERS_MAX = 24576,      /* one a client, two a walk */
 	QUERIES_MAX = 16384,      /* clients that wait, some 600 octets each */
 	WISHES_MAX = 64,          /* noted in a turn of what is at its end */
 	QUERY_AGE_MIN_MS = 200,   /* younger ones are not displaced */
 	CLIENT_QUERIES_MAX = 128, /* waiting, of one client, once half wait */
 	CLIENT_LATE_MS = 1900,    /* then too late over UDP: he asked again */
-	CLIENT_GAIN_S_MAX = 100
-	    << 10,                 /* octets of answers beyond those asked */
-	CLIENT_GAIN_MAX = 1 << 20, /* over UDP of a network, and at once */
+	/* Octets of answers over UDP to a network, beyond those it asked. */
+	CLIENT_GAIN_S_MAX = 100 << 10, /* in a second ... */
+	CLIENT_GAIN_MAX = 1 << 20,     /* ... and at once */
 	LISTENERS_MAX = 64,
 	EVENTS_MAX = 256,
 	BATCH = 64, /* datagrams a socket a turn */
@@ -1297,10 +1299,11 @@ bool referral_hints(const struct root_servers *, uint64_t now_ms);
 /*
  * Begin a walk for this question or join the one that is out for it.  The
  * query is handed back by referral_next_done; until then the waiter is the
- * handle to forget it.  NULL: no room, nothing was begun.
+ * handle to forget it.  What a single client asks finds no room in a crowd:
+ * ZONE_QUERIES_MAX, SERVER_QUERIES_MAX.  NULL: no room, nothing was begun.
  */
-struct waiter *referral_ask(
-    struct query *, const struct client_question *, uint64_t now_ms);
+struct waiter *referral_ask(struct query *, const struct client_question *,
+    bool single, uint64_t now_ms);
 void referral_forget(struct waiter *, uint64_t now_ms); /* client is gone */
 
 /*

@@ -81,6 +81,7 @@ struct exchange {
 	struct exchange *next_out;     /* in the bucket of its ID */
 	struct exchange **out;         /* what points to it there, if it is */
 	bool queued; /* it is not sent yet: the connection has to take it */
+	uint16_t *of_zone, *of_server; /* where it counts while it is out */
 	struct question asked; /* as it was sent; the reply must echo it */
 	uint64_t sent_ms;
 	uint16_t id;
@@ -168,7 +169,9 @@ enum limit {
 	LIMIT_WALK_STEPS,
 	LIMIT_WALKS,
 	LIMIT_ZONE_SENDS,
-	LIMIT_ZONE_ADDRESSES_ASKED
+	LIMIT_ZONE_ADDRESSES_ASKED,
+	LIMIT_ZONE_QUERIES,
+	LIMIT_SERVER_QUERIES
 };
 
 /* RFC 1034 5.3.2: the servers of the zone that is asked now. */
@@ -244,8 +247,9 @@ struct walk {
 	 * for the next zone cut.
 	 */
 	uint8_t shown, probes, probe_timeouts;
-	bool in_full;     /* a server choked on a probe: no more of them */
-	bool last_resort; /* data without AA is in the cache for us */
+	bool favoured; /* not for single clients alone: crowds are no matter */
+	bool in_full;  /* a server choked on a probe: no more of them */
+	bool last_resort;       /* data without AA is in the cache for us */
 	struct address told_by; /* who sent the referral being taken in */
 	struct slist slist;
 	struct exchange exchange[CHANNELS]; /* both with the same server */
@@ -269,6 +273,7 @@ enum send_result {
 enum {
 	WALK_BUCKETS = 8192,
 	EXCHANGE_BUCKETS = 8192, /* for as many: two of each walk */
+	CROWDS = 16384,          /* of queries; two of one slot are one crowd */
 	TALLY_TEXT_MAX = 85,     /* the longest has 84 octets, and the NUL */
 	WALKS_SPARE = 128 /* kept free for a turn's questions, or an eighth */
 };
@@ -298,6 +303,7 @@ static struct {
 	unsigned free_walks, walks_used;
 	struct walk *buckets[WALK_BUCKETS];
 	struct exchange *out[EXCHANGE_BUCKETS]; /* each that is out */
+	uint16_t zone_queries[CROWDS], server_queries[CROWDS]; /* so many */
 	struct waiter *waiters;
 	struct waiter *free_waiter;
 	unsigned waiters_used;
@@ -336,6 +342,10 @@ static void slist_fill(
 static void slist_fill_roots(struct walk *, uint64_t);
 static void walk_show_more(struct walk *, size_t, uint64_t);
 static bool slist_look_up(struct walk *, struct walk *account, uint64_t);
+static bool slist_is_crowded(const struct walk *);
+static bool walk_shuns_crowds(const struct walk *);
+static uint16_t *crowd_of_zone(const struct name *zone);
+static uint16_t *crowd_of_server(const struct address *);
 static struct candidate *server_choose(struct walk *, uint64_t);
 static struct candidate *candidate_draw(
     struct slist *, const uint8_t *, unsigned, unsigned, unsigned);
@@ -611,8 +621,8 @@ walk_displace(uint64_t now_ms)
 }
 
 struct waiter *
-referral_ask(
-    struct query *query, const struct client_question *c, uint64_t now_ms)
+referral_ask(struct query *query, const struct client_question *c, bool single,
+    uint64_t now_ms)
 {
 	struct walk *w = walk_find_open(c->qname, c->qtype);
 	struct waiter *waiter = NULL;
@@ -634,6 +644,7 @@ referral_ask(
 			w->q = c->q;
 			w->asked_ms = c->asked_ms;
 		}
+		w->favoured |= !single;
 		waiter = waiter_add(w, query, NULL);
 	}
 	ready_run(now_ms);
@@ -883,6 +894,10 @@ static const struct {
     [LIMIT_ZONE_SENDS] = {"zone_sends", ZONE_SENDS_MAX, NULL},
     [LIMIT_ZONE_ADDRESSES_ASKED] = {"zone_addresses_asked",
 	ZONE_ADDRESSES_ASKED_MAX, NULL},
+    [LIMIT_ZONE_QUERIES] = {"zone_queries", ZONE_QUERIES_MAX,
+	"too many queries are out to"},
+    [LIMIT_SERVER_QUERIES] = {"server_queries", SERVER_QUERIES_MAX,
+	"too many queries are out to the servers of"},
 };
 
 /*
@@ -1007,6 +1022,14 @@ walk_fail_limit(
 	if (w->sponsor == w)
 		failure_keep(w, &w->qname, w->qtype, now_ms);
 	return state;
+}
+
+/* There is no room for it now, which says nothing of what it asks for. */
+static enum walk_state
+walk_shed(struct walk *w, enum limit limit)
+{
+	w->limit = limit;
+	return walk_fail(w, EDE_OTHER, limits[limit].what, &w->slist.zone);
 }
 
 /* Another name is looked for from now on; of it nothing is known yet. */
@@ -1229,6 +1252,8 @@ walk_exhausted(struct walk *w, uint64_t now_ms)
 		w->last_resort = false;
 		return WALK_LOOK;
 	}
+	if (slist_is_crowded(w))
+		return walk_shed(w, LIMIT_SERVER_QUERIES);
 	if (slist_is_out_of_reach(l))
 		offline_begin(l->cause != NULL ? l->cause : "family", now_ms);
 	if (l->limit != LIMIT_NONE)
@@ -1278,6 +1303,9 @@ walk_send(struct walk *w, uint64_t now_ms)
 		return walk_fail_limit(w, limit, &w->slist.zone, now_ms);
 	if (w->slist.sends >= ZONE_SENDS_MAX)
 		return walk_exhausted(w, now_ms);
+	if (walk_shuns_crowds(w) &&
+	    *crowd_of_zone(&w->slist.zone) >= ZONE_QUERIES_MAX)
+		return walk_shed(w, LIMIT_ZONE_QUERIES);
 	do {
 		while ((to = server_choose(w, now_ms)) != NULL)
 			if (exchange_open(w, to, candidate_channel(to),
@@ -1823,6 +1851,7 @@ walk_await(struct walk *w, uint8_t ns, uint16_t type, uint64_t now_ms)
 		child->sponsor = w;
 		walk_list(child);
 	}
+	child->favoured |= w->favoured;
 	edge->ns = ns;
 	edge->type = type;
 	edge->next_awaited = w->awaited;
@@ -1902,6 +1931,58 @@ candidate_takes_tcp(const struct candidate *c, uint64_t now_ms)
 }
 
 /*
+ * How many queries are out to this zone, or to this server: those to a silent
+ * one stay out for seconds.
+ */
+static uint16_t *
+crowd_of_zone(const struct name *zone)
+{
+	return &self.zone_queries[name_hash(zone, self.options.key) % CROWDS];
+}
+
+static uint16_t *
+crowd_of_server(const struct address *at)
+{
+	uint64_t hash = hash_keyed(at->ip, sizeof(at->ip), self.options.key);
+
+	return &self.server_queries[hash % CROWDS];
+}
+
+/*
+ * While half of all walks are open, is this one of those that find no room in
+ * a crowd, so that others find some?  Not what works for this host or a proxy;
+ * and the root and the zones below it are needed by all (DESIGN 3).
+ */
+static bool
+walk_shuns_crowds(const struct walk *w)
+{
+	const struct name *zone = &w->slist.zone;
+
+	return !w->favoured && self.free_walks < self.options.walks_max / 2 &&
+	    zone->len > 2u + zone->wire[0];
+}
+
+static bool
+candidate_is_crowded(const struct walk *w, const struct candidate *c)
+{
+	return walk_shuns_crowds(w) &&
+	    *crowd_of_server(&c->at) >= SERVER_QUERIES_MAX;
+}
+
+static bool
+slist_is_crowded(const struct walk *w)
+{
+	const struct slist *l = &w->slist;
+	unsigned i;
+
+	for (i = 0; i < l->address_count; i++)
+		if (!l->addresses[i].aside &&
+		    candidate_is_crowded(w, &l->addresses[i]))
+			return true;
+	return false;
+}
+
+/*
  * May the candidate be asked now?  Holds never stop all roots: without them
  * nothing can be found.  Lame servers are asked when no other is left.
  */
@@ -1913,7 +1994,7 @@ candidate_usable(const struct walk *w, const struct candidate *c,
 
 	if (!family_is_up(c->at.family))
 		return false;
-	if (c->aside)
+	if (c->aside || candidate_is_crowded(w, c))
 		return false;
 	if (candidate_channel(c) == CHANNEL_TCP
 		? !candidate_takes_tcp(c, now_ms)
@@ -2175,6 +2256,10 @@ exchange_list(struct exchange *x)
 		(*at)->out = &x->next_out;
 	x->out = at;
 	*at = x;
+	x->of_zone = crowd_of_zone(&x->walk->slist.zone);
+	x->of_server = crowd_of_server(&exchange_candidate(x)->at);
+	++*x->of_zone;
+	++*x->of_server;
 }
 
 static void
@@ -2182,6 +2267,8 @@ exchange_unlist(struct exchange *x)
 {
 	if (x->out == NULL)
 		return;
+	--*x->of_zone;
+	--*x->of_server;
 	*x->out = x->next_out;
 	if (x->next_out != NULL)
 		x->next_out->out = x->out;
@@ -4289,7 +4376,7 @@ prime(uint64_t now_ms)
 	w = walk_begin(&root, TYPE_NS, now_ms);
 	if (w == NULL)
 		return;
-	w->priming = true;
+	w->priming = w->favoured = true;
 	w->state = WALK_FIND; /* not from the cache: it wants the addresses */
 	self.priming = w;
 }

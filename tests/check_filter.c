@@ -361,7 +361,7 @@ ask(int n, enum sight sight)
 	if (strcmp(BAD[n].class, CLASS_OWN) == 0)
 		server_listens(&bad.at);
 	ck_assert_ptr_nonnull(
-	    referral_ask((struct query *)&qname, &q, START_MS));
+	    referral_ask((struct query *)&qname, &q, false, START_MS));
 	blind = sight != SIGHT_GLUE;
 	sockets = sight;
 	root_refers();
