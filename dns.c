@@ -1936,6 +1936,21 @@ reply_add_record(struct reply *a, const struct name *owner, uint16_t type,
 }
 
 /*
+ * A DNAME may lead on more than once, and to itself for who asks for it; but
+ * no record is there twice (RFC 2181 5).
+ */
+static bool
+reply_has_set(const struct reply *a, const struct view *view)
+{
+	unsigned i;
+
+	for (i = 0; i < a->proof_count; i++)
+		if (a->proofs[i].body.base == view->body.base)
+			return true;
+	return false;
+}
+
+/*
  * The RRset of the view, from any of its records on, as clients like to take
  * the first; its proofs come after the whole answer.
  */
@@ -1947,6 +1962,8 @@ reply_add_set(struct reply *a, const struct name *owner, struct view *view)
 	struct reader others = view->body;
 	unsigned i;
 
+	if (reply_has_set(a, view))
+		return;
 	for (i = 0; i < first; i++)
 		(void)read_stored(&view->body);
 	for (i = 0; i < view->records; i++) {
