@@ -3772,7 +3772,8 @@ alias_follow(const struct record *alias, struct name *name)
 	struct reader rdata = record_rdata(&response, alias);
 	struct name target;
 
-	if (!read_name(&rdata, &target))
+	if (!read_name(&rdata, &target) ||
+	    rdata.at != alias->rdata_at + alias->rdata_len)
 		return false;
 	if (alias->type == TYPE_DNAME)
 		return name_substitute(name, &alias->owner, &target, name);
