@@ -3,6 +3,7 @@
 # make test       build and run all tests
 # make demo       the case this server exists for, on real servers
 # make mutants    plant one-line faults; the tests must catch each
+# make fuzz       let clang make up inputs, FUZZ_S=60 seconds for each target
 # make install    PREFIX=/usr/local, DESTDIR for packagers
 
 CC      ?= cc
@@ -51,6 +52,15 @@ NETLINK_WRAPS = socket bind setsockopt send recv close epoll_ctl
 # What lets the filter find out late, and what it must keep from being called.
 FILTER_WRAPS = address_fault eventlog_server_refused eventlog_self_send \
 	  socket setsockopt bind connect epoll_ctl sendto recv
+# Fuzz targets, under the sanitizers if the compiler has them: with a main that
+# replays what was kept, or with libFuzzer's.  Each takes what it needs out of
+# one archive.
+FUZZ    = $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(wildcard tests/fuzz/z*.c))
+FUZZ_S  ?= 60
+FUZZ_MAIN = tests/fuzz/replay.c
+FUZZ_CFLAGS = -O1 -g `cat $(B)/fuzz/flags`
+FUZZ_OBJ = $(PARTS:%=$(B)/fuzz/%.o) \
+	  $(patsubst %.c,$(B)/fuzz/%.o,$(filter %.c,$(SIM)))
 
 all: $(B)/dns
 
@@ -102,12 +112,29 @@ $(CHECKS): $(B)/%: tests/%.c dns.h
 	    $(CHECK_CFLAGS) $(LDFLAGS) -o $@ $< $(CHECK_EXTRA) \
 	    $(filter $(B)/test/%.o,$^) $(CHECK_LIBS)
 
+$(B)/fuzz/flags:
+	@mkdir -p $(@D)
+	@echo 'int main(void) { return 0; }' >$@.c
+	@if $(CC) $(SAN_1) -o $@.out $@.c 2>/dev/null; then echo '$(SAN_1)'; \
+	    fi >$@
+$(B)/fuzz/%.o: %.c dns.h $(SIM_H) $(B)/hints.inc $(B)/fuzz/flags
+	@mkdir -p $(@D)
+	$(CC) $(STD) -Itests $(WARN) $(CPPFLAGS) $(FUZZ_CFLAGS) -c -o $@ $<
+$(B)/fuzz/dns.o: CPPFLAGS += -Dmain=dns_main -Wno-missing-prototypes
+$(B)/fuzz/libdns.a: $(FUZZ_OBJ)
+	@rm -f $@
+	ar -rcs $@ $(FUZZ_OBJ)
+$(FUZZ): $(B)/fuzz/%: tests/fuzz/%.c tests/fuzz/fuzz.h tests/fuzz/replay.c \
+	    $(PARTS:%=%.c) $(B)/fuzz/libdns.a
+	$(CC) $(STD) -Itests $(WARN) $(CPPFLAGS) $(FUZZ_CFLAGS) $(LDFLAGS) \
+	    -o $@ $< $(FUZZ_MAIN) $(WRAPS:%=-Wl,--wrap=%) $(B)/fuzz/libdns.a
+
 run: $(B)/dns
 	$(B)/dns -l 127.0.0.1 -l ::1 -p $(PORT) -r cache.dns -e dns.log
 
 test:
 	@sh tests/need.sh check
-	@$(MAKE) --no-print-directory $(B)/dns $(CHECKS)
+	@$(MAKE) --no-print-directory $(B)/dns $(CHECKS) $(FUZZ)
 	@B=$(B) sh tests/run.sh
 
 # Which test proves which rule, and how it went.
@@ -116,6 +143,13 @@ tests/RFC.md: $(B)/dns $(CHECKS)
 
 demo: $(B)/dns
 	@B=$(B) sh tests/demo.sh
+
+fuzz: $(FUZZ)
+	@$(MAKE) --no-print-directory B=$(B)/clang CC=clang \
+	    FUZZ_CFLAGS='-O1 -g $(SAN_1) -fsanitize=fuzzer-no-link' \
+	    FUZZ_MAIN=-fsanitize=fuzzer \
+	    $(FUZZ:$(B)/%=$(B)/clang/%)
+	@B=$(B) FUZZ_S=$(FUZZ_S) sh tests/fuzz.sh run
 
 mutants:
 	@sh tests/need.sh check
@@ -130,4 +164,4 @@ install: $(B)/dns
 clean:
 	rm -rf $(B)
 
-.PHONY: all run test tests/RFC.md demo mutants install clean
+.PHONY: all run test tests/RFC.md demo fuzz mutants install clean
