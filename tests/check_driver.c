@@ -1,6 +1,7 @@
 /*
- * check_driver.c -- what drivers have in common, over TCP: connections of
- * clients and how they are judged, name servers and how they behave.
+ * check_driver.c -- what drivers have in common: over TCP connections of
+ * clients and how they are judged, and name servers and how they behave; and
+ * the log.
  *
  * No server and no driver is here; octets and times are made by hand.
  */
@@ -629,6 +630,45 @@ START_TEST(queries_and_connections_are_counted_by_transport)
 END_TEST
 
 /* ---------------------------------------------------------------------------
+ * The log.
+ */
+static const struct {
+	const char *log;
+	size_t bad; /* the line that is, from 1; 0: none */
+} logs[] = {
+    {"", 0},
+    {"ts=\"T\" id=1 seq=1 a=b\nts=\"T\" id=2 seq=2\n", 0},
+    {"{\"ts\":\"T\",\"seq\":1}\n{\"ts\":\"T\",\"seq\":2,\"a\":1}\n", 0},
+    {"ts=\"T\" id=1 a=\"\\\" seq=7 \" seq=1\n", 0},
+    {"ts=\"T\" id=1 seq=1", 1},
+    {"ts=\"T\" id=1 seq=1\nts=\"T\" id=1 seq=1\n", 2},
+    {"ts=\"T\" id=1 seq=1\nts=\"T\" id=1 seq=3\n", 2},
+    {"ts=\"T\" id=1 a=\"seq=1\" b\n", 1},
+    {"ts=\"T\" id=1 seq=1 a=\nid=2 seq=2\n", 2},
+    {"ts=\"T\" id=1 seq=1 a=\033\n", 1},
+    {"ts=\"T\" id=1 seq=1 a=\377\n", 1},
+    {"ts=\"T\" id=1 seq=1\n\n", 2},
+    {"{\"ts\":\"T\",\"seq\":1,\"a\":\"\n\"}\n", 1},
+    {"{\"ts\":\"T\",\"a\":\"\\\"seq\\\":1\"}\n", 1},
+};
+
+START_TEST(a_line_that_is_no_line_is_noticed)
+{
+	const char *log = logs[_i].log, *bad;
+	size_t line = 1;
+
+	begin(zone);
+	witness_log(&d.witness, log, strlen(log));
+	bad = witness_bad_line(&d.witness);
+	ck_assert_msg((bad != NULL) == (logs[_i].bad > 0), "%s", log);
+	while (bad != NULL && bad > d.witness.log)
+		line += *--bad == '\n';
+	ck_assert(logs[_i].bad == 0 || line == logs[_i].bad);
+	end();
+}
+END_TEST
+
+/* ---------------------------------------------------------------------------
  * The suite.
  */
 static TCase *
@@ -671,6 +711,16 @@ servers(void)
 	return t;
 }
 
+static TCase *
+log_lines(void)
+{
+	TCase *t = tcase_create("log");
+
+	tcase_add_loop_test(t, a_line_that_is_no_line_is_noticed, 0,
+	    sizeof(logs) / sizeof(logs[0]));
+	return t;
+}
+
 int
 main(void)
 {
@@ -680,6 +730,7 @@ main(void)
 
 	suite_add_tcase(suite, clients());
 	suite_add_tcase(suite, servers());
+	suite_add_tcase(suite, log_lines());
 	srunner_run_all(runner, CK_ENV);
 	failed = srunner_ntests_failed(runner);
 	srunner_free(runner);

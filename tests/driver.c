@@ -654,9 +654,15 @@ driver_judge_start(struct driver *d, int status, const char *said)
 }
 
 void
-driver_judge_replies(struct driver *d)
+driver_judge_end(struct driver *d)
 {
+	const char *line = witness_bad_line(&d->witness);
 	unsigned i;
+
+	if (line != NULL)
+		fault_at(d->fault, d->scenario, NULL,
+		    "a line of the log is torn, forged or out of turn:\n%s\n",
+		    line);
 
 	for (i = 0; i < d->witness.client_count; i++)
 		if (d->witness.clients[i].replies > 1)

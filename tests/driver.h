@@ -164,7 +164,9 @@ int driver_words(const struct scenario *, const char *hints, const char *log,
 
 /* The server did not come to serve: was that wanted? */
 void driver_judge_start(struct driver *, int status, const char *said);
-void driver_judge_replies(struct driver *); /* at the end: none came twice */
+
+/* At the end: no reply came twice, and each line of the log is whole. */
+void driver_judge_end(struct driver *);
 
 /* SplitMix64: small, and good enough to play dice with. */
 uint64_t random_next(uint64_t *state);

@@ -1100,7 +1100,7 @@ end_judge(void)
 	if (n.status != 0 || said[0] != '\0')
 		driver_fault(&n.d, "the server ended with status %d\n%s\n",
 		    n.status, said);
-	driver_judge_replies(&n.d);
+	driver_judge_end(&n.d);
 	if (n.answers != players_replies())
 		driver_fault(&n.d, "of %u answers %u came to clients\n",
 		    n.answers, players_replies());

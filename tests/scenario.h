@@ -590,6 +590,13 @@ bool witness_query(struct witness *, const struct address *to, enum transport,
 void witness_dialled(struct witness *, const struct address *to); /* TCP */
 void witness_log(struct witness *, const char *, size_t len);
 
+/*
+ * The first line of the log that has not the beginning and the end of one, an
+ * octet that is not printable, or not the number after that of the line before
+ * it; NULL if all are sound.
+ */
+const char *witness_bad_line(const struct witness *);
+
 /* EXPECT, CLOSED to LOG: did it happen so?  If not, the fault. */
 bool witness_judge(struct witness *, const struct step *, struct fault *);
 void witness_free(struct witness *);

@@ -886,7 +886,7 @@ end_judge(int status, const char *said)
 	if (kernel_files_open() > 0)
 		fault_at(s.d.fault, s.d.scenario, NULL,
 		    "%u descriptors were not closed\n", kernel_files_open());
-	driver_judge_replies(&s.d);
+	driver_judge_end(&s.d);
 }
 
 bool

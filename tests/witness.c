@@ -1281,6 +1281,41 @@ line_counts(const struct witness *w, const char *line, size_t len,
 	return true;
 }
 
+/* The number of a line of either format; 0 if it is none. */
+static unsigned long
+line_number(const char *line, size_t len)
+{
+	static const char key[] = "\"seq\":"; /* within a text it has escapes */
+	const char *at = NULL;
+	size_t value_len;
+
+	if (strncmp(line, "ts=\"", 4) == 0)
+		at = line_value(line, len, "seq", &value_len);
+	else if (strncmp(line, "{\"ts\":\"", 7) == 0 && line[len - 1] == '}')
+		at = strstr(line, key);
+	if (at != NULL && at < line + len && *at == '"')
+		at += strlen(key);
+	return at == NULL || at >= line + len ? 0 : strtoul(at, NULL, 10);
+}
+
+const char *
+witness_bad_line(const struct witness *w)
+{
+	const char *line = w->log == NULL ? "" : w->log;
+	unsigned long seq = 0;
+	size_t len, i;
+
+	for (; *line != '\0'; line += len + 1) {
+		len = strcspn(line, "\n");
+		for (i = 0; i < len; i++)
+			if (line[i] < ' ' || line[i] > '~')
+				return line;
+		if (line[len] != '\n' || line_number(line, len) != ++seq)
+			return line;
+	}
+	return w->log == NULL || line == w->log + w->log_len ? NULL : line;
+}
+
 static bool
 log_judge(struct witness *w, const struct step *step, struct fault *fault)
 {
