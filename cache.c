@@ -73,7 +73,7 @@ struct entry {
 	uint8_t kind, trust;
 	uint8_t records, signatures, proofs;
 	bool used;          /* found since it was written */
-	bool failing;       /* an alias or a delegation that led nowhere */
+	bool failing;       /* an alias that led nowhere */
 	bool nothing_below; /* a name error that denies what is below too */
 	bool refreshing;    /* it was given out as one to ask for anew */
 	uint8_t owner_len;
@@ -106,7 +106,8 @@ static struct {
 	uint32_t head_mask;
 	uint32_t stores; /* so far, failures included */
 	struct failure *failures;
-	uint8_t local[LOCAL_BODY]; /* of the last view of a local name */
+	uint64_t zones_fail_until_ms; /* none is remembered for longer */
+	uint8_t local[LOCAL_BODY];    /* of the last view of a local name */
 	struct name looked_up[LOOKED_UP_MAX]; /* and not local, nor is below */
 	unsigned looked_up_count;
 	uint8_t key[16];
@@ -457,22 +458,37 @@ cache_find_delegation(const struct name *sname, uint32_t mark, uint64_t now_ms,
 	return true;
 }
 
-/* Why nothing in the zone of a name can be found out, or NULL. */
+/*
+ * Why nothing in the zone of a name can be found out, or NULL.  That is known
+ * though the delegation may have ended (RFC 9520 3.3); but of a zone below that
+ * is known to be another one it says nothing.
+ */
 static const struct failure *
 zone_failure_find(const struct wanted *sought)
 {
-	struct wanted w = {NULL, TYPE_NS, 0, sought->mark, sought->now_ms};
-	struct name below, zone;
-	const struct entry *e;
-
 	/* The DS of a zone is its parent's (RFC 4035 3.1.4.1). */
-	name_parent(sought->name, sought->type == TYPE_DS ? 1 : 0, &below);
-	e = delegation_find(&below, &w, &zone);
-	if (e == NULL || !e->failing)
+	size_t i = sought->type == TYPE_DS ? 1 : 0;
+	size_t labels = name_labels(sought->name);
+	struct name zone;
+	struct wanted w = {&zone, 0, 0, sought->mark, sought->now_ms};
+	struct entry *e;
+
+	if (w.now_ms >= cache.zones_fail_until_ms)
 		return NULL;
-	w.type = TYPE_ZONE;
-	w.hash ^= DELEGATION_HASH;
-	return failure_find(&w);
+	for (; i < labels; i++) {
+		const struct failure *f;
+
+		name_parent(sought->name, i, &zone);
+		w.hash = (uint32_t)name_hash(&zone, cache.key);
+		w.type = TYPE_ZONE;
+		if ((f = failure_find(&w)) != NULL)
+			return f;
+		w.hash ^= DELEGATION_HASH;
+		w.type = TYPE_NS;
+		if (chain_find(&w, &e) == FOUND_ANSWER)
+			break;
+	}
+	return NULL;
 }
 
 /*
@@ -1219,26 +1235,36 @@ failure_hold_s(const struct failure *f, uint64_t now_ms)
 	return (uint16_t)(f->hold_s * 2);
 }
 
-/* The alias, or the delegation, at this name led nowhere. */
+/* The alias at this name led nowhere. */
 static void
-mark_failing(const struct name *name, uint16_t type, uint32_t hash)
+mark_failing(const struct name *name, uint32_t hash)
 {
 	uint32_t at;
 
-	if (type == TYPE_ZONE)
-		hash ^= DELEGATION_HASH;
 	for (at = *chain_head(hash); at != 0; at = entry_at(at)->older) {
 		struct entry *e = entry_at(at);
 
-		if (e->hash == hash && entry_owner_is(e, name) &&
-		    (entry_is_alias(e) || e->kind == KIND_DELEGATION))
+		if (e->hash == hash && entry_is_alias(e) &&
+		    entry_owner_is(e, name))
 			e->failing = true;
 	}
 }
 
+/* When it ends: with its cause, but not before the least hold is over. */
+static uint64_t
+failure_end_ms(const struct failure *f, uint64_t cause_ms, uint64_t now_ms)
+{
+	uint64_t first_ms = now_ms + FAILURE_MIN_S * 1000;
+	uint64_t last_ms = now_ms + f->hold_s * (uint64_t)1000;
+
+	if (cause_ms > last_ms)
+		return last_ms;
+	return cause_ms > first_ms ? cause_ms : first_ms;
+}
+
 void
 cache_store_failure(const struct name *sname, uint16_t stype,
-    const struct reason *reason, uint64_t now_ms)
+    const struct reason *reason, uint64_t cause_ms, uint64_t now_ms)
 {
 	uint32_t hash = (uint32_t)name_hash(sname, cache.key);
 	struct failure *f = failure_at(sname, stype, hash);
@@ -1255,9 +1281,11 @@ cache_store_failure(const struct name *sname, uint16_t stype,
 	}
 	assert(f->hold_s >= FAILURE_MIN_S);
 	assert(f->hold_s <= FAILURE_MAX_S);
-	f->until_ms = now_ms + f->hold_s * (uint64_t)1000;
+	f->until_ms = failure_end_ms(f, cause_ms, now_ms);
+	if (stype == TYPE_ZONE && f->until_ms > cache.zones_fail_until_ms)
+		cache.zones_fail_until_ms = f->until_ms;
 	f->stored = ++cache.stores;
 	f->reason = *reason;
-	mark_failing(sname, stype, hash);
+	mark_failing(sname, hash);
 	cache.counts.failures++;
 }

@@ -730,12 +730,13 @@ bool cache_find_delegation(const struct name *sname, uint32_t mark,
 bool cache_store(const struct draft *, uint64_t now_ms);
 
 /*
- * Remember that (sname, stype) failed: 5 s, doubling while it goes on.  An
+ * Remember that (sname, stype) failed: 5 s, doubling while it goes on, but for
+ * no longer than the 5 s once its cause has ended (UINT64_MAX: who knows).  An
  * alias at sname does not hide it: to follow that is what failed.  TYPE_ZONE
- * stands for all there is to ask in the zone whose delegation is at sname.
+ * stands for all there is to ask in the zone at sname, delegated or not.
  */
 void cache_store_failure(const struct name *sname, uint16_t stype,
-    const struct reason *, uint64_t now_ms);
+    const struct reason *, uint64_t cause_ms, uint64_t now_ms);
 void cache_flush(void);           /* forget everything, failures too */
 void cache_forget_failures(void); /* all of them */
 void cache_count(struct cache_counts *);
@@ -1150,7 +1151,8 @@ bool family_is_up(uint8_t family);
 /* How long to wait for its reply: RFC 6298, or RTO_FIRST_MS. */
 unsigned server_rto_ms(const struct address *);
 bool server_is_held(const struct address *, uint64_t now_ms);
-bool server_is_silent(const struct address *); /* when last asked */
+uint64_t server_held_until_ms(const struct address *); /* 0: it never was */
+bool server_is_silent(const struct address *);         /* when last asked */
 void server_asked(const struct address *, uint64_t now_ms);
 void server_replied(const struct address *, uint64_t rtt_ms, uint64_t now_ms);
 void server_timed_out(

@@ -992,10 +992,10 @@ walk_fail(
  */
 static void
 failure_keep(const struct walk *w, const struct name *sname, uint16_t stype,
-    uint64_t now_ms)
+    uint64_t cause_ms, uint64_t now_ms)
 {
 	if (!self.offline && !w->refreshing && !w->priming)
-		cache_store_failure(sname, stype, &w->reason, now_ms);
+		cache_store_failure(sname, stype, &w->reason, cause_ms, now_ms);
 }
 
 /* The same, remembered for what the walk looked for (RFC 9520 3.2). */
@@ -1005,7 +1005,7 @@ walk_fail_kept(struct walk *w, uint16_t ede, const char *what,
 {
 	enum walk_state state = walk_fail(w, ede, what, zone);
 
-	failure_keep(w, &w->sname, w->qtype, now_ms);
+	failure_keep(w, &w->sname, w->qtype, UINT64_MAX, now_ms);
 	return state;
 }
 
@@ -1020,7 +1020,7 @@ walk_fail_limit(
 
 	w->limit = limit;
 	if (w->sponsor == w)
-		failure_keep(w, &w->qname, w->qtype, now_ms);
+		failure_keep(w, &w->qname, w->qtype, UINT64_MAX, now_ms);
 	return state;
 }
 
@@ -1209,23 +1209,53 @@ walk_question(const struct walk *w, struct question *q)
 }
 
 /*
- * The zone has no server that could be asked.  If that was plain without a
- * look-up, whose limits are the question's, it is so for every name in it: a
- * flood of names finds it in the cache and begins no walks.
+ * The zone has no server that could be asked, and that was plain at once: so it
+ * is for every name in it, until the cause is over.  A flood of names finds it
+ * in the cache, begins no walks and burdens no servers above (RFC 9520 3.3).
+ * But where names of servers were looked up the limits on that are the
+ * question's.
  */
 static enum walk_state
-walk_no_address(struct walk *w, uint64_t now_ms)
+walk_fail_zone(
+    struct walk *w, const char *what, uint64_t cause_ms, uint64_t now_ms)
 {
 	const struct slist *l = &w->slist;
-	const char *what =
-	    l->refused > 0 ? "no valid NS address for" : "no NS address for";
 
 	if (l->lookups > 0 || l->unsure || l->zone.len == 1)
 		return walk_fail_kept(
 		    w, EDE_NO_REACHABLE_AUTHORITY, what, &l->zone, now_ms);
 	(void)walk_fail(w, EDE_NO_REACHABLE_AUTHORITY, what, &l->zone);
-	failure_keep(w, &l->zone, TYPE_ZONE, now_ms);
+	failure_keep(w, &l->zone, TYPE_ZONE, cause_ms, now_ms);
 	return WALK_DONE;
+}
+
+/* When the first of the servers may be asked again, if they are held. */
+static uint64_t
+slist_held_until_ms(const struct slist *l)
+{
+	uint64_t first_ms = UINT64_MAX;
+	unsigned i;
+
+	for (i = 0; i < l->address_count; i++) {
+		uint64_t until_ms = server_held_until_ms(&l->addresses[i].at);
+
+		if (until_ms < first_ms)
+			first_ms = until_ms;
+	}
+	return first_ms;
+}
+
+/* Servers that were silent for long are left alone, whatever is asked. */
+static enum walk_state
+walk_fail_held(struct walk *w, uint64_t now_ms)
+{
+	static const char what[] = "servers are held off for";
+	uint64_t until_ms = slist_held_until_ms(&w->slist);
+
+	if (until_ms > now_ms)
+		return walk_fail_zone(w, what, until_ms, now_ms);
+	return walk_fail_kept(
+	    w, EDE_NO_REACHABLE_AUTHORITY, what, &w->slist.zone, now_ms);
 }
 
 /* Is there one that was not asked, and not found wanting now? */
@@ -1270,12 +1300,13 @@ walk_exhausted(struct walk *w, uint64_t now_ms)
 		return walk_fail(w, EDE_NETWORK_ERROR,
 		    "cannot send to the servers of", zone);
 	if (slist_is_held(l))
-		return walk_fail_kept(w, EDE_NO_REACHABLE_AUTHORITY,
-		    "servers are held off for", zone, now_ms);
+		return walk_fail_held(w, now_ms);
 	if (l->unrouted > 0)
 		return walk_fail(
 		    w, EDE_NETWORK_ERROR, "no route to the servers of", zone);
-	return walk_no_address(w, now_ms);
+	return walk_fail_zone(w,
+	    l->refused > 0 ? "no valid NS address for" : "no NS address for",
+	    l->until_ms, now_ms);
 }
 
 /* What is spent of what the question, or the name, may cost. */

@@ -249,12 +249,18 @@ server_rto_ms(const struct address *at)
 	return s == NULL || s->rto_ms == 0 ? RTO_FIRST_MS : s->rto_ms;
 }
 
-bool
-server_is_held(const struct address *at, uint64_t now_ms)
+uint64_t
+server_held_until_ms(const struct address *at)
 {
 	const struct server *s = server_find(at);
 
-	return s != NULL && now_ms < s->held_until_ms;
+	return s != NULL ? s->held_until_ms : 0;
+}
+
+bool
+server_is_held(const struct address *at, uint64_t now_ms)
+{
+	return now_ms < server_held_until_ms(at);
 }
 
 bool

@@ -141,14 +141,23 @@ find_cut(const char *sname)
 	return find_cut_since(sname, cache_mark());
 }
 
+/* Its cause ends in so many seconds. */
 static void
-put_failure(const char *sname, uint16_t stype, const char *why)
+put_failure_for(
+    const char *sname, uint16_t stype, const char *why, uint32_t cause_s)
 {
 	struct name n = name(sname);
 	struct reason reason = {.ede = EDE_NO_REACHABLE_AUTHORITY};
 
 	strncpy(reason.text, why, EDE_TEXT_MAX);
-	cache_store_failure(&n, stype, &reason, now_ms);
+	cache_store_failure(
+	    &n, stype, &reason, now_ms + cause_s * (uint64_t)1000, now_ms);
+}
+
+static void
+put_failure(const char *sname, uint16_t stype, const char *why)
+{
+	put_failure_for(sname, stype, why, UINT32_MAX);
 }
 
 static bool
@@ -1264,14 +1273,38 @@ START_TEST(failure_of_a_zone_is_that_of_every_name_in_it)
 }
 END_TEST
 
-START_TEST(failure_of_a_zone_ends_with_its_delegation)
+/* N14: or else the parent would be asked for each of its names. */
+START_TEST(failure_of_a_zone_does_not_end_with_its_delegation)
 {
 	put("example.", delegation(2), "cut");
-	put_failure("example.", TYPE_ZONE, "no address");
+	put("sub.example.", delegation(3), "cut");
+	put_failure_for("example.", TYPE_ZONE, "no address", 2);
+	now_ms += 2000;
+	ck_assert(find("a.any.example.", TYPE_A) == FOUND_FAILURE);
+	ck_assert(find("any.sub.example.", TYPE_A) == FOUND_NOTHING);
+	ck_assert(find("example.", TYPE_DS) == FOUND_NOTHING);
+	now_ms += 1000;
+	ck_assert(find("any.sub.example.", TYPE_A) == FOUND_FAILURE);
+	put("example.", delegation(60), "cut");
+	ck_assert(find("any.example.", TYPE_A) == FOUND_FAILURE);
 	now_ms += 2000;
 	ck_assert(find("any.example.", TYPE_A) == FOUND_NOTHING);
-	put("example.", delegation(60), "new cut");
-	ck_assert(find("any.example.", TYPE_A) == FOUND_NOTHING);
+}
+END_TEST
+
+START_TEST(failure_ends_with_its_cause_but_not_before_five_seconds)
+{
+	static const struct {
+		uint32_t cause_s, held_s[3];
+	} CASES[] = {{0, {5, 5, 5}}, {7, {5, 7, 7}}, {15, {5, 10, 15}}};
+
+	for (unsigned i = 0; i < 3; i++) {
+		put_failure_for("a.", TYPE_A, "", CASES[_i].cause_s);
+		now_ms += CASES[_i].held_s[i] * 1000 - 1;
+		ck_assert(find("a.", TYPE_A) == FOUND_FAILURE);
+		now_ms += 1;
+		ck_assert(find("a.", TYPE_A) == FOUND_NOTHING);
+	}
 }
 END_TEST
 
@@ -2224,7 +2257,9 @@ failures(void)
 	tcase_add_test(t, anything_known_goes_before_a_failure);
 	tcase_add_test(t, failure_to_follow_an_alias_goes_before_it);
 	tcase_add_test(t, failure_of_a_zone_is_that_of_every_name_in_it);
-	tcase_add_test(t, failure_of_a_zone_ends_with_its_delegation);
+	tcase_add_test(t, failure_of_a_zone_does_not_end_with_its_delegation);
+	tcase_add_loop_test(
+	    t, failure_ends_with_its_cause_but_not_before_five_seconds, 0, 3);
 	tcase_add_test(t, hold_doubles_from_five_seconds_to_five_minutes);
 	tcase_add_loop_test(t, hold_depends_on_when_the_last_one_ended, 0,
 	    (int)(sizeof(PAUSES) / sizeof(*PAUSES)));
