@@ -218,7 +218,7 @@ stdio="fopen fdopen fclose fread fgets getc fgetc fwrite fputs fputc putc puts
 
 # A name of more than three words between back quotes is a scenario's.
 grep -ohE "\`[a-z0-9]+(-[a-z0-9.]+){3,}\`" README.md \
-    tests/scenarios/README.md | tr -d '\140' | sort -u | while read -r name; do
+    SECURITY.md tests/scenarios/README.md | tr -d '\140' | sort -u | while read -r name; do
 	[ -f "tests/scenarios/$name.txt" ] || echo "no scenario $name"
 done | rule "the scenarios that are named by those who explain them exist"
 
