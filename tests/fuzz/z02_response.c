@@ -189,7 +189,7 @@ walk_make(struct input *in)
 	    (struct address){4, {93, 184, 216, 34}, DNS_PORT};
 	w->exchange[CHANNEL_UDP].walk = w;
 	w->exchange[CHANNEL_UDP].fd = -1;
-	w->exchange[CHANNEL_UDP].edns = true;
+	w->exchange[CHANNEL_UDP].with = FEATURE_EDNS;
 	walk_question(w, &z.asked);
 	w->exchange[CHANNEL_UDP].asked = z.asked;
 	z.name = z.asked.name;
