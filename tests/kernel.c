@@ -52,6 +52,7 @@ struct file {
 
 	/* A socket. */
 	bool tcp, bound, connected, pktinfo;
+	bool sent;     /* a datagram, as a client of somebody */
 	bool unhinted; /* does not heed what ICMP says of the path's MTU */
 	struct address local, peer;
 	int error; /* an ICMP message came in */
@@ -922,6 +923,9 @@ __wrap_sendto(int fd, const void *octets, size_t len, int flags,
 		return -1;
 	if (f->tcp)
 		return stream_write(f, octets, len);
+	if (f->sent)
+		world_give_up("two queries leave from one port (F03)");
+	f->sent = true;
 	pmtu_check(f);
 	k.inside = true;
 	world_query(&f->local, &f->peer, octets, len);
