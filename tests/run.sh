@@ -78,11 +78,9 @@ for script in layers cli fuzz hints log readers real signed rfc8906 demo; do
 	count_script "$status"
 	cp "$out" "$B/results/$script.sh"
 done
-if [ "${1-}" = --write ]; then
-	echo "== rows.sh"
-	run sh tests/rows.sh --write
-	count_script "$status"
-fi
+echo "== rows.sh"
+run sh tests/rows.sh "$@"
+count_script "$status"
 
 if [ "${CI-}" = true ] && [ $skipped -gt 0 ]; then
 	echo "FAIL  nothing may be skipped on CI"
