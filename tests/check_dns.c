@@ -38,6 +38,7 @@ enum {
 	OUR_FILES = 64,
 	RENAMES = 1000,
 	SWAPS = 400,
+	STORMS = 500,    /* of two signals each */
 	ASKED_EACH = 64, /* questions about each of them */
 	LARGE = 10 << 20,
 	ANSWER_S = 20,
@@ -487,7 +488,7 @@ START_TEST(port_that_is_taken_over_tcp_is_named)
 END_TEST
 
 /* ---------------------------------------------------------------------------
- * Files under the hands of an operator.
+ * Files and signals of an operator.
  */
 
 static bool
@@ -782,12 +783,43 @@ START_TEST(hints_swapped_for_anything_cost_no_answer)
 }
 END_TEST
 
+/*
+ * I14: a storm of signals, and a process that is stopped and goes on: every
+ * question has its answer.  Nobody reads the lines for SIGUSR1 meanwhile.
+ */
+START_TEST(signals_cost_no_answer)
+{
+	static const int signals[] = {SIGHUP, SIGHUP, SIGUSR1, SIGHUP, SIGPIPE};
+	unsigned i, n, held;
+	int fd;
+
+	server_start(UINT32_MAX);
+	fd = connection(SOCK_DGRAM, 1, 0);
+	held = server_descriptors();
+	for (i = 0; i < STORMS; i++) {
+		n = i % (sizeof(signals) / sizeof(signals[0]));
+		ck_assert_int_eq(kill(server.pid, signals[n]), 0);
+		ask_for_names(fd, i * ASKED_EACH, ASKED_EACH);
+		ck_assert_int_eq(kill(server.pid, signals[n]), 0);
+		receive_denials(fd, i * ASKED_EACH, ASKED_EACH);
+	}
+	ck_assert_int_eq(kill(server.pid, SIGSTOP), 0);
+	ask_for_names(fd, 0, ASKED_EACH);
+	ck_assert_int_eq(kill(server.pid, SIGCONT), 0);
+	receive_denials(fd, 0, ASKED_EACH);
+	ck_assert_uint_eq(server_descriptors(), held);
+	ask_for_names(fd, 0, ASKED_EACH);
+	server_stop();
+	close(fd);
+}
+END_TEST
+
 int
 main(int argc, char **argv)
 {
 	Suite *suite = suite_create("dns");
 	TCase *crowds = tcase_create("crowds");
-	TCase *files = tcase_create("files");
+	TCase *operator= tcase_create("operator");
 	SRunner *runner = srunner_create(suite);
 	const char *slash = strrchr(argv[0], '/');
 	int failed;
@@ -808,13 +840,14 @@ main(int argc, char **argv)
 	tcase_add_test(crowds, restart_takes_the_port_at_once);
 	tcase_add_test(crowds, port_that_is_taken_over_tcp_is_named);
 	tcase_set_timeout(crowds, 60);
-	tcase_add_checked_fixture(files, setup, NULL);
-	tcase_add_test(
-	    files, a_thousand_renames_cost_neither_a_line_nor_an_answer);
-	tcase_add_test(files, hints_swapped_for_anything_cost_no_answer);
-	tcase_set_timeout(files, 60);
+	tcase_add_checked_fixture(operator, setup, NULL);
+	tcase_add_test(operator,
+	    a_thousand_renames_cost_neither_a_line_nor_an_answer);
+	tcase_add_test(operator, hints_swapped_for_anything_cost_no_answer);
+	tcase_add_test(operator, signals_cost_no_answer);
+	tcase_set_timeout(operator, 60);
 	suite_add_tcase(suite, crowds);
-	suite_add_tcase(suite, files);
+	suite_add_tcase(suite, operator);
 	srunner_run_all(runner, CK_ENV);
 	failed = srunner_ntests_failed(runner);
 	srunner_free(runner);
