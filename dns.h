@@ -1165,12 +1165,13 @@ bool server_takes_tcp(const struct address *, uint64_t now_ms);
 void server_chokes_on_tcp(
     const struct address *, bool refused, uint64_t now_ms);
 
-/* What queries have beyond the plain ones of RFC 1035. */
+/* What queries have beyond the plain ones of RFC 1035, and connections. */
 enum feature {
 	FEATURE_EDNS = 1 << 0,
 	FEATURE_CASE = 1 << 1, /* its letters are echoed as they were sent */
 	FEATURE_COOKIE = 1 << 2,
-	FEATURES = 3
+	FEATURE_PIPELINE = 1 << 3, /* more than one on a connection */
+	FEATURES = 4
 };
 
 /* A set of features: those that it is not known to choke on. */

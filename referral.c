@@ -126,7 +126,8 @@ struct connection {
 	struct exchange *exchanges; /* first come, first sent */
 	unsigned count;             /* of them */
 	unsigned strays;   /* messages in a row that nobody waits for */
-	bool proven;       /* a reply came by it */
+	unsigned replies;  /* that came by it */
+	bool serial;       /* for one query: the server takes no more */
 	bool spent;        /* it takes no new exchanges: it was silent */
 	uint64_t heard_ms; /* when octets last came */
 	struct reader out; /* what is left to send of one message */
@@ -346,6 +347,7 @@ static bool slist_is_crowded(const struct walk *);
 static bool walk_shuns_crowds(const struct walk *);
 static uint16_t *crowd_of_zone(const struct name *zone);
 static uint16_t *crowd_of_server(const struct address *);
+static bool probe_is_in_vain(const struct walk *, uint64_t);
 static struct candidate *server_choose(struct walk *, uint64_t);
 static struct candidate *candidate_draw(
     struct slist *, const uint8_t *, unsigned, unsigned, unsigned);
@@ -1332,6 +1334,8 @@ walk_send(struct walk *w, uint64_t now_ms)
 
 	if (limit != LIMIT_NONE)
 		return walk_fail_limit(w, limit, &w->slist.zone, now_ms);
+	if (w->probe_timeouts > 0 && probe_is_in_vain(w, now_ms))
+		walk_show_all(w);
 	if (w->slist.sends >= ZONE_SENDS_MAX)
 		return walk_exhausted(w, now_ms);
 	if (walk_shuns_crowds(w) &&
@@ -2800,8 +2804,6 @@ exchange_expire(struct exchange *x, uint64_t now_ms)
 	to->silent |= exchange_channel(x) == CHANNEL_UDP;
 	exchange_close(x, now_ms);
 	w->probe_timeouts++;
-	if (probe_is_in_vain(w, now_ms) && !walk_is_out(w))
-		walk_show_all(w);
 	walk_resume(w);
 }
 
@@ -2911,7 +2913,7 @@ connection_find(const struct candidate *to)
 
 	for (c = self.connections; c < self.connections + TCP_OUT_MAX; c++) {
 		if (c->state == CONNECTION_CLOSED || c->spent ||
-		    (c->proven && to->fresh) ||
+		    (c->replies > 0 && to->fresh) ||
 		    c->count == TCP_OUT_QUERIES_MAX ||
 		    !address_equal(&c->at, &to->at))
 			continue;
@@ -2970,8 +2972,9 @@ connection_open(struct connection *c, struct walk *w,
 	self.counts.tcp_connects++;
 	c->state = CONNECTION_OPENING;
 	c->at = to->at;
-	c->proven = c->spent = false;
-	c->strays = 0;
+	c->serial = !(server_takes(&to->at, now_ms) & FEATURE_PIPELINE);
+	c->spent = false;
+	c->strays = c->replies = 0;
 	c->heard_ms = 0;
 	c->in_len = 0;
 	reader_init(&c->out, c->out_octets, 0);
@@ -3037,7 +3040,7 @@ connection_blame(const struct connection *c, int err, uint64_t now_ms)
 
 	while (x != NULL && !exchange_candidate(x)->truncated)
 		x = x->next;
-	if (x != NULL && !c->proven && !c->spent &&
+	if (x != NULL && c->replies == 0 && !c->spent &&
 	    (err == ECONNREFUSED || err == ETIMEDOUT))
 		server_chokes_on_tcp(&c->at, err == ECONNREFUSED, now_ms);
 }
@@ -3052,6 +3055,18 @@ connection_doubt(struct exchange *x, uint64_t now_ms)
 		return;
 	connection_blame(c, ETIMEDOUT, now_ms);
 	c->spent = true;
+}
+
+/* It was charged as it got in line, but was never sent. */
+static void
+exchange_refund(const struct exchange *x, struct candidate *to)
+{
+	struct walk *w = x->walk, *payer = walk_payer(w);
+
+	payer->sends_left += payer->sends_left < QUERY_SENDS_MAX;
+	w->name_sends--;
+	w->slist.sends--;
+	to->sends[CHANNEL_TCP]--;
 }
 
 /*
@@ -3070,6 +3085,9 @@ exchange_lose(struct exchange *x, int err, bool blameless, uint64_t now_ms)
 		to->aside = true;
 	} else if (!error_came_back(err)) {
 		exchange_fail(x, to, err, now_ms);
+	} else if (blameless && x->queued) {
+		exchange_refund(x, to);
+		to->fresh = true;
 	} else if (blameless && c->in_len == 0 &&
 	    candidate_takes_tcp(to, now_ms)) {
 		to->fresh = true;
@@ -3083,6 +3101,19 @@ exchange_lose(struct exchange *x, int err, bool blameless, uint64_t now_ms)
 }
 
 /*
+ * Did the server end it after its first reply, though it had more to answer?
+ * So do those that take one query by connection (RFC 1035 4.2.2 let them).
+ */
+static bool
+connection_was_for_one(const struct connection *c, int err)
+{
+	const struct exchange *x = c->exchanges;
+
+	return c->replies == 1 && c->in_len == 0 && error_is_remote(err) &&
+	    x != NULL && !x->queued && x->sent_ms <= c->heard_ms;
+}
+
+/*
  * All who have something out on it lose it, and with the last it closes.
  * Servers close connections as they like, and one that never served may have
  * ended for what its first query asks: those behind it are not to blame.  An
@@ -3092,10 +3123,12 @@ static void
 connection_break(struct connection *c, int err, uint64_t now_ms)
 {
 	uint32_t generation = c->generation;
-	bool blameless = c->proven;
+	bool blameless = c->replies > 0;
 	bool was_open = c->state != CONNECTION_OPENING;
 
 	connection_blame(c, err, now_ms);
+	if (connection_was_for_one(c, err))
+		server_chokes_on(&c->at, FEATURE_PIPELINE, now_ms);
 	c->spent = true;
 	if (c->exchanges == NULL)
 		connection_close(c);
@@ -3108,6 +3141,8 @@ connection_queued(const struct connection *c)
 {
 	struct exchange *x = c->exchanges;
 
+	if (c->serial && (c->replies > 0 || (x != NULL && !x->queued)))
+		return NULL;
 	while (x != NULL && !x->queued)
 		x = x->next;
 	return x;
@@ -3189,6 +3224,7 @@ connection_hear(
     struct connection *c, uint8_t *octets, size_t len, uint64_t now_ms)
 {
 	struct exchange *x = connection_asked(c, octets, len);
+	uint32_t generation = c->generation;
 
 	if (x == NULL) {
 		self.counts.mismatched++;
@@ -3198,9 +3234,12 @@ connection_hear(
 		exchange_give_up(x, EBADMSG, now_ms);
 	} else {
 		c->strays = 0;
-		c->proven = true;
+		c->replies++;
+		c->spent |= c->serial;
 		server_replied_tcp(&c->at, now_ms);
 		exchange_heard(x, len, now_ms);
+		if (c->serial && c->generation == generation)
+			connection_break(c, ECONNRESET, now_ms);
 	}
 }
 

@@ -333,7 +333,7 @@ datagram_frame(struct authority *a, const struct query *q, struct datagram *d)
 		d->len = 0;
 	else if (rule_find(a, q, CONDUCT_HALF, NULL) != NULL)
 		d->len /= 2;
-	else
+	else if (rule_find(a, q, CONDUCT_SINGLE, NULL) == NULL)
 		return;
 	d->fin = !d->reset;
 }

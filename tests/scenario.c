@@ -181,16 +181,17 @@ static const struct choice conducts[] = {{"well", CONDUCT_WELL},
     {"refused", CONDUCT_RCODE}, {"lame", CONDUCT_LAME}, {"noaa", CONDUCT_NO_AA},
     {"tc", CONDUCT_TRUNCATED}, {"forge", CONDUCT_FORGE},
     {"twice", CONDUCT_TWICE}, {"mute", CONDUCT_MUTE}, {"close", CONDUCT_CLOSE},
-    {"reset", CONDUCT_RESET}, {"half", CONDUCT_HALF},
-    {"dribble", CONDUCT_DRIBBLE}, {"idle", CONDUCT_IDLE},
-    {"sips", CONDUCT_SIPS}, {"loops", CONDUCT_LOOPS}, {"bits", CONDUCT_BITS},
-    {"octets", CONDUCT_OCTETS}, {"wrong-id", CONDUCT_SPOIL},
-    {"wrong-question", CONDUCT_SPOIL}, {"wrong-case", CONDUCT_SPOIL},
-    {"lower-case", CONDUCT_SPOIL}, {"upper-case", CONDUCT_SPOIL},
-    {"wrong-cookie", CONDUCT_SPOIL}, {"no-response-bit", CONDUCT_SPOIL},
-    {"garbage", CONDUCT_SPOIL}, {"short", CONDUCT_SPOIL},
-    {"wrong-source", CONDUCT_SPOIL}, {"wrong-port", CONDUCT_SPOIL},
-    {"trailer", CONDUCT_SPOIL}, {"cut", CONDUCT_SPOIL}, {NULL, 0}};
+    {"reset", CONDUCT_RESET}, {"single", CONDUCT_SINGLE},
+    {"half", CONDUCT_HALF}, {"dribble", CONDUCT_DRIBBLE},
+    {"idle", CONDUCT_IDLE}, {"sips", CONDUCT_SIPS}, {"loops", CONDUCT_LOOPS},
+    {"bits", CONDUCT_BITS}, {"octets", CONDUCT_OCTETS},
+    {"wrong-id", CONDUCT_SPOIL}, {"wrong-question", CONDUCT_SPOIL},
+    {"wrong-case", CONDUCT_SPOIL}, {"lower-case", CONDUCT_SPOIL},
+    {"upper-case", CONDUCT_SPOIL}, {"wrong-cookie", CONDUCT_SPOIL},
+    {"no-response-bit", CONDUCT_SPOIL}, {"garbage", CONDUCT_SPOIL},
+    {"short", CONDUCT_SPOIL}, {"wrong-source", CONDUCT_SPOIL},
+    {"wrong-port", CONDUCT_SPOIL}, {"trailer", CONDUCT_SPOIL},
+    {"cut", CONDUCT_SPOIL}, {NULL, 0}};
 
 static const struct choice spoils[] = {{"wrong-id", SPOIL_ID},
     {"wrong-question", SPOIL_QUESTION}, {"wrong-case", SPOIL_CASE},
@@ -280,6 +281,7 @@ conduct_transport(const struct rule *rule)
 		return TRANSPORT_UDP;
 	case CONDUCT_CLOSE:
 	case CONDUCT_RESET:
+	case CONDUCT_SINGLE:
 	case CONDUCT_HALF:
 	case CONDUCT_DRIBBLE:
 	case CONDUCT_IDLE:

@@ -158,6 +158,7 @@ enum conduct {
 	CONDUCT_MUTE,    /* takes connections and queries, and is silent */
 	CONDUCT_CLOSE,   /* closes the connection instead of a reply */
 	CONDUCT_RESET,   /* the same, with RST */
+	CONDUCT_SINGLE,  /* the same, after its first reply */
 	CONDUCT_HALF,    /* half the reply, then it closes */
 	CONDUCT_DRIBBLE, /* an octet of the reply each `number` ms */
 	CONDUCT_SIPS,    /* takes `number` octets of a query at a time */
