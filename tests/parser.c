@@ -669,15 +669,16 @@ parse_generate(
     struct parser *p, const struct name *origin, struct rr_list *list)
 {
 	const char *template[WORDS_MAX];
-	unsigned first, last, n, i;
+	unsigned first, last, from, n, i;
 
 	if (sscanf(word_take(p), "%u-%u", &first, &last) != 2 || last > 65535)
 		return complain(p, "$GENERATE wants FIRST-LAST");
 	memcpy(template, p->words, sizeof(template));
+	from = p->at;
 	for (n = first; n <= last; n++) {
-		for (i = 2; i < p->count; i++)
+		for (i = from; i < p->count; i++)
 			p->words[i] = numbered(p, template[i], n);
-		p->at = 2;
+		p->at = from;
 		if (!parse_record(p, origin, list))
 			return false;
 	}

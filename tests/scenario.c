@@ -395,9 +395,9 @@ reply_line(struct parser *p)
 		    NULL;
 	if (!section_choose(word, &section))
 		return complain(p, "`%s' is no part of a reply", word);
-	if (word_given(p, "$GENERATE"))
-		return complain(p, "no $GENERATE here");
-	return parse_record(p, &root, &script->sections[section]);
+	return word_given(p, "$GENERATE")
+	    ? parse_generate(p, &root, &script->sections[section])
+	    : parse_record(p, &root, &script->sections[section]);
 }
 
 /* reply SERVER... [for NAME [TYPE]] [udp|tcp], and the reply in lines below */
