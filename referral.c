@@ -1685,40 +1685,6 @@ slist_fill(struct walk *w, const struct name *zone, const struct view *view,
 	w->told_by.family = 0;
 }
 
-/* RFC 1034's SBELT: the primed roots while they last, else the hints. */
-static void
-slist_fill_roots(struct walk *w, uint64_t now_ms)
-{
-	static const struct name root = {.len = 1};
-	bool primed = !w->priming && now_ms < self.primed_until_ms;
-	const struct root_servers *from = primed ? &self.primed : &self.hints;
-	struct slist *l = &w->slist;
-	unsigned i, k, first;
-
-	if (l->zone.len == 1)
-		return;
-	slist_clear(w, &root, UINT64_MAX);
-	walk_show_more(w, 0, now_ms);
-	first = from->name_count > 0 ? random_below(from->name_count) : 0;
-	for (i = 0; i < from->name_count && l->ns_count < SLIST_NS_MAX; i++) {
-		unsigned name = (first + i) % from->name_count;
-		uint8_t ns = slist_add_ns(l, &from->names[name]);
-		unsigned before = l->address_count;
-
-		for (k = 0; k < from->address_count; k++) {
-			const struct address *at = &from->addresses[k].at;
-
-			if (from->addresses[k].ns == name)
-				(void)slist_add(
-				    w, ns, at, roots_hold(&self.hints, at));
-		}
-		if (l->address_count == before)
-			l->ns_count--; /* nothing else can find one for it */
-	}
-	if (!primed && !w->priming)
-		prime(now_ms);
-}
-
 /* Take the addresses of slist.ns[ns] that the cache holds. */
 static enum found
 slist_add_found(
@@ -1738,6 +1704,74 @@ slist_add_found(
 		(void)slist_add(w, ns, &at, false);
 	}
 	return found;
+}
+
+/*
+ * RFC 9609 4.2: the addresses of a root that priming left out are looked up
+ * like any others.  Nobody waits for them, as there are other roots meanwhile;
+ * so a client's question begins only a few such walks, and these none.  Gives
+ * how many.
+ */
+static unsigned
+root_look_up(struct walk *w, uint8_t ns, unsigned begun, uint64_t now_ms)
+{
+	static const uint16_t types[] = {TYPE_A, TYPE_AAAA};
+	const struct name *name = &w->slist.ns[ns].name;
+	unsigned i, n = 0;
+
+	for (i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+		struct walk *found;
+
+		if (!family_is_up(types[i] == TYPE_A ? 4 : 6) ||
+		    slist_add_found(w, ns, types[i], cache_mark(), now_ms) !=
+			FOUND_NOTHING ||
+		    begun + n >= ZONE_NS_LOOKUPS_AT_ONCE ||
+		    walk_find_open(name, types[i]) != NULL)
+			continue;
+		found = walk_begin(name, types[i], now_ms);
+		if (found == NULL)
+			break;
+		walk_list(found);
+		n++;
+	}
+	return n;
+}
+
+/* RFC 1034's SBELT: the primed roots while they last, else the hints. */
+static void
+slist_fill_roots(struct walk *w, uint64_t now_ms)
+{
+	static const struct name root = {.len = 1};
+	bool primed = !w->priming && now_ms < self.primed_until_ms;
+	const struct root_servers *from = primed ? &self.primed : &self.hints;
+	struct slist *l = &w->slist;
+	unsigned begun = w->clients > 0 ? 0 : ZONE_NS_LOOKUPS_AT_ONCE;
+	unsigned i, k, first;
+
+	if (l->zone.len == 1)
+		return;
+	slist_clear(w, &root, UINT64_MAX);
+	walk_show_more(w, 0, now_ms);
+	first = from->name_count > 0 ? random_below(from->name_count) : 0;
+	for (i = 0; i < from->name_count && l->ns_count < SLIST_NS_MAX; i++) {
+		unsigned name = (first + i) % from->name_count;
+		uint8_t ns = slist_add_ns(l, &from->names[name]);
+		unsigned before = l->address_count;
+
+		for (k = 0; k < from->address_count; k++) {
+			const struct address *at = &from->addresses[k].at;
+
+			if (from->addresses[k].ns == name)
+				(void)slist_add(
+				    w, ns, at, roots_hold(&self.hints, at));
+		}
+		if (l->address_count == before && primed)
+			begun += root_look_up(w, ns, begun, now_ms);
+		if (l->address_count == before)
+			l->ns_count--; /* nothing else can find one for it */
+	}
+	if (!primed && !w->priming)
+		prime(now_ms);
 }
 
 /*
