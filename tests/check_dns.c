@@ -784,8 +784,8 @@ START_TEST(hints_swapped_for_anything_cost_no_answer)
 END_TEST
 
 /*
- * I14: a storm of signals, and a process that is stopped and goes on: every
- * question has its answer.  Nobody reads the lines for SIGUSR1 meanwhile.
+ * attacks:I14: a storm of signals, and a process that is stopped and goes on:
+ * every question has its answer.  Nobody reads the lines for SIGUSR1 meanwhile.
  */
 START_TEST(signals_cost_no_answer)
 {
