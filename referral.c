@@ -149,7 +149,6 @@ struct candidate {
 	bool silent;             /* a datagram was lost */
 	bool again;              /* at once, in another way */
 	bool plain;              /* for it cannot say more over TCP */
-	bool bad_cookie;         /* so it said, and gave another one */
 	uint8_t without;         /* features that a reply choked on */
 	uint64_t lame_ms;        /* found lame for the zone then; 0 is never */
 };
@@ -1161,7 +1160,7 @@ candidate_renew(struct candidate *c)
 {
 	memset(c->sends, 0, sizeof(c->sends));
 	c->truncated = c->fresh = c->silent = c->again = false;
-	c->bad_cookie = c->plain = false;
+	c->plain = false;
 	c->without = 0;
 }
 
@@ -4193,15 +4192,17 @@ walk_failure(struct walk *w, struct candidate *from, uint64_t now_ms)
 }
 
 /*
- * RFC 7873 5.3: once with the new cookie, which was in this reply, then over
- * TCP.
+ * RFC 7873 5.3: again with the new cookie, which was in this reply; then over
+ * TCP, as candidate_channel has it after two datagrams.
  */
 static enum walk_state
 walk_bad_cookie(struct walk *w, struct candidate *from, uint64_t now_ms)
 {
-	if (from->bad_cookie || !(w->exchange[w->heard].with & FEATURE_COOKIE))
+	if (!(w->exchange[w->heard].with & FEATURE_COOKIE))
 		return walk_truncated(w, from, now_ms);
-	from->bad_cookie = from->again = true;
+	if (!candidate_usable(w, from, true, now_ms))
+		return walk_put_aside(w, from);
+	from->again = true;
 	return WALK_SEND;
 }
 
