@@ -1033,6 +1033,127 @@ START_TEST(rdata_that_grows_beyond_64_kib_is_refused)
 }
 END_TEST
 
+/* Is it read as a whole, and the same again, or is the writer as it was? */
+static bool
+rdata_is_whole_or_refused(struct record *record, const uint8_t *octets)
+{
+	uint8_t room[2048], again[2048];
+	struct writer w, v;
+	struct reader r;
+
+	reader_init(&r, octets, (size_t)RDATA_AT + record->rdata_len);
+	writer_init(&w, room, sizeof(room));
+	write_u8(&w, 7);
+	if (!read_rdata(&r, record, &w))
+		return w.len == 1 && !w.failed;
+	if (r.work > WORK_PER_OCTET * r.len + OVERWORK)
+		return false;
+	reader_init(&r, room + 1, w.len - 1);
+	record->rdata_at = 0;
+	record->rdata_len = (uint16_t)r.len;
+	writer_init(&v, again, sizeof(again));
+	return read_rdata(&r, record, &v) && v.len == w.len - 1 &&
+	    memcmp(again, room + 1, v.len) == 0;
+}
+
+/*
+ * M17 and attacks.md D09: rdata of every type, of every length, of octets that
+ * are nothing, ones, labels, pointers to the owner, into the rdata itself and
+ * to behind it.  The message ends in memory where it ends.
+ */
+START_TEST(rdata_of_any_length_is_read_whole_or_refused)
+{
+	static const uint8_t fills[][2] = {{0x00, 0x00}, {0xff, 0xff},
+	    {0x01, 0x61}, {0x3f, 0x3f}, {0xc0, 0x00}, {0xc0, RDATA_AT},
+	    {0xc0, RDATA_AT + 1}, {0x01, 0xc0}, {0x00, 0xc0}, {0xc0, 0xff}};
+	unsigned type, len, n;
+
+	for (len = 0; len <= 70; len++) {
+		uint8_t *octets = malloc(RDATA_AT + len);
+
+		ck_assert_ptr_nonnull(octets);
+		(void)from_hex("026162 0163 00", octets);
+		for (n = 0; n < len; n++)
+			octets[RDATA_AT + n] = fills[_i][n % 2];
+		for (type = 0; type <= 300; type++) {
+			struct record record = {.type = (uint16_t)type,
+			    .rdata_at = RDATA_AT,
+			    .rdata_len = (uint16_t)len};
+
+			if (!rdata_is_whole_or_refused(&record, octets))
+				ck_abort_msg("type %u, length %u", type, len);
+		}
+		free(octets);
+	}
+}
+END_TEST
+
+/*
+ * The worst that 64 KiB can hold (attacks.md D04): a chain of pointers, each to
+ * the one before it, and then as many records as fit whose owner or rdata is
+ * at the end of it.
+ */
+static size_t
+worst_message(unsigned hops, uint16_t type, uint8_t *octets)
+{
+	struct header header = {.response = true, .questions = 1};
+	struct question question = {
+	    .name = name_of_len(NAME_LEN_MAX), .type = TYPE_A, .class = 1};
+	uint16_t at = HEADER_LEN, i;
+	struct writer w;
+
+	writer_init(&w, octets, MESSAGE_MAX);
+	header.answers = UINT16_MAX;
+	write_header(&w, &header);
+	write_question(&w, &question);
+	write_u8(&w, 0); /* an unknown record that holds the chain */
+	write_u16(&w, 65280);
+	write_u16(&w, CLASS_IN);
+	write_u32(&w, 0);
+	write_u16(&w, (uint16_t)(2 * hops));
+	for (i = 0; i < hops; i++) {
+		uint16_t here = (uint16_t)w.len;
+
+		write_u16(&w, (uint16_t)(0xc000 | at));
+		at = here;
+	}
+	while (w.max - w.len >= 14) {
+		write_u16(&w, (uint16_t)(0xc000 | at));
+		write_u16(&w, type);
+		write_u16(&w, CLASS_IN);
+		write_u32(&w, 0);
+		write_u16(&w, 2);
+		write_u16(&w, (uint16_t)(0xc000 | at));
+	}
+	ck_assert(!w.failed);
+	return w.len;
+}
+
+START_TEST(work_on_the_worst_messages_is_bounded)
+{
+	static const unsigned hops[] = {0, 1, 8, 62, 63, 64, 2000, 8000};
+	static const uint16_t types[] = {TYPE_A, TYPE_NS, TYPE_SOA};
+	static uint8_t octets[MESSAGE_MAX], room[NAME_LEN_MAX * 3];
+	static struct response response;
+	unsigned h = (unsigned)_i / 3, i;
+	size_t len = worst_message(hops[h], types[_i % 3], octets);
+	struct writer w;
+
+	ck_assert_uint_gt(len, MESSAGE_MAX - 14);
+	(void)response_parse(&response, octets, len);
+	for (i = 0; i < response.ends[SECTION_ANSWER]; i++) {
+		writer_init(&w, room, sizeof(room));
+		(void)read_rdata(&response.message, &response.records[i], &w);
+	}
+	ck_assert_uint_le(
+	    response.message.work, WORK_PER_OCTET * len + OVERWORK);
+	if (hops[h] >= HOPS_MAX) /* the records after the chain are refused */
+		ck_assert_uint_le(response.ends[SECTION_ANSWER], 1);
+	else
+		ck_assert_uint_ge(response.ends[SECTION_ANSWER], 1000);
+}
+END_TEST
+
 /* Rdata is charged to the message like its owners are. */
 START_TEST(work_on_rdata_is_charged_to_the_message)
 {
@@ -2530,6 +2651,9 @@ add_rdata(TCase *c)
 	tcase_add_test(c, rdata_without_room_leaves_the_writer_as_it_was);
 	tcase_add_test(c, rdata_that_grows_beyond_64_kib_is_refused);
 	tcase_add_test(c, work_on_rdata_is_charged_to_the_message);
+	tcase_add_loop_test(
+	    c, rdata_of_any_length_is_read_whole_or_refused, 0, 10);
+	tcase_add_loop_test(c, work_on_the_worst_messages_is_bounded, 0, 24);
 	tcase_add_test(c, only_types_of_rfc_1035_are_compressed);
 	tcase_add_loop_test(c, rdata_is_written_with_its_length, 0,
 	    sizeof(written) / sizeof(written[0]));
