@@ -177,6 +177,8 @@ static const char *const slips[] = {
     "# no sign\nask . NS tcp\nexpect any\n    place 1\n",
     "# no tenth\nask . NS tcp\nexpect any\n    keepalive 150ms\n",
     "# no name\nconnections all for a. = 1\n",
+    "# more than all\nfail sendto EPERM percent 101\n",
+    "# none of what\nfail none EPERM\n",
 };
 
 START_TEST(slip_of_the_pen_is_refused)

@@ -122,6 +122,10 @@ kernel_limit_files(unsigned count)
 void
 kernel_fail(const struct failure *failure)
 {
+	if (failure->none) {
+		k.failure_count = 0;
+		return;
+	}
 	assert(k.failure_count < FAILURES_AT_ONCE);
 	k.failures[k.failure_count++] = *failure;
 }
@@ -257,6 +261,9 @@ is_failing(enum call call, const struct address *to)
 			f->after--;
 			continue;
 		}
+		if (f->percent > 0 &&
+		    random_next(&k.random) % 100 >= f->percent)
+			continue;
 		f->times--;
 		world_trace("%s fails: %s", call_name(call), strerror(f->err));
 		k.failure_came |= i == 0;

@@ -1266,13 +1266,16 @@ static const struct choice errors[] = {{"EPERM", EPERM}, {"ENOENT", ENOENT},
     {"ECONNRESET", ECONNRESET}, {"ECONNABORTED", ECONNABORTED},
     {"EHOSTUNREACH", EHOSTUNREACH}, {NULL, 0}};
 
-/* fail CALL ERROR [after N] [times N] [to ADDRESS] */
+/* fail CALL ERROR [after N] [times N] [percent N] [to ADDRESS], or fail none */
 static bool
 fail_parse(struct parser *p)
 {
 	struct failure *failure = &step_add(p, STEP_FAILURE)->failure;
 	unsigned call = 0, err = 0;
 
+	failure->none = word_given(p, "none");
+	if (failure->none)
+		return true;
 	if (!parse_choice(p, calls, &call) || !parse_choice(p, errors, &err))
 		return false;
 	failure->call = (enum call)call;
@@ -1285,11 +1288,14 @@ fail_parse(struct parser *p)
 		} else if (word_given(p, "times")) {
 			if (!parse_number(p, 1000000, &failure->times))
 				return false;
+		} else if (word_given(p, "percent")) {
+			if (!parse_number(p, 100, &failure->percent))
+				return false;
 		} else if (word_given(p, "to")) {
 			if (!parse_address(p, &failure->to))
 				return false;
 		} else {
-			return complain(p, "say: after, times or to");
+			return complain(p, "say: after, times, percent or to");
 		}
 	}
 	return true;

@@ -288,6 +288,8 @@ struct failure {
 	enum call call;
 	int err;
 	unsigned after, times; /* let so many pass, then fail so many */
+	unsigned percent;      /* of the calls, by chance; 0: all of them */
+	bool none;             /* no call fails any more */
 	struct address to;     /* family 0: anyone */
 };
 
