@@ -169,6 +169,14 @@ server_descriptors(void)
 	return n - 2; /* . and .. */
 }
 
+/* Not at once: it may just be looking at its files. */
+static void
+server_holds(unsigned descriptors)
+{
+	while (server_descriptors() != descriptors)
+		;
+}
+
 /* ---------------------------------------------------------------------------
  * Clients.
  */
@@ -625,7 +633,7 @@ START_TEST(a_thousand_renames_cost_neither_a_line_nor_an_answer)
 		log_rename(i);
 		receive_denials(fd, 1 + i * ASKED_EACH, ASKED_EACH);
 	}
-	ck_assert_uint_eq(server_descriptors(), held);
+	server_holds(held);
 	server_stop();
 	close(fd);
 	for (i = 0; i < RENAMES; i++) {
@@ -777,7 +785,7 @@ START_TEST(hints_swapped_for_anything_cost_no_answer)
 	server_says(" errno=EISDIR ");
 	hints_swap(make_link);
 	server_says(" id=540 ");
-	ck_assert_uint_eq(server_descriptors(), held);
+	server_holds(held);
 	server_stop();
 	close(fd);
 }
@@ -807,7 +815,7 @@ START_TEST(signals_cost_no_answer)
 	ask_for_names(fd, 0, ASKED_EACH);
 	ck_assert_int_eq(kill(server.pid, SIGCONT), 0);
 	receive_denials(fd, 0, ASKED_EACH);
-	ck_assert_uint_eq(server_descriptors(), held);
+	server_holds(held);
 	ask_for_names(fd, 0, ASKED_EACH);
 	server_stop();
 	close(fd);
