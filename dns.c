@@ -176,9 +176,10 @@ static struct {
 	bool reload;        /* a SIGHUP has come */
 	bool has_terminal;  /* we were started from one, and end with it */
 	char host[HOST_TEXT_MAX + 1]; /* the name of this host */
-	uint8_t secret[16];           /* of our cookies, and for shares */
-	uint32_t wall_s;              /* since 1970, for these alone */
-	uint32_t turn_ms;             /* when the turn began, for shares */
+	struct cookie_secrets secrets;
+	uint8_t share_key[16];
+	uint32_t wall_s;  /* since 1970, for these alone */
+	uint32_t turn_ms; /* when the turn began, for shares */
 } self;
 
 static void udp_readable(unsigned listener, uint64_t now_ms);
@@ -216,6 +217,17 @@ clock_ms(clockid_t id)
 	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
 }
 
+static void
+secrets_roll(uint64_t now_ms)
+{
+	uint32_t fresh[4];
+	unsigned i;
+
+	for (i = 0; i < 4; i++)
+		fresh[i] = random_u32();
+	cookie_secrets_roll(&self.secrets, (const uint8_t *)fresh, now_ms);
+}
+
 /* CLOCK_BOOTTIME: a laptop's sleep must age the cache (DESIGN decision 13). */
 static uint64_t
 turn_begin(void)
@@ -224,6 +236,8 @@ turn_begin(void)
 	uint64_t wall_ms = clock_ms(CLOCK_REALTIME);
 
 	eventlog_time(now_ms, wall_ms);
+	if (now_ms >= self.secrets.until_ms)
+		secrets_roll(now_ms);
 	self.wall_s = (uint32_t)(wall_ms / 1000);
 	self.turn_ms = (uint32_t)now_ms;
 	return now_ms;
@@ -1362,7 +1376,7 @@ client_is_single(const struct address *from)
 static size_t
 share_of(const struct address *client, size_t octets)
 {
-	return hash_keyed(client->ip, octets, self.secret) % SHARES;
+	return hash_keyed(client->ip, octets, self.share_key) % SHARES;
 }
 
 /* Of one IPv4 address, or of a /56 that an IPv6 line has. */
@@ -1665,6 +1679,14 @@ query_park(struct query *asked, uint64_t now_ms)
 	timer_arm(&self.deadlines, &q->deadline, now_ms);
 }
 
+/* Does he show a cookie of ours?  Then he is where he says he is. */
+static bool
+query_is_proven(const struct query *q)
+{
+	return cookie_is_of(
+	    &self.secrets, &q->edns, &q->from, self.wall_s, q->asked_ms);
+}
+
 /*
  * While half the room for waiting clients is taken, whoever shows a cookie
  * over UDP must show a good one (RFC 7873 5.2.4): a forged address has none.
@@ -1674,8 +1696,7 @@ query_is_suspect(const struct query *q)
 {
 	return q->connection == NULL && queries_are_many() &&
 	    q->edns.cookie_len > COOKIE_CLIENT_LEN &&
-	    !address_is_loopback(&q->from) &&
-	    !cookie_is_ours(&q->edns, &q->from, self.wall_s, self.secret);
+	    !address_is_loopback(&q->from) && !query_is_proven(q);
 }
 
 /* From the cache, if that has it; else from where RD=1 lets us go. */
@@ -1790,7 +1811,7 @@ reply_add_cookie(const struct reply *a, struct edns *opt)
 		return;
 	opt->cookie_len = COOKIE_CLIENT_LEN;
 	memcpy(opt->cookie, q->edns.cookie, COOKIE_CLIENT_LEN);
-	cookie_renew(opt, &q->from, self.wall_s, self.secret);
+	cookie_renew(opt, &q->from, self.wall_s, self.secrets.now);
 }
 
 /* Behind the sections: OPT, if there was one in the query. */
@@ -1827,8 +1848,7 @@ reply_is_excess(const struct reply *a)
 	size_t more;
 
 	if (a->message.len <= q->octets || q->connection != NULL ||
-	    !client_is_single(&q->from) ||
-	    cookie_is_ours(&q->edns, &q->from, self.wall_s, self.secret))
+	    !client_is_single(&q->from) || query_is_proven(q))
 		return false;
 	g = share_gain(&q->from);
 	more = a->message.len - q->octets;
@@ -2363,8 +2383,8 @@ start(void)
 	uint8_t key[16];
 
 	if (getrandom(key, sizeof(key), 0) != (ssize_t)sizeof(key) ||
-	    getrandom(self.secret, sizeof(self.secret), 0) !=
-		(ssize_t)sizeof(self.secret))
+	    getrandom(self.share_key, sizeof(self.share_key), 0) !=
+		(ssize_t)sizeof(self.share_key))
 		refuse("no random numbers", "", strerror(errno));
 	if (!eventlog_open(&o->log, key))
 		refuse("cannot open the event log",

@@ -48,9 +48,10 @@ enum {
 	/* Cookies (RFC 7873 4, RFC 9018 4): a client's, then a server's. */
 	COOKIE_CLIENT_LEN = 8,
 	COOKIE_MAX = 40,
-	COOKIE_LEN = 24,      /* with ours */
-	COOKIE_PAST_S = 3600, /* RFC 9018 4.3: so old ... */
-	COOKIE_FUTURE_S = 300 /* ... or so young by our clock it may be */
+	COOKIE_LEN = 24,       /* with ours */
+	COOKIE_PAST_S = 3600,  /* RFC 9018 4.3: so old ... */
+	COOKIE_FUTURE_S = 300, /* ... or so young by our clock it may be */
+	COOKIE_SECRET_S = 30 * 86400 /* RFC 9018 5: roll it once a month */
 };
 
 enum {
@@ -564,6 +565,19 @@ void cookie_renew(struct edns *, const struct address *client, uint32_t now_s,
     const uint8_t secret[16]);
 bool cookie_is_ours(const struct edns *, const struct address *client,
     uint32_t now_s, const uint8_t secret[16]);
+
+/*
+ * RFC 9018 5: the secret rolls over to a fresh one once a month, and the one
+ * before holds for as long as a cookie does.  Begin with all 0 and roll.
+ */
+struct cookie_secrets {
+	uint8_t now[16], before[16];
+	uint64_t until_ms, before_until_ms;
+};
+void cookie_secrets_roll(
+    struct cookie_secrets *, const uint8_t fresh[16], uint64_t now_ms);
+bool cookie_is_of(const struct cookie_secrets *, const struct edns *,
+    const struct address *client, uint32_t now_s, uint64_t now_ms);
 
 enum {
 	NAME_TEXT_MAX = 1017, /* 4 a wire octet at the worst, and the NUL */

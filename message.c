@@ -1233,6 +1233,27 @@ cookie_is_ours(const struct edns *edns, const struct address *client,
 	return differing == 0;
 }
 
+void
+cookie_secrets_roll(
+    struct cookie_secrets *s, const uint8_t fresh[16], uint64_t now_ms)
+{
+	if (s->until_ms > 0) {
+		memcpy(s->before, s->now, sizeof(s->before));
+		s->before_until_ms = now_ms + COOKIE_PAST_S * UINT64_C(1000);
+	}
+	memcpy(s->now, fresh, sizeof(s->now));
+	s->until_ms = now_ms + COOKIE_SECRET_S * UINT64_C(1000);
+}
+
+bool
+cookie_is_of(const struct cookie_secrets *s, const struct edns *edns,
+    const struct address *client, uint32_t now_s, uint64_t now_ms)
+{
+	return cookie_is_ours(edns, client, now_s, s->now) ||
+	    (now_ms < s->before_until_ms &&
+		cookie_is_ours(edns, client, now_s, s->before));
+}
+
 /* ---------------------------------------------------------------------------
  * Text of names and numbers.
  */

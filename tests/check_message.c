@@ -1806,6 +1806,37 @@ START_TEST(cookies_of_rfc_9018_are_ours)
 }
 END_TEST
 
+/*
+ * K13: who was given a cookie before the secret changed can use it as long as
+ * any cookie, and nobody has one that was never given.
+ */
+START_TEST(secret_before_holds_as_long_as_a_cookie)
+{
+	static const uint8_t nought[16];
+	const uint64_t hour_ms = COOKIE_PAST_S * UINT64_C(1000);
+	struct cookie_secrets s = {.until_ms = 0};
+	uint32_t time_s = cookies[0].time_s;
+	uint8_t fresh[16] = "fifteen letters";
+
+	cookie_set(0);
+	cookie_secrets_roll(&s, cookie_secret, 1000);
+	ck_assert_uint_eq(s.until_ms, 1000 + COOKIE_SECRET_S * UINT64_C(1000));
+	ck_assert(cookie_is_of(&s, &cookie, &cookie_client, time_s, 1000));
+	cookie_secrets_roll(&s, fresh, 5000);
+	ck_assert(cookie_is_of(
+	    &s, &cookie, &cookie_client, time_s, 5000 + hour_ms - 1));
+	ck_assert(
+	    !cookie_is_of(&s, &cookie, &cookie_client, time_s, 5000 + hour_ms));
+	cookie_renew(&cookie, &cookie_client, time_s, fresh);
+	ck_assert(
+	    cookie_is_of(&s, &cookie, &cookie_client, time_s, 5000 + hour_ms));
+	cookie_renew(&cookie, &cookie_client, time_s, nought);
+	memset(&s, 0, sizeof(s));
+	cookie_secrets_roll(&s, fresh, 1000);
+	ck_assert(!cookie_is_of(&s, &cookie, &cookie_client, time_s, 1000));
+}
+END_TEST
+
 /* K03: of every bit of the cookie, of the address and of the secret. */
 START_TEST(no_bit_of_a_cookie_may_differ)
 {
@@ -2694,6 +2725,7 @@ add_cookies(TCase *c)
 	int n = sizeof(cookies) / sizeof(cookies[0]);
 
 	tcase_add_loop_test(c, cookies_of_rfc_9018_are_ours, 0, n);
+	tcase_add_test(c, secret_before_holds_as_long_as_a_cookie);
 	tcase_add_loop_test(c, no_bit_of_a_cookie_may_differ, 0, n);
 	tcase_add_test(c, cookie_of_another_length_is_not_ours);
 	tcase_add_loop_test(c, cookie_is_good_for_an_hour, 0, 4);

@@ -148,7 +148,7 @@ static void
 begin(void)
 {
 	if (self.connections == NULL) {
-		assert(cache_init(CACHE_OCTETS_MIN, self.secret));
+		assert(cache_init(CACHE_OCTETS_MIN, self.share_key));
 		connections_init(1);
 	}
 	cache_flush();
