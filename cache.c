@@ -389,21 +389,25 @@ nothing_below_until_ms(const struct entry *e)
 	return e->expires_ms - (e->ttl_s - life_s) * (uint64_t)1000;
 }
 
+/* RFC 8020 2: below a name that does not exist there is nothing. */
+static bool
+denies_below(const struct entry *e, uint64_t now_ms)
+{
+	return e->nothing_below && now_ms < nothing_below_until_ms(e);
+}
+
 /*
- * RFC 8020 2: below a name that does not exist there is nothing.  But of a
- * zone at or below it whose delegation is known the parent said otherwise.
+ * But of a zone at or below it whose delegation is known the parent said
+ * otherwise.
  */
 static bool
-denies_below(const struct entry *e, const struct wanted *below)
+has_cut_below(const struct entry *e, const struct wanted *below)
 {
 	struct wanted w = {NULL, TYPE_NS, 0, below->mark, below->now_ms};
-	const struct entry *cut;
 	struct name zone;
+	const struct entry *cut = delegation_find(below->name, &w, &zone);
 
-	if (!e->nothing_below || below->now_ms >= nothing_below_until_ms(e))
-		return false;
-	cut = delegation_find(below->name, &w, &zone);
-	return cut == NULL || cut->owner_len < e->owner_len;
+	return cut != NULL && cut->owner_len >= e->owner_len;
 }
 
 /*
@@ -416,6 +420,7 @@ above_find(const struct wanted *below, struct entry **entry)
 	size_t labels = name_labels(below->name);
 	struct wanted w = *below;
 	struct name ancestor;
+	bool is_cut = false; /* below a denial, so below all higher ones */
 
 	w.name = &ancestor;
 	w.type = TYPE_DNAME;
@@ -427,8 +432,12 @@ above_find(const struct wanted *below, struct entry **entry)
 		found = chain_find(&w, entry);
 		if (found == FOUND_ANSWER)
 			return FOUND_ALIAS;
-		if (found == FOUND_NAME_ERROR && denies_below(*entry, below))
+		if (found != FOUND_NAME_ERROR || is_cut ||
+		    !denies_below(*entry, below->now_ms))
+			continue;
+		if (!has_cut_below(*entry, below))
 			return FOUND_NAME_ERROR;
+		is_cut = true;
 	}
 	return FOUND_NOTHING;
 }
