@@ -381,7 +381,10 @@ wish_note(const struct reply *a, const struct name *sname)
 {
 	struct wish *wish = &self.wishes[self.wish_count];
 
-	if (!a->header.recursion_desired || self.wish_count == WISHES_MAX)
+	/* An answer to ANY is one of many, and takes no other's place. */
+	if (!a->header.recursion_desired ||
+	    a->query->question.type == TYPE_ANY ||
+	    self.wish_count == WISHES_MAX)
 		return;
 	wish->name = *sname;
 	wish->type = a->query->question.type;
