@@ -39,7 +39,8 @@ struct server {
 	uint8_t lost_cookie; /* the same of queries with a cookie */
 	uint8_t cookie_len;  /* 0: none was drawn yet */
 	uint8_t cookie[COOKIE_MAX]; /* ours, and behind it the server's */
-	uint32_t cookie_move;       /* of self.moves when it was drawn */
+	uint8_t cookie_before[COOKIE_CLIENT_LEN]; /* queries out may have it */
+	uint32_t cookie_move; /* of self.moves when it was drawn */
 };
 
 /* A server that is lame for a zone. */
@@ -320,6 +321,9 @@ server_write_cookie(
 		uint32_t drawn[2] = {random_u32(), random_u32()};
 
 		static_assert(sizeof(drawn) == COOKIE_CLIENT_LEN, "RFC 7873 4");
+		memcpy(s->cookie_before,
+		    s->cookie_len > 0 ? s->cookie : (uint8_t *)drawn,
+		    sizeof(drawn));
 		memcpy(s->cookie, drawn, sizeof(drawn));
 		s->cookie_len = COOKIE_CLIENT_LEN;
 		s->cookie_move = self.moves;
@@ -336,7 +340,8 @@ server_knows_cookie(const struct address *at, const struct edns *reply)
 	if (s == NULL)
 		return reply->cookie_len == 0;
 	if (reply->cookie_len > 0 &&
-	    memcmp(reply->cookie, s->cookie, COOKIE_CLIENT_LEN) != 0)
+	    memcmp(reply->cookie, s->cookie, COOKIE_CLIENT_LEN) != 0 &&
+	    memcmp(reply->cookie, s->cookie_before, COOKIE_CLIENT_LEN) != 0)
 		return false;
 	return reply->cookie_len > COOKIE_CLIENT_LEN ||
 	    s->cookie_len <= COOKIE_CLIENT_LEN;
@@ -353,7 +358,8 @@ server_showed(const struct address *at, unsigned features,
 	if (!(features & FEATURE_COOKIE))
 		return;
 	s->lost_cookie = 0;
-	if (reply->cookie_len <= COOKIE_CLIENT_LEN)
+	if (reply->cookie_len <= COOKIE_CLIENT_LEN ||
+	    memcmp(reply->cookie, s->cookie, COOKIE_CLIENT_LEN) != 0)
 		return;
 	s->cookie_len = reply->cookie_len;
 	memcpy(s->cookie, reply->cookie, reply->cookie_len);
