@@ -1287,6 +1287,8 @@ walk_exhausted(struct walk *w, uint64_t now_ms)
 		return walk_shed(w, LIMIT_SERVER_QUERIES);
 	if (slist_is_out_of_reach(l))
 		offline_begin(l->cause != NULL ? l->cause : "family", now_ms);
+	if (l->limit == LIMIT_ZONE_QUERIES || l->limit == LIMIT_SERVER_QUERIES)
+		return walk_shed(w, l->limit);
 	if (l->limit != LIMIT_NONE)
 		return walk_fail_limit(w, l->limit, zone, now_ms);
 	if (l->timeouts > 0)
@@ -2026,7 +2028,8 @@ walk_shuns_crowds(const struct walk *w)
 {
 	const struct name *zone = &w->slist.zone;
 
-	return !w->favoured && self.free_walks < self.options.walks_max / 2 &&
+	return !w->favoured && !walk_payer(w)->favoured &&
+	    self.free_walks < self.options.walks_max / 2 &&
 	    zone->len > 2u + zone->wire[0];
 }
 
@@ -2633,9 +2636,9 @@ static void
 exchange_reject(
     struct exchange *x, struct candidate *to, int err, uint64_t now_ms)
 {
-	exchange_give_up(x, err, now_ms);
 	if (to->truncated && err == ECONNREFUSED)
 		server_chokes_on_tcp(&to->at, true, now_ms);
+	exchange_give_up(x, err, now_ms);
 }
 
 /* Ask the candidate; unless it is done it is not asked so again. */
@@ -2738,6 +2741,13 @@ exchange_matches(const struct exchange *x, uint8_t *octets, size_t len)
 	return missing == 0;
 }
 
+/* It has echoed what was in this query: who seemed not to was another. */
+static void
+candidate_acquit(struct candidate *from, const struct exchange *x)
+{
+	from->without &= (uint8_t)~x->with;
+}
+
 /*
  * The reply to the exchange: `response` is its walk's, until it is analyzed.
  * What else the walk had out is not waited for.
@@ -2757,6 +2767,7 @@ exchange_heard(struct exchange *x, size_t octets, uint64_t now_ms)
 	if (response.header.truncated && w->heard == CHANNEL_UDP &&
 	    exchange_is_out(&w->exchange[CHANNEL_TCP])) {
 		from->truncated = true;
+		candidate_acquit(from, x);
 		exchange_close(x, now_ms);
 		return; /* the rest of it is on its way */
 	}
@@ -2829,8 +2840,8 @@ exchange_expire(struct exchange *x, uint64_t now_ms)
 	self.counts.timeouts++;
 	w->slist.timeouts++;
 	if (x->connection != NULL) {
-		exchange_put_off(x, to);
 		connection_doubt(x, now_ms);
+		exchange_put_off(x, to);
 	} else if (now_ms - x->sent_ms >= server_rto_ms(&to->at)) {
 		server_timed_out(&to->at, x->sent_ms, now_ms);
 	}
@@ -3431,6 +3442,8 @@ referral_next_due(void)
 	uint64_t due_ms = earlier_due(UINT64_MAX, &self.deadlines);
 	unsigned i;
 
+	if (self.done != NULL)
+		return 0;
 	if (network_next_due() < due_ms)
 		due_ms = network_next_due();
 	if (self.offline && self.offline_retry_ms < due_ms)
@@ -3930,9 +3943,10 @@ store_answer(struct walk *w, const struct question *asked, enum trust trust,
 		    answer_first(&response, &name, type) != NULL)
 			return store_set(w, &name, type, trust, now_ms) ||
 			    aliases > 0;
-		if (alias == NULL ||
-		    !store_set(w, &alias->owner, alias->type, trust, now_ms))
+		if (alias == NULL)
 			break;
+		if (!store_set(w, &alias->owner, alias->type, trust, now_ms))
+			return aliases > 0;
 		if (alias_is_answer(asked->type) || !alias_follow(alias, &name))
 			return true; /* the alias itself is the answer */
 	}
@@ -4215,7 +4229,7 @@ static void
 candidate_learn(
     struct candidate *from, const struct exchange *x, uint64_t now_ms)
 {
-	from->without &= (uint8_t)~x->with;
+	candidate_acquit(from, x);
 	if (from->without != 0)
 		server_chokes_on(&from->at, from->without, now_ms);
 	server_showed(&from->at, x->with, &response.edns, now_ms);
