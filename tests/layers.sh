@@ -10,9 +10,7 @@
 cd "$(dirname "$0")/.." || exit 1
 B=${B:-build}
 parts="dns control referral server cache eventlog message"
-failed=0
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+. tests/rule.sh
 
 # The fortified and the plain name of a libc function are one.
 symbols()
@@ -28,19 +26,6 @@ for part in $parts; do
 	nm -g --defined-only "$B/$part.o" | symbols >"$work/$part.defines"
 	nm -u "$B/$part.o" | symbols >"$work/$part.uses"
 done
-
-# rule TITLE: holds if standard input is empty, else that is what breaks it.
-rule()
-{
-	cat >"$work/faults"
-	if [ -s "$work/faults" ]; then
-		echo "FAIL  $1"
-		sed 's/^/	/' "$work/faults"
-		failed=$((failed + 1))
-	else
-		echo "ok    $1"
-	fi
-}
 
 # Whom a part may call.
 below()
@@ -222,4 +207,4 @@ grep -ohE "\`[a-z0-9]+(-[a-z0-9.]+){3,}\`" README.md \
 	[ -f "tests/scenarios/$name.txt" ] || echo "no scenario $name"
 done | rule "the scenarios that are named by those who explain them exist"
 
-[ $failed = 0 ]
+rules_held

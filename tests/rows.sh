@@ -10,10 +10,8 @@
 
 cd "$(dirname "$0")/.." || exit 1
 B=${B:-build}
-failed=0
 export LC_ALL=C
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+. tests/rule.sh
 
 # ROW TEST: what proves what.  Names of tests are those of scenarios, of
 # scripts, and check_FILE:TEST.
@@ -170,19 +168,6 @@ table()
 	}' "$work/results" "$work/proofs" "$work/faults" tests/rows.txt
 }
 
-# rule TITLE: holds if standard input is empty, else that is what breaks it.
-rule()
-{
-	cat >"$work/broken"
-	if [ -s "$work/broken" ]; then
-		echo "FAIL  $1"
-		sed 's/^/	/' "$work/broken"
-		failed=$((failed + 1))
-	else
-		echo "ok    $1"
-	fi
-}
-
 # What need not have run here, as the tools are not there, may be so.
 as_if_run()
 {
@@ -204,4 +189,4 @@ grep -E ' FAIL \|$' "$work/RFC.md" | rule "every test of a row has passed"
 as_if_run tests/RFC.md >"$work/old"
 as_if_run "$work/RFC.md" | diff "$work/old" - |
     rule "tests/RFC.md is what the tests say, or make tests/RFC.md"
-[ $failed = 0 ]
+rules_held
