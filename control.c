@@ -37,43 +37,31 @@ enum {
 	TOKEN_SHOWN_MAX = 60
 };
 
+/* It fits a screen of 24 lines and 80 columns; dns.8 has the rest. */
 static const char usage[] =
-    "usage: dns [options]         serve in the foreground\n"
-    "       dns --check [options] name what is wrong in cache.dns and options\n"
-    "       dns --classify [options] ADDRESS...\n"
-    "                             say of each whether it would be asked\n"
-    "       dns --print-hints     print the compiled-in cache.dns\n"
-    "       dns --events          print what each event means; as JSON lines\n"
-    "                             with --log-format json\n"
+    "usage: dns [options]              serve in the foreground\n"
+    "       dns --check [options]      say what is wrong in cache.dns, "
+    "options\n"
+    "       dns --classify [options] ADDRESS...  would each of them be asked?\n"
+    "       dns --print-hints | --events [--log-format json]\n"
+    "       dns -h, --help | -V, --version\n"
     "\n"
     "  -l, --listen ADDRESS[@PORT]  repeatable; default 127.0.0.1 and ::1\n"
     "  -p, --port PORT              default 53\n"
-    "  -r, --root-hints FILE        default ./cache.dns, then\n"
-    "                               " SYSCONFDIR "/dns/cache.dns,\n"
-    "                               then the compiled-in one\n"
-    "  -e, --event-log FILE         default standard error; opened anew when\n"
-    "                               it was renamed or deleted\n"
+    "  -r, --root-hints FILE        ./cache.dns, " SYSCONFDIR "/dns/cache.dns\n"
+    "  -e, --event-log FILE         default standard error\n"
     "      --log-level LEVEL        error, warning, info (default) or debug\n"
     "      --log-format FORMAT      logfmt (default) or json\n"
     "      --query-log              log each question when it is answered\n"
     "  -c, --cache-size SIZE        a hard bound; default 64M, least 1M\n"
-    "  -a, --allow PREFIX           clients that may ask, besides loopback;\n"
-    "                               repeatable\n"
-    "      --proxy PREFIX           as -a, and without the limits of a\n"
-    "                               single client: they ask for many\n"
-    "  -s, --allow-server PREFIX    private or otherwise special addresses\n"
-    "                               that may be name servers; repeatable\n"
+    "  -a, --allow PREFIX           clients that may ask; repeatable\n"
+    "      --proxy PREFIX           as -a, for those who ask for many others\n"
+    "  -s, --allow-server PREFIX    special addresses of servers; repeatable\n"
     "  -4, -6                       ask name servers over this family alone\n"
-    "      --source ADDRESS         ask name servers from this address of the\n"
-    "                               host; one a family\n"
-    "      --look-up NAME           look NAME up, and what is below it, "
-    "though\n"
-    "                               it is special (home.arpa); repeatable\n"
-    "  -h, --help\n"
-    "  -V, --version\n"
+    "      --source ADDRESS         and from this address; one a family\n"
+    "      --look-up NAME           look up what is special, as home.arpa\n"
     "\n"
-    "SIGHUP has root hints and event log looked at now, and not within a\n"
-    "second; SIGUSR1 writes statistics to the log; SIGTERM and SIGINT end.\n";
+    "SIGHUP: look at cache.dns and log now.  SIGUSR1: write statistics.\n";
 
 static int listener_socket(const struct address *, int type);
 
