@@ -4,12 +4,15 @@
 # make demo       the case this server exists for, on real servers
 # make mutants    plant one-line faults; the tests must catch each
 # make fuzz       let clang make up inputs, FUZZ_S=60 seconds for each target
-# make install    PREFIX=/usr/local, DESTDIR for packagers
+# make install    PREFIX=/usr/local, DESTDIR for packagers; leaves a cache.dns
+# make uninstall  that is there, and an edited one, as it is
 
 CC      ?= cc
 CFLAGS  ?= -O2 -g
 PREFIX  ?= /usr/local
-SYSCONFDIR ?= $(PREFIX)/etc
+# What is at /usr has its files in /etc.
+SYSCONFDIR ?= $(patsubst /usr,,$(PREFIX))/etc
+MANDIR  ?= $(PREFIX)/share/man
 PORT    ?= 5300
 
 B      ?= build
@@ -76,6 +79,15 @@ $(B)/hints.inc: cache.dns
 	@mkdir -p $(B)
 	od -An -v -tu1 cache.dns | sed 's/  */,/g; s/^,//; s/$$/,/' > $@
 $(B)/server.o $(B)/test/server.o: $(B)/hints.inc
+
+# Where that file is to be is compiled in, too: with another SYSCONFDIR than
+# the last time, what knows it is made anew.
+AT      = $(B)/at$(subst /,-,$(SYSCONFDIR))
+$(AT):
+	@mkdir -p $(B)
+	@rm -f $(B)/at-*
+	@: >$@
+$(B)/control.o $(B)/server.o $(B)/test/control.o $(B)/test/server.o: $(AT)
 
 $(B)/test/%.o: %.c dns.h
 	@mkdir -p $(B)/test
@@ -155,13 +167,26 @@ mutants:
 	@sh tests/need.sh check
 	@sh tests/mutants.sh
 
+# Under DESTDIR; what the operator has edited is his.
+D_HINTS = $(DESTDIR)$(SYSCONFDIR)/dns
+D_SBIN  = $(DESTDIR)$(PREFIX)/sbin
+D_MAN   = $(DESTDIR)$(MANDIR)/man8
+
 install: $(B)/dns
-	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(SYSCONFDIR)/dns
-	install -m 755 $(B)/dns $(DESTDIR)$(PREFIX)/sbin/dns
-	test -e $(DESTDIR)$(SYSCONFDIR)/dns/cache.dns || \
-	    install -m 644 cache.dns $(DESTDIR)$(SYSCONFDIR)/dns/cache.dns
+	install -d $(D_SBIN) $(D_MAN) $(D_HINTS)
+	install -m 755 $(B)/dns $(D_SBIN)/dns
+	sed 's,/usr/local/etc,$(SYSCONFDIR),' dns.8 >$(B)/dns.8
+	install -m 644 $(B)/dns.8 $(D_MAN)/dns.8
+	test -e $(D_HINTS)/cache.dns || \
+	    install -m 644 cache.dns $(D_HINTS)/cache.dns
+
+uninstall:
+	rm -f $(D_SBIN)/dns $(D_MAN)/dns.8
+	! cmp -s cache.dns $(D_HINTS)/cache.dns || rm $(D_HINTS)/cache.dns
+	@! test -d $(D_HINTS) || rmdir $(D_HINTS) 2>/dev/null || \
+	    echo "left as it is: $(D_HINTS)"
 
 clean:
 	rm -rf $(B)
 
-.PHONY: all run test tests/RFC.md demo fuzz mutants install clean
+.PHONY: all run test tests/RFC.md demo fuzz mutants install uninstall clean
