@@ -599,6 +599,16 @@ const char *address_port_text(
     const struct address *, char text[ADDRESS_TEXT_MAX]);
 
 /*
+ * Records in master-file form, without the end of the line: "owner TTL class
+ * type rdata", all IN, and rdata alone.  It is as read_rdata left it.  Of a
+ * type that is not known here, or where it does not have the shape of its type
+ * or its text no room, it is told octet by octet (RFC 3597 5).
+ */
+void write_record_text(struct writer *, const struct name *owner,
+    uint32_t ttl_s, uint16_t type, struct reader *rdata);
+void write_rdata_text(struct writer *, uint16_t type, struct reader *rdata);
+
+/*
  * A name in master-file form (RFC 1035 5.1), relative to origin if it does
  * not end in a dot; "@" is the origin.  False leaves the name empty.
  */

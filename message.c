@@ -15,6 +15,7 @@
 #include <netinet/in.h>
 #include <stdio.h>
 #include <strings.h>
+#include <time.h>
 
 enum {
 	POINTER_TAG = 0xc0, /* RFC 1035 4.1.4 */
@@ -42,11 +43,23 @@ static_assert(NAMES_REMEMBERED < 256 / 2, "the table is at most half full");
 
 /*
  * The types known by name, each with the shape of its rdata:
- *	1-9	so many octets
+ *	1-9	a number of so many octets
  *	N	a name, which may be compressed (RFC 1035 3.3, RFC 3597 4)
  *	n	a name, which we never compress but expand if another did
+ *	a	an IPv4 address
+ *	A	an IPv6 address
+ *	d	a time: seconds since 1970
+ *	w	a type
  *	s	a character string: a length and so many octets
+ *	u	the same, a word of letters and digits
+ *	x	the same, of octets
+ *	o	the same, of octets that text has in base 32
  *	t	one or more character strings, up to the end
+ *	Q	one string, up to the end
+ *	X	octets, up to the end
+ *	B	octets that text has in base 64, up to the end
+ *	T	a set of types, up to the end
+ *	P	parameters of a service, up to the end
  *	*	anything, up to the end
  * All other types are "*" (RFC 3597 3).  The class is not looked at, as none
  * but IN is ever kept.
@@ -55,7 +68,7 @@ static const struct type {
 	char mnemonic[11];
 	char shape[10];
 } types[] = {
-    [TYPE_A] = {"A", "4"},
+    [TYPE_A] = {"A", "a"},
     [TYPE_NS] = {"NS", "N"},
     [3] = {"MD", "N"},
     [4] = {"MF", "N"},
@@ -77,42 +90,42 @@ static const struct type {
     [20] = {"ISDN", "t"},
     [21] = {"RT", "2n"},
     [22] = {"NSAP", "*"},
-    [24] = {"SIG", "2114442n*"},
-    [25] = {"KEY", "211*"},
+    [24] = {"SIG", "w114dd2nB"},
+    [25] = {"KEY", "211B"},
     [26] = {"PX", "2nn"},
     [27] = {"GPOS", "sss"},
-    [TYPE_AAAA] = {"AAAA", "88"},
+    [TYPE_AAAA] = {"AAAA", "A"},
     [29] = {"LOC", "*"},
     [30] = {"NXT", "n*"},
     [TYPE_SRV] = {"SRV", "222n"},
     [35] = {"NAPTR", "22sssn"},
     [36] = {"KX", "2n"},
-    [37] = {"CERT", "221*"},
+    [37] = {"CERT", "221B"},
     [TYPE_DNAME] = {"DNAME", "n"},
     [TYPE_OPT] = {"OPT", "*"},
     [42] = {"APL", "*"},
-    [TYPE_DS] = {"DS", "211*"},
-    [44] = {"SSHFP", "11*"},
+    [TYPE_DS] = {"DS", "211X"},
+    [44] = {"SSHFP", "11X"},
     [45] = {"IPSECKEY", "*"},
-    [TYPE_RRSIG] = {"RRSIG", "2114442n*"},
-    [TYPE_NSEC] = {"NSEC", "n*"},
-    [TYPE_DNSKEY] = {"DNSKEY", "211*"},
-    [49] = {"DHCID", "*"},
-    [TYPE_NSEC3] = {"NSEC3", "112ss*"},
-    [51] = {"NSEC3PARAM", "112s"},
-    [52] = {"TLSA", "111*"},
-    [53] = {"SMIMEA", "111*"},
+    [TYPE_RRSIG] = {"RRSIG", "w114dd2nB"},
+    [TYPE_NSEC] = {"NSEC", "nT"},
+    [TYPE_DNSKEY] = {"DNSKEY", "211B"},
+    [49] = {"DHCID", "B"},
+    [TYPE_NSEC3] = {"NSEC3", "112xoT"},
+    [51] = {"NSEC3PARAM", "112x"},
+    [52] = {"TLSA", "111X"},
+    [53] = {"SMIMEA", "111X"},
     [55] = {"HIP", "*"},
-    [59] = {"CDS", "211*"},
-    [60] = {"CDNSKEY", "211*"},
-    [61] = {"OPENPGPKEY", "*"},
-    [62] = {"CSYNC", "42*"},
-    [63] = {"ZONEMD", "411*"},
-    [64] = {"SVCB", "2n*"},
-    [65] = {"HTTPS", "2n*"},
+    [59] = {"CDS", "211X"},
+    [60] = {"CDNSKEY", "211B"},
+    [61] = {"OPENPGPKEY", "B"},
+    [62] = {"CSYNC", "42T"},
+    [63] = {"ZONEMD", "411X"},
+    [64] = {"SVCB", "2nP"},
+    [65] = {"HTTPS", "2nP"},
     [99] = {"SPF", "t"},
     [104] = {"NID", "28"},
-    [105] = {"L32", "24"},
+    [105] = {"L32", "2a"},
     [106] = {"L64", "28"},
     [107] = {"LP", "2n"},
     [108] = {"EUI48", "6"},
@@ -125,8 +138,8 @@ static const struct type {
     [TYPE_MAILB] = {"MAILB", "*"},
     [TYPE_MAILA] = {"MAILA", "*"},
     [TYPE_ANY] = {"ANY", "*"},
-    [256] = {"URI", "22*"},
-    [257] = {"CAA", "1s*"},
+    [256] = {"URI", "22Q"},
+    [257] = {"CAA", "1uQ"},
 };
 
 enum {
@@ -157,6 +170,13 @@ struct suffix {
 	uint8_t at, slot;
 };
 
+/* Words of a text: what is between two of them, and where they start. */
+struct words {
+	struct writer *to;
+	size_t start;
+	char between;
+};
+
 /* The state of SipHash. */
 struct sip {
 	uint64_t v0, v1, v2, v3;
@@ -170,6 +190,7 @@ static void spend(struct reader *r, size_t work);
 static bool overworked(const struct reader *r);
 static void copy_field(
     struct reader *in, size_t end, char field, struct writer *out);
+static size_t field_octets(char field);
 static void copy_string(struct reader *in, struct writer *out);
 static void copy_bytes(struct reader *in, size_t n, struct writer *out);
 static const char *type_shape(uint16_t type);
@@ -195,7 +216,8 @@ static inline uint64_t siphash(const uint8_t *octets, size_t n,
 static inline void sip_word(struct sip *s, uint64_t word, unsigned rounds);
 static inline void sip_rounds(struct sip *s, unsigned rounds);
 static inline uint64_t rotate(uint64_t x, unsigned bits);
-static char *octet_to_text(uint8_t octet, char *text);
+static char *octet_to_text(
+    uint8_t octet, uint8_t least, const char *special, char *text);
 static bool labels_from_text(
     const char *text, const char *end, struct name *name, bool *absolute);
 static bool label_from_text(
@@ -203,6 +225,8 @@ static bool label_from_text(
 static bool octet_from_text(const char **text, const char *end, uint8_t *octet);
 static bool number_from_text(
     const char *text, size_t len, unsigned max, unsigned *number);
+static void words_add_field(
+    const struct words *words, char field, struct reader *in);
 static int address_domain(const struct address *a);
 static unsigned address_bits(const struct address *a);
 
@@ -433,6 +457,9 @@ copy_field(struct reader *in, size_t end, char field, struct writer *out)
 			write_bytes(out, name.wire, name.len);
 		break;
 	case 's':
+	case 'u':
+	case 'x':
+	case 'o':
 		copy_string(in, out);
 		break;
 	case 't':
@@ -440,13 +467,35 @@ copy_field(struct reader *in, size_t end, char field, struct writer *out)
 			copy_string(in, out);
 		while (in->at < end && !in->failed);
 		break;
+	case 'Q':
+	case 'X':
+	case 'B':
+	case 'T':
+	case 'P':
 	case '*':
 		if (in->at <= end)
 			copy_bytes(in, end - in->at, out);
 		break;
 	default:
+		copy_bytes(in, field_octets(field), out);
+	}
+}
+
+/* Of the fields that all have the same length. */
+static size_t
+field_octets(char field)
+{
+	switch (field) {
+	case 'w':
+		return 2;
+	case 'a':
+	case 'd':
+		return 4;
+	case 'A':
+		return 16;
+	default:
 		assert(field >= '1' && field <= '9');
-		copy_bytes(in, (size_t)(field - '0'), out);
+		return (size_t)(field - '0');
 	}
 }
 
@@ -746,7 +795,7 @@ write_rdata(struct writer *w, uint16_t type, struct reader *rdata)
 	write_u16(w, 0);
 	for (; strchr(field, 'N') != NULL; field++)
 		if (*field != 'N')
-			copy_bytes(rdata, (size_t)(*field - '0'), w);
+			copy_bytes(rdata, field_octets(*field), w);
 		else if (read_name(rdata, &name))
 			write_name(w, &name);
 	copy_bytes(rdata, rdata->len - rdata->at, w);
@@ -1268,24 +1317,26 @@ name_text(const struct name *name, char text[NAME_TEXT_MAX])
 		*out++ = '.';
 	for (at = 0; at + 1 < name->len; at += 1u + name->wire[at]) {
 		for (i = 1; i <= name->wire[at]; i++)
-			out = octet_to_text(name->wire[at + i], out);
+			out = octet_to_text(
+			    name->wire[at + i], '!', ".;\\\"()@$", out);
 		*out++ = '.';
 	}
 	*out = '\0';
 	return text;
 }
 
+/* As a number unless it is printable and at least that. */
 static char *
-octet_to_text(uint8_t octet, char *text)
+octet_to_text(uint8_t octet, uint8_t least, const char *special, char *text)
 {
-	if (octet < 33 || octet > 126) {
+	if (octet < least || octet > '~') {
 		*text++ = '\\';
 		*text++ = (char)('0' + octet / 100);
 		*text++ = (char)('0' + octet / 10 % 10);
 		*text++ = (char)('0' + octet % 10);
 		return text;
 	}
-	if (strchr(".;\\\"()@$", octet) != NULL)
+	if (strchr(special, octet) != NULL)
 		*text++ = '\\';
 	*text++ = (char)octet;
 	return text;
@@ -1415,6 +1466,358 @@ rcode_text(uint8_t rcode)
 	    rcodes[rcode] == NULL)
 		return "UNKNOWN";
 	return rcodes[rcode];
+}
+
+/* ---------------------------------------------------------------------------
+ * Text of records (RFC 1035 5.1): words with something between them.  Rdata
+ * that does not have the shape of its type fails the reader.
+ */
+
+static void
+write_text(struct writer *w, const char *text)
+{
+	write_bytes(w, text, strlen(text));
+}
+
+static struct writer *
+word_begin(const struct words *words)
+{
+	if (words->to->len > words->start)
+		write_u8(words->to, (uint8_t)words->between);
+	return words->to;
+}
+
+static void
+word_add(const struct words *words, const char *word)
+{
+	write_text(word_begin(words), word);
+}
+
+static void
+word_add_number(const struct words *words, uint32_t number)
+{
+	char text[sizeof("4294967295")];
+
+	snprintf(text, sizeof(text), "%u", (unsigned)number);
+	word_add(words, text);
+}
+
+static void
+word_add_type(const struct words *words, uint16_t type)
+{
+	char text[TYPE_TEXT_MAX];
+
+	word_add(words, type_text(type, text));
+}
+
+/* In quotes, where a blank is one. */
+static void
+word_add_string(const struct words *words, const uint8_t *octets, size_t n)
+{
+	struct writer *w = word_begin(words);
+	size_t i;
+
+	write_text(w, "\"");
+	for (i = 0; i < n; i++) {
+		char text[4];
+		char *end = octet_to_text(octets[i], ' ', "\"\\", text);
+
+		write_bytes(w, text, (size_t)(end - text));
+	}
+	write_text(w, "\"");
+}
+
+/* Octets in digits of so many bits: RFC 4648 8, 7 or 4. */
+static void
+word_add_digits(
+    const struct words *words, const uint8_t *octets, size_t n, unsigned bits)
+{
+	static const char digits[] = "0123456789ABCDEFGHIJKLMNOPQRSTUV";
+	static const char digits64[] =
+	    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	const char *of = bits == 6 ? digits64 : digits;
+	unsigned left = 0, left_bits = 0, mask = (1u << bits) - 1;
+	struct writer *w = word_begin(words);
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		left = left << 8 | octets[i];
+		left_bits += 8;
+		while (left_bits >= bits) {
+			left_bits -= bits;
+			write_u8(w, (uint8_t)of[left >> left_bits & mask]);
+		}
+	}
+	if (left_bits > 0)
+		write_u8(w, (uint8_t)of[left << (bits - left_bits) & mask]);
+	for (; bits == 6 && i % 3 != 0; i++)
+		write_text(w, "=");
+}
+
+static void
+word_add_address(const struct words *words, uint8_t family, struct reader *in)
+{
+	size_t len = family == 4 ? 4 : 16;
+	const uint8_t *ip = read_bytes(in, len);
+	struct address a = {.family = family};
+	char text[ADDRESS_TEXT_MAX];
+
+	if (ip == NULL)
+		return;
+	memcpy(a.ip, ip, len);
+	word_add(words, address_text(&a, text));
+}
+
+static void
+word_add_name(const struct words *words, struct reader *in)
+{
+	char text[NAME_TEXT_MAX];
+	struct name name;
+
+	if (read_name(in, &name))
+		word_add(words, name_text(&name, text));
+}
+
+/* RFC 4034 3.2. */
+static void
+word_add_time(const struct words *words, time_t at_s)
+{
+	char text[sizeof("YYYYMMDDhhmmss")] = "";
+	struct tm tm;
+
+	if (gmtime_r(&at_s, &tm) != NULL)
+		(void)strftime(text, sizeof(text), "%Y%m%d%H%M%S", &tm);
+	word_add(words, text);
+}
+
+/* A string that needs no quotes, not even in a list. */
+static void
+word_add_bare(const struct words *words, const uint8_t *octets, size_t n,
+    struct reader *in)
+{
+	size_t i;
+
+	in->failed = n == 0;
+	for (i = 0; i < n; i++)
+		in->failed |= octets[i] <= ' ' || octets[i] > '~' ||
+		    strchr("\"\\,;()@$", octets[i]) != NULL;
+	write_bytes(word_begin(words), octets, n);
+}
+
+/* Digits of nothing are no word; but there may be no salt: RFC 5155 3.3. */
+static void
+words_add_octets(
+    const struct words *words, char field, size_t n, struct reader *in)
+{
+	const uint8_t *octets = read_bytes(in, n);
+	unsigned bits = field == 'B' ? 6 : field == 'o' ? 5 : 4;
+
+	if (octets == NULL)
+		return;
+	if (field == 's' || field == 'Q')
+		word_add_string(words, octets, n);
+	else if (field == 'u')
+		word_add_bare(words, octets, n, in);
+	else if (n > 0)
+		word_add_digits(words, octets, n, bits);
+	else if (field == 'x')
+		word_add(words, "-");
+	else
+		in->failed = true;
+}
+
+/* RFC 4034 4.1.2: of each window of 256 types as many bits as it needs. */
+static void
+words_add_types(const struct words *words, struct reader *in)
+{
+	while (in->at < in->len && !in->failed) {
+		unsigned window = read_u8(in), n = read_u8(in), i;
+		const uint8_t *bits = read_bytes(in, n);
+
+		in->failed |= n == 0 || n > 256 / 8;
+		for (i = 0; !in->failed && i < 8 * n; i++)
+			if (bits[i / 8] & 0x80 >> i % 8)
+				word_add_type(
+				    words, (uint16_t)(window << 8 | i));
+	}
+}
+
+/* RFC 9460 7, 9461 5: the value has this shape, or (+) is a list of such. */
+static const struct parameter {
+	char name[16], shape[3];
+} parameters[] = {
+    {"mandatory", "k+"},
+    {"alpn", "u+"},
+    {"no-default-alpn", ""},
+    {"port", "2"},
+    {"ipv4hint", "a+"},
+    {"ech", "B"},
+    {"ipv6hint", "A+"},
+    {"dohpath", "Q"},
+};
+
+enum {
+	PARAMETERS = sizeof(parameters) / sizeof(parameters[0])
+};
+
+static void
+word_add_parameter_name(const struct words *words, uint16_t key)
+{
+	char text[sizeof("key65535")];
+
+	if (key < PARAMETERS) {
+		word_add(words, parameters[key].name);
+		return;
+	}
+	snprintf(text, sizeof(text), "key%u", (unsigned)key);
+	word_add(words, text);
+}
+
+/* False if these octets are no such value. */
+static bool
+word_add_parameter(const struct words *words, const struct parameter *p,
+    const uint8_t *octets, size_t n)
+{
+	struct words values = {.to = words->to, .between = ','};
+	struct reader in;
+
+	word_add(words, p->name);
+	if (p->shape[0] == '\0')
+		return n == 0;
+	write_text(values.to, "=");
+	values.start = values.to->len;
+	reader_init(&in, octets, n);
+	do
+		words_add_field(&values, p->shape[0], &in);
+	while (p->shape[1] == '+' && in.at < in.len && !in.failed);
+	return !in.failed && in.at == in.len;
+}
+
+/* RFC 9460 2.1: keyN can have any value. */
+static void
+words_add_parameters(const struct words *words, struct reader *in)
+{
+	while (in->at < in->len && !in->failed && !words->to->failed) {
+		size_t mark = words->to->len;
+		uint16_t key = read_u16(in), n = read_u16(in);
+		const uint8_t *octets = read_bytes(in, n);
+		struct words value = {.to = words->to};
+		char name[sizeof("key65535=")];
+
+		if (octets == NULL ||
+		    (key < PARAMETERS &&
+			word_add_parameter(words, &parameters[key], octets, n)))
+			continue;
+		write_back_to(words->to, mark);
+		snprintf(name, sizeof(name), "key%u=", (unsigned)key);
+		word_add(words, name);
+		value.start = words->to->len;
+		word_add_string(&value, octets, n);
+	}
+}
+
+static void
+words_add_field(const struct words *words, char field, struct reader *in)
+{
+	switch (field) {
+	case '1':
+		word_add_number(words, read_u8(in));
+		break;
+	case '2':
+		word_add_number(words, read_u16(in));
+		break;
+	case '4':
+		word_add_number(words, read_u32(in));
+		break;
+	case 'd':
+		word_add_time(words, read_u32(in));
+		break;
+	case 'w':
+		word_add_type(words, read_u16(in));
+		break;
+	case 'k':
+		word_add_parameter_name(words, read_u16(in));
+		break;
+	case 'a':
+	case 'A':
+		word_add_address(words, field == 'a' ? 4 : 6, in);
+		break;
+	case 'N':
+	case 'n':
+		word_add_name(words, in);
+		break;
+	case 't':
+		do
+			words_add_octets(words, 's', read_u8(in), in);
+		while (in->at < in->len && !in->failed);
+		break;
+	case 's':
+	case 'u':
+	case 'x':
+	case 'o':
+		words_add_octets(words, field, read_u8(in), in);
+		break;
+	case 'T':
+		words_add_types(words, in);
+		break;
+	case 'P':
+		words_add_parameters(words, in);
+		break;
+	case 'Q':
+	case 'X':
+	case 'B':
+		words_add_octets(words, field, in->len - in->at, in);
+		break;
+	default: /* nobody has agreed on a text for it */
+		in->failed = true;
+	}
+}
+
+/* RFC 3597 5. */
+static void
+write_generic_text(struct writer *w, struct reader *rdata)
+{
+	const struct words words = {.to = w, .start = w->len, .between = ' '};
+	size_t n = rdata->len - rdata->at;
+
+	word_add(&words, "\\#");
+	word_add_number(&words, (uint32_t)n);
+	if (n > 0)
+		words_add_octets(&words, 'X', n, rdata);
+}
+
+void
+write_rdata_text(struct writer *w, uint16_t type, struct reader *rdata)
+{
+	const struct words words = {.to = w, .start = w->len, .between = ' '};
+	struct reader in = *rdata;
+	const char *field;
+
+	if (w->failed)
+		return;
+	for (field = type_shape(type); *field != '\0'; field++)
+		words_add_field(&words, *field, &in);
+	if (!in.failed && in.at == in.len && !w->failed)
+		return;
+	write_back_to(w, words.start);
+	write_generic_text(w, rdata);
+}
+
+void
+write_record_text(struct writer *w, const struct name *owner, uint32_t ttl_s,
+    uint16_t type, struct reader *rdata)
+{
+	const struct words words = {.to = w, .start = w->len, .between = ' '};
+	size_t mark = w->len;
+	char text[NAME_TEXT_MAX];
+
+	word_add(&words, name_text(owner, text));
+	word_add_number(&words, ttl_s);
+	word_add(&words, "IN");
+	word_add_type(&words, type);
+	write_text(w, " ");
+	write_rdata_text(w, type, rdata);
+	write_whole(w, mark);
 }
 
 /* ---------------------------------------------------------------------------

@@ -2359,6 +2359,200 @@ START_TEST(rcode_has_a_text)
 END_TEST
 
 /* ---------------------------------------------------------------------------
+ * Text of records.
+ */
+
+/* The examples are those of the RFCs that define the types. */
+static const struct {
+	uint16_t type;
+	const char *rdata, *text;
+} record_texts[] = {
+    {TYPE_A, "c0000201", "192.0.2.1"},
+    {TYPE_AAAA, "20010db8000000000000000000000001", "2001:db8::1"},
+    {TYPE_NS, "026e73 00", "ns."},
+    {TYPE_CNAME, "00", "."},
+    {TYPE_PTR, "03 612e62 00", "a\\.b."},
+    {TYPE_DNAME, "0161 00", "a."},
+    {TYPE_MX, "000a 026d78 00", "10 mx."},
+    {TYPE_SOA, "0161 00 00 00000001 00000e10 ffffffff 00000000 0000012c",
+	"a. . 1 3600 4294967295 0 300"},
+    {TYPE_TXT, "0161 00 03622063", "\"a\" \"\" \"b c\""},
+    {TYPE_TXT, "08 22 5c 3b 28 00 1f 7f ff",
+	"\"\\\"\\\\;(\\000\\031\\127\\255\""},
+    {13, "026935 00", "\"i5\" \"\""},
+    {14, "0161 0162 00", "\\# 5 0161016200"},
+    {14, "0161 00 0162 00", "a. b."},
+    {TYPE_SRV, "0001 0002 0035 00", "1 2 53 ."},
+    {35, "0064 000a 0175 07 4532552b736970 00 00",
+	"100 10 \"u\" \"E2U+sip\" \"\" ."},
+    {37, "0001 0002 03 00", "1 2 3 AA=="},
+    /* RFC 4034 2.3, 3.3, 4.3, 5.4 */
+    {TYPE_DNSKEY, "0100 03 05 0103d22a6c", "256 3 5 AQPSKmw="},
+    {TYPE_RRSIG,
+	"0001 05 03 00015180 3e822187 3e5a9487 0a52 076578616d706c65 00"
+	"a0905f",
+	"A 5 3 86400 20030326215415 20030224215415 2642 example. oJBf"},
+    {TYPE_RRSIG, "ff00 08 00 00000000 00000000 ffffffff 0000 00 61",
+	"TYPE65280 8 0 0 19700101000000 21060207062815 0 . YQ=="},
+    {TYPE_NSEC,
+	"04686f7374 00 0006 400100000003"
+	"041b 000000000000000000000000000000000000000000000000000020",
+	"host. A MX RRSIG NSEC TYPE1234"},
+    {TYPE_NSEC, "00", "."},
+    {TYPE_NSEC, "00 0000", "\\# 3 000000"},
+    {TYPE_NSEC, "00 0002 40", "\\# 4 00000240"},
+    {TYPE_DS, "ec45 05 01 2bb183af", "60485 5 1 2BB183AF"},
+    {TYPE_DS, "ec45 05 01", "\\# 4 EC450501"},
+    /* RFC 5155 A: and there may be no salt, but a hash there is. */
+    {TYPE_NSEC3, "01 01 000c 04aabbccdd 05 174eb2409f 0001 40",
+	"1 1 12 AABBCCDD 2T7B4G4V A"},
+    {TYPE_NSEC3, "01 00 0000 00 01ff", "1 0 0 - VS"},
+    {TYPE_NSEC3, "01 00 0000 00 00", "\\# 6 010000000000"},
+    {51, "01 00 000a 00", "1 0 10 -"},
+    {51, "01 00 000a 01ab", "1 0 10 AB"},
+    {44, "04 02 ab", "4 2 AB"},
+    {52, "03 01 01 abcdef", "3 1 1 ABCDEF"},
+    {61, "00ff10", "AP8Q"},
+    {62, "00000042 0003 0001 40", "66 3 A"},
+    {63, "7848b91c 01 01 c68090d9", "2018031900 1 1 C68090D9"},
+    {256, "000a 0001 6674703a2f2f", "10 1 \"ftp://\""},
+    {257, "00 056973737565 6361", "0 issue \"ca\""},
+    {257, "80 056973737565", "128 issue \"\""},
+    {257, "00 02 6920 6361", "\\# 6 000269206361"},
+    {257, "00 00 6361", "\\# 4 00006361"},
+    /* RFC 9460 D: a value that does not fit its key is told by number. */
+    {65, "0000 03666f6f 00", "0 foo."},
+    {64, "0001 00", "1 ."},
+    {64, "0010 03666f6f 00 0003 0002 0035", "16 foo. port=53"},
+    {64, "0001 03666f6f 00 029b 0009 68656c6c6fd2716f6f",
+	"1 foo. key667=\"hello\\210qoo\""},
+    {64,
+	"0001 03666f6f 00 0006 0020 20010db8000000000000000000000001"
+	"20010db8000000000000000000530001",
+	"1 foo. ipv6hint=2001:db8::1,2001:db8::53:1"},
+    {64,
+	"0010 03666f6f 00 0000 0004 0001 0004 0001 0009 02 6832 05 68332d3139"
+	"0004 0004 c0000201",
+	"16 foo. mandatory=alpn,ipv4hint alpn=h2,h3-19 ipv4hint=192.0.2.1"},
+    {64, "0010 00 0001 000c 08 665c6f6f2c626172 02 6832",
+	"16 . key1=\"\\008f\\\\oo,bar\\002h2\""},
+    {64, "0001 00 0002 0000 0005 0003 616263 0007 0003 2f7b7d",
+	"1 . no-default-alpn ech=YWJj dohpath=\"/{}\""},
+    {64, "0001 00 0002 0001 61 0003 0003 003500",
+	"1 . key2=\"a\" key3=\"\\0005\\000\""},
+    {64, "0001 00 0004 0003 010203 0001 0000",
+	"1 . key4=\"\\001\\002\\003\" key1=\"\""},
+    {64, "0001 00 0000 0002 ffff", "1 . mandatory=key65535"},
+    {64, "0001 00 0003 0005 0035",
+	"\\# 9 00010000030005"
+	"0035"},
+    /* RFC 3597 5. */
+    {65280, "", "\\# 0"},
+    {65280, "0a000001", "\\# 4 0A000001"},
+    {TYPE_A, "0a0000", "\\# 3 0A0000"},
+    {TYPE_MX, "000a 00 00", "\\# 4 000A0000"},
+    {TYPE_TXT, "", "\\# 0"},
+    {11, "0a000001 06 40", "\\# 6 0A0000010640"},
+    {0, "c000", "\\# 2 C000"},
+};
+
+/* Into so much room; the text is good until the next. */
+static const char *
+rdata_text(uint16_t type, const char *hex, size_t max)
+{
+	static uint8_t octets[512], text[512];
+	uint8_t *room = malloc(max + 1);
+	struct reader rdata;
+	struct writer w;
+
+	ck_assert_ptr_nonnull(room);
+	ck_assert_uint_lt(max, sizeof(text));
+	reader_init(&rdata, octets, from_hex(hex, octets));
+	writer_init(&w, room, max);
+	write_rdata_text(&w, type, &rdata);
+	memcpy(text, room, w.len);
+	text[w.failed ? 0 : w.len] = '\0';
+	free(room);
+	return (const char *)text;
+}
+
+START_TEST(rdata_has_the_text_of_its_type)
+{
+	ck_assert_str_eq(
+	    rdata_text(record_texts[_i].type, record_texts[_i].rdata, 256),
+	    record_texts[_i].text);
+}
+END_TEST
+
+/* Of eight octets with all bits set the names take more than any other text. */
+START_TEST(text_without_room_gives_way_to_octets)
+{
+	static const char hex[] = "00 ff08 ffffffffffffffff",
+			  octets[] = "\\# 11 00FF08FFFFFFFFFFFFFFFF";
+	size_t max;
+
+	for (max = 0; max < 511; max++)
+		ck_assert_str_eq(rdata_text(TYPE_NSEC, hex, max),
+		    max < strlen(octets) ? "" : octets);
+	ck_assert_uint_eq(
+	    strlen(rdata_text(TYPE_NSEC, "00 ff04 ffffffff", 511)),
+	    1 + 32 * 10);
+}
+END_TEST
+
+/* Whatever the octets are, it is one line of printable ASCII. */
+START_TEST(text_of_a_record_is_one_printable_line)
+{
+	static uint8_t octets[200], text[800];
+	uint32_t seed = 1;
+	unsigned type, tries, i, strange = 0;
+
+	for (type = 0; type < 300; type++)
+		for (tries = 0; tries < 50; tries++) {
+			struct reader rdata;
+			struct writer w;
+
+			for (i = 0; i < 200; i++)
+				octets[i] = (uint8_t)random_up_to(&seed, 256);
+			octets[0] = (uint8_t)(tries % 3);
+			reader_init(&rdata, octets, random_up_to(&seed, 200));
+			writer_init(&w, text, sizeof(text));
+			write_rdata_text(&w, (uint16_t)type, &rdata);
+			ck_assert(!w.failed && w.len > 0);
+			for (i = 0; i < w.len; i++)
+				strange += text[i] < ' ' || text[i] > '~';
+			ck_assert(text[0] != ' ' && text[w.len - 1] != ' ');
+		}
+	ck_assert_uint_eq(strange, 0);
+}
+END_TEST
+
+START_TEST(record_has_owner_ttl_class_type_and_rdata)
+{
+	struct name owner = name_of("a\\.b.example.");
+	uint8_t octets[4], text[64];
+	static const char expected[] = "a\\.b.example. 4294967295 IN A 1.2.3.4";
+	struct reader rdata;
+	struct writer w;
+	size_t max;
+
+	for (max = 0; max < sizeof(text); max++) {
+		reader_init(&rdata, octets, from_hex("01020304", octets));
+		writer_init(&w, text, max);
+		write_record_text(&w, &owner, UINT32_MAX, TYPE_A, &rdata);
+		if (max < strlen(expected)) {
+			ck_assert(w.failed);
+			ck_assert_uint_eq(w.len, 0);
+			continue;
+		}
+		ck_assert(!w.failed);
+		ck_assert_uint_eq(w.len, strlen(expected));
+		ck_assert_mem_eq(text, expected, w.len);
+	}
+}
+END_TEST
+
+/* ---------------------------------------------------------------------------
  * Addresses.
  */
 
@@ -2770,6 +2964,11 @@ add_text(TCase *c)
 	tcase_add_loop_test(c, type_is_read_from_text, 0,
 	    sizeof(type_texts) / sizeof(type_texts[0]));
 	tcase_add_test(c, rcode_has_a_text);
+	tcase_add_loop_test(c, rdata_has_the_text_of_its_type, 0,
+	    sizeof(record_texts) / sizeof(record_texts[0]));
+	tcase_add_test(c, text_without_room_gives_way_to_octets);
+	tcase_add_test(c, text_of_a_record_is_one_printable_line);
+	tcase_add_test(c, record_has_owner_ttl_class_type_and_rdata);
 }
 
 static void

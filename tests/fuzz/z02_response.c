@@ -25,6 +25,21 @@ is_reached(const struct draft *d)
 	return name_equal(&z.name, d->owner);
 }
 
+/* Whatever it is, its text is of printable ASCII. */
+static void
+check_text(struct reader rdata, uint16_t type)
+{
+	static uint8_t text[4 * ENTRY_MAX];
+	struct writer w;
+	size_t i;
+
+	writer_init(&w, text, sizeof(text));
+	write_rdata_text(&w, type, &rdata);
+	assert(!w.failed);
+	for (i = 0; i < w.len; i++)
+		assert(text[i] >= ' ' && text[i] <= '~');
+}
+
 /* The record is of its type's shape, and its names stand there in full. */
 static struct reader
 check_rdata(struct reader *body, uint16_t type)
@@ -40,6 +55,7 @@ check_rdata(struct reader *body, uint16_t type)
 	writer_init(&w, again, sizeof(again));
 	assert(read_rdata(&alone, &record, &w));
 	assert(w.len == rdata.len && memcmp(again, rdata.base, w.len) == 0);
+	check_text(rdata, type);
 	return rdata;
 }
 
