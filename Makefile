@@ -115,8 +115,10 @@ $(B)/check_driver: CHECK_EXTRA = $(PLAY)
 # The program itself is what this one tests.
 $(B)/check_dns: $(B)/dns tests/scratch.c tests/scratch.h $(B)/test/message.o
 $(B)/check_dns: CHECK_EXTRA = tests/scratch.c
-$(B)/check_scenarios: $(SIM) $(SIM_H) $(TOBJ)
-$(B)/check_scenarios: CHECK_EXTRA = $(SIM) $(WRAPS:%=-Wl,--wrap=%)
+$(B)/check_scenarios $(B)/check_faults: tests/apart.c tests/apart.h $(SIM) \
+	$(SIM_H) $(TOBJ)
+$(B)/check_scenarios $(B)/check_faults: CHECK_EXTRA = tests/apart.c $(SIM) \
+	$(WRAPS:%=-Wl,--wrap=%)
 $(B)/check_namespaces: $(NAMES) $(NAMES_H) $(B)/test/message.o $(B)/dns
 $(B)/check_namespaces: CHECK_EXTRA = $(NAMES)
 $(CHECKS): $(B)/%: tests/%.c dns.h

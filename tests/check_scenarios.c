@@ -1,114 +1,20 @@
 /*
- * check_scenarios.c -- every scenario is a test, and some are swept.
+ * check_scenarios.c -- every scenario is a test.
  *
- *	check_scenarios [FILE...]	only these, without sweeps
+ *	check_scenarios [FILE...]	only these
  *	TRACE=1		every packet, line and step on standard output
  *	SEED=N		the first seed; the default is 1
  *	RUNS=N		so many seeds for each scenario; the default is 3
- *	SWEEP=CALL	only sweeps of this system call
- *
- * Each run is a process of its own, for the server's statics must be fresh
- * and a crash must have an end.
  */
+#include "apart.h"
 #include "driver.h"
-#include "simulator.h"
 
 #include <check.h>
-#include <errno.h>
 #include <glob.h>
 #include <stdlib.h>
-#include <sys/mman.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
-enum {
-	RUN_S_MAX = 60,  /* of real time: it hangs */
-	SWEEP_MAX = 150, /* calls of one kind: more are looks at idle files */
-	SAID_MAX = 6000,
-	SHOWN_MAX = 1000 /* in Check's message; the rest goes before it */
-};
-
-/* What a run in a process of its own came to. */
-struct outcome {
-	bool passed, failure_came, ended;
-	struct fault fault;
-};
-
-static const char sweep_file[] = "tests/scenarios/"
-				 "a-server-recovers-from-failing-calls.txt";
 
 static char *const *files;
 static size_t file_count;
-
-static struct outcome *
-outcome_share(void)
-{
-	struct outcome *o = mmap(NULL, sizeof(*o), PROT_READ | PROT_WRITE,
-	    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-
-	if (o == MAP_FAILED)
-		abort();
-	return o;
-}
-
-static void
-run_here(struct simulation *simulation, struct outcome *o)
-{
-	alarm(RUN_S_MAX);
-	o->passed = simulator_run(simulation, &o->fault, &o->failure_came);
-	o->ended = true;
-	exit(0); /* and not _exit: the leak checker looks now */
-}
-
-/* The process ended as it should not have: say how, and what it said. */
-static void
-outcome_crashed(struct outcome *o, int status, int said)
-{
-	static char text[SAID_MAX + 1];
-	ssize_t n = pread(said, text, SAID_MAX, 0);
-
-	text[n < 0 ? 0 : n] = '\0';
-	if (o->ended)
-		snprintf(o->fault.text, sizeof(o->fault.text),
-		    "after the end: status %#x\n%s\n", (unsigned)status, text);
-	else
-		snprintf(o->fault.text, sizeof(o->fault.text),
-		    "the server crashed: %s %d\n%s\n",
-		    WIFSIGNALED(status) ? "signal" : "exit",
-		    WIFSIGNALED(status) ? WTERMSIG(status)
-					: WEXITSTATUS(status),
-		    text);
-	o->passed = false;
-}
-
-static void
-run_apart(struct simulation *simulation, struct outcome *o)
-{
-	int status;
-	pid_t pid;
-
-	memset(o, 0, sizeof(*o));
-	simulation->said = memfd_create("said", MFD_CLOEXEC);
-	fflush(NULL);
-	pid = fork();
-	if (pid == 0)
-		run_here(simulation, o);
-	if (pid < 0 || waitpid(pid, &status, 0) != pid)
-		abort();
-	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
-		outcome_crashed(o, status, simulation->said);
-	close(simulation->said);
-}
-
-/* What happened before something went wrong. */
-static void
-story_show(const struct simulation *simulation, const struct outcome *o)
-{
-	if (!o->passed && simulation->trace == NULL)
-		fprintf(stderr, "\n%s, seed %llu:\n%s",
-		    simulation->scenario->path,
-		    (unsigned long long)simulation->seed, o->fault.story);
-}
 
 /* A slip of the pen must not make a test pass. */
 static const char *const slips[] = {
@@ -506,7 +412,7 @@ static const struct {
 START_TEST(falsehood_is_noticed)
 {
 	struct simulation simulation = {.seed = setting("SEED", 1)};
-	struct outcome *o = outcome_share();
+	struct outcome *o = share(sizeof(*o));
 	char text[2048], path[TEXT_PATH_MAX];
 	struct scenario *scenario;
 	struct fault fault;
@@ -520,7 +426,7 @@ START_TEST(falsehood_is_noticed)
 	ck_assert_msg(
 	    o->passed == ends[_i].is_true, "%s%s", ends[_i].end, o->fault.text);
 	scenario_free(scenario);
-	munmap(o, sizeof(*o));
+	unshare(o, sizeof(*o));
 }
 END_TEST
 
@@ -807,7 +713,7 @@ START_TEST(scenario_comes_true)
 {
 	struct simulation simulation = {.seed = setting("SEED", 1)};
 	uint64_t end = simulation.seed + setting("RUNS", 3);
-	struct outcome *o = outcome_share();
+	struct outcome *o = share(sizeof(*o));
 	struct fault fault;
 	struct scenario *scenario = scenario_read(files[_i], &fault);
 
@@ -823,91 +729,7 @@ START_TEST(scenario_comes_true)
 		    SHOWN_MAX, o->fault.text);
 	}
 	scenario_free(scenario);
-	munmap(o, sizeof(*o));
-}
-END_TEST
-
-/*
- * attacks:I05, attacks:I06, attacks:I08: what each call can fail with.  Once
- * getrandom has given something, only a signal can make it fail (I11).
- */
-static const struct {
-	enum call call;
-	int errors[9];
-} sweeps[] = {
-    {CALL_SOCKET, {EMFILE, ENFILE, ENOBUFS, EAFNOSUPPORT, EACCES}},
-    {CALL_BIND, {EADDRINUSE, EADDRNOTAVAIL, EACCES, EINVAL}},
-    {CALL_CONNECT,
-	{ENETUNREACH, EHOSTUNREACH, EPERM, EACCES, EADDRNOTAVAIL, EINVAL,
-	    EINTR}},
-    {CALL_SETSOCKOPT, {ENOPROTOOPT}},
-    {CALL_SENDTO,
-	{ENETUNREACH, EHOSTUNREACH, ECONNREFUSED, ENOBUFS, EAGAIN, EPERM,
-	    EMSGSIZE, EINTR}},
-    {CALL_RECV,
-	{EAGAIN, EINTR, ECONNREFUSED, EHOSTUNREACH, ENOMEM, ECONNRESET,
-	    ETIMEDOUT, EPIPE}},
-    {CALL_RECVMMSG, {EAGAIN, EINTR, ECONNREFUSED, ENOBUFS}},
-    {CALL_SENDMMSG, {EAGAIN, EINTR, EPERM, ENOBUFS, ENETUNREACH, EMSGSIZE}},
-    {CALL_LISTEN, {EADDRINUSE}},
-    {CALL_ACCEPT4,
-	{EAGAIN, EINTR, ECONNABORTED, EMFILE, ENFILE, ENOBUFS, ENOMEM, EPERM,
-	    ENETDOWN}},
-    {CALL_SENDMSG, {EAGAIN, EINTR, ECONNRESET, EPIPE, ENOBUFS, ETIMEDOUT}},
-    {CALL_EPOLL_CREATE1, {EMFILE}},
-    {CALL_EPOLL_CTL, {ENOSPC, ENOMEM}},
-    {CALL_EPOLL_WAIT, {EINTR}},
-    {CALL_SIGNALFD, {EMFILE}},
-    {CALL_READ, {EINTR, EIO}},
-    {CALL_WRITE, {EAGAIN, EINTR, ENOSPC, EIO, EPIPE}},
-    {CALL_OPEN, {ENOENT, EACCES, EMFILE, EINTR}},
-    {CALL_STAT, {ENOENT, EACCES, EIO}},
-    {CALL_FSTAT, {EIO}},
-    {CALL_POLL, {EINTR, ENOMEM}},
-    {CALL_GETRANDOM, {EINTR}},
-    {CALL_NETLINK, {EAFNOSUPPORT, EPERM, EMFILE, ENOBUFS, EINTR, EAGAIN}},
-    {CALL_GETRLIMIT, {EINVAL}},
-    {CALL_SETRLIMIT, {EPERM}},
-    {CALL_MALLOC, {ENOMEM}},
-    {CALL_CALLOC, {ENOMEM}},
-    {CALL_REALLOC, {ENOMEM}},
-};
-
-/* The first call fails, then the second alone, and so on to the last. */
-static void
-sweep(struct simulation *simulation, enum call call, int err)
-{
-	struct failure failure = {.call = call, .err = err, .times = 1};
-	struct outcome *o = outcome_share();
-
-	simulation->failure = &failure;
-	do {
-		run_apart(simulation, o);
-		story_show(simulation, o);
-		ck_assert_msg(o->passed, "call %u of %s fails with %s: %.*s",
-		    failure.after + 1, call_name(call), strerror(err),
-		    SHOWN_MAX, o->fault.text);
-		failure.after++;
-	} while (o->failure_came && failure.after < SWEEP_MAX);
-	munmap(o, sizeof(*o));
-}
-
-START_TEST(any_one_call_may_fail)
-{
-	struct simulation simulation = {.seed = setting("SEED", 1)};
-	const char *only = getenv("SWEEP");
-	const int *err = sweeps[_i].errors;
-	struct fault fault;
-	struct scenario *scenario = scenario_read(sweep_file, &fault);
-
-	ck_assert_msg(scenario != NULL, "%s", fault.text);
-	simulation.scenario = scenario;
-	if (getenv("TRACE") != NULL)
-		simulation.trace = stdout;
-	if (only == NULL || strcmp(only, call_name(sweeps[_i].call)) == 0)
-		for (; err < sweeps[_i].errors + 9 && *err != 0; err++)
-			sweep(&simulation, sweeps[_i].call, *err);
-	scenario_free(scenario);
+	unshare(o, sizeof(*o));
 }
 END_TEST
 
@@ -928,8 +750,6 @@ own_tests_add(TCase *tcase)
 	tcase_add_loop_test(tcase, text_of_an_extended_error_is_judged, 0, 5);
 	tcase_add_loop_test(tcase, keepalive_is_asked_for_over_tcp_alone, 0, 4);
 	tcase_add_loop_test(tcase, bare_octets_are_sent_and_not_answered, 0, 2);
-	tcase_add_loop_test(tcase, any_one_call_may_fail, 0,
-	    (int)(sizeof(sweeps) / sizeof(sweeps[0])));
 }
 
 int
@@ -952,9 +772,7 @@ main(int argc, char **argv)
 		file_count = found.gl_pathc;
 	}
 	tcase_set_timeout(tcase, 600);
-	if (getenv("SWEEP") == NULL)
-		tcase_add_loop_test(
-		    tcase, scenario_comes_true, 0, (int)file_count);
+	tcase_add_loop_test(tcase, scenario_comes_true, 0, (int)file_count);
 	if (argc == 1)
 		own_tests_add(tcase);
 	suite_add_tcase(suite, tcase);

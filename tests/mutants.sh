@@ -32,13 +32,16 @@ is_built()
 }
 
 # check DIRECTORY FILE: build and run the programs that are made of the file,
-# its own first, and then layers.sh, until one fails; what failed goes to
-# standard output.  Not check_namespaces: what it shows the simulator shows
+# its own first, the longest last, and then layers.sh, until one fails; what
+# failed goes to standard output.  Not check_namespaces: what it shows the simulator shows
 # without waiting.
 check()
 {
-	for check in "$1/tests/check_$2" "$1"/tests/check_*.c; do
-		case $check in */check_namespaces.c) continue ;; esac
+	for check in "$1/tests/check_$2" "$1"/tests/check_*.c last; do
+		case $check in
+		*/check_namespaces.c | */check_faults.c) continue ;;
+		last) check=$1/tests/check_faults.c ;;
+		esac
 		[ -f "$check" ] || continue
 		check=$(basename "$check" .c)
 		is_built "$1" "build/$check" && continue

@@ -547,13 +547,19 @@ struct sighting {
 struct witness {
 	const struct scenario *scenario;
 	bool real_time; /* the driver's: then nothing is judged by its time */
+
+	/*
+	 * The driver's, in a sweep: an answer may be lacking or a failure, but
+	 * none is wrong or beyond its TTL.  Nothing else is judged.
+	 */
+	bool troubled;
 	struct client *clients;
 	unsigned client_count, client_room;
 	struct connection **connections;
 	unsigned connection_count, connection_room;
 	struct sighting *sightings;
 	unsigned sighting_count, sighting_room;
-	unsigned sightings_before; /* the first ask not judged yet */
+	unsigned sightings_before, clients_before; /* the first not judged */
 	char *log;
 	size_t log_len, log_room;
 };
@@ -584,7 +590,9 @@ bool witness_ended(struct witness *, struct connection *, bool reset,
 /* Should the client close it, as there is nothing to come for its ask? */
 bool witness_is_done(const struct witness *, const struct connection *);
 
-/* Whatever came of all that was asked so far is well. */
+/*
+ * Whatever came of all that was asked so far is well, and the trouble over.
+ */
 void witness_excuse(struct witness *);
 
 /* False if what goes to a name server is no proper query; the fault says. */

@@ -20,12 +20,21 @@ struct simulation {
 	int said;    /* an empty file that takes the server's standard error */
 
 	/*
-	 * For sweeps: one more failure than the scenario has.  Then only that
-	 * is judged which must hold whatever happens (no crash, an orderly
-	 * end, nothing left open, no forbidden packet), and the last expect:
-	 * by then the server has recovered.  NULL for none.
+	 * For sweeps: one trouble more than the scenario has.  Then what is
+	 * asked need not be answered, but no answer is wrong; what must hold
+	 * whatever happens is judged (no crash, an orderly end, nothing left
+	 * open, no forbidden packet), and the last expect as ever: by then the
+	 * server has recovered.
 	 */
-	const struct failure *failure;
+	const struct failure *failure; /* of a call; NULL for none */
+	struct {
+		unsigned turn; /* of the loop, from 1; 0: never */
+		uint64_t for_ms;
+	} sleep; /* the machine is suspended, and nothing reaches it */
+
+	/* At the end, to look at all that was seen; or NULL. */
+	void (*review)(
+	    const struct witness *, const struct simulation *, struct fault *);
 };
 
 /* The server: dns.c compiled with -Dmain=dns_main. */
@@ -33,9 +42,10 @@ int dns_main(int argc, char **argv);
 
 /*
  * Run the scenario against the server.  False if anything was not as it must
- * be, and the fault says what; `failed` tells whether the failure came to
- * pass, that is, whether there were so many calls.
+ * be, and the fault says what; `trouble_came` tells whether the one of
+ * the sweep came to pass, that is, whether there were so many calls or turns.
  */
-bool simulator_run(const struct simulation *, struct fault *, bool *failed);
+bool simulator_run(
+    const struct simulation *, struct fault *, bool *trouble_came);
 
 #endif
