@@ -825,7 +825,9 @@ struct tally {
 	const char *limit; /* that ended it; NULL: none did */
 	unsigned limit_max;
 	uint64_t ms;
-	unsigned sends; /* of QUERY_SENDS_MAX, all on its account */
+	unsigned sends;      /* of QUERY_SENDS_MAX, all on its account */
+	unsigned most_sends; /* of them, to the zone that got most */
+	const struct name *most_zone;
 };
 
 /* What an event about a client's question tells, in the same way. */
@@ -962,8 +964,8 @@ void eventlog_lame_server(const struct incident *, const char *why); /* 10006 */
 void eventlog_answer_failed(const struct incident *, const struct reason *,
     const struct tally *); /* 10009 */
 void eventlog_limit_reached(
-    const struct incident *, const char *limit, unsigned value); /* 10014 */
-void eventlog_table_full(const char *table, unsigned limit);     /* 10005 */
+    const struct incident *, const struct tally *);          /* 10014 */
+void eventlog_table_full(const char *table, unsigned limit); /* 10005 */
 void eventlog_client_limited(const struct address *client, const char *limit,
     unsigned value); /* 10019; the client's port is left out */
 void eventlog_receive_failed(

@@ -295,9 +295,12 @@ static const struct event catalogue[EVENTS] = {
 	"root servers can be sent to again", "offline_s",
 	"All is as before 10012.", "Nothing."},
     [EVENT_LIMIT_REACHED] = {10014, 0, LEVEL_WARNING, LIMITED, "LIMIT_REACHED",
-	"question ended by a limit", "q zone qname qtype limit value",
-	"To go on would have cost more than one question may.",
-	"Look at the zone: few are built so, but for attacks."},
+	"question ended by a limit",
+	"q zone qname qtype limit value most_sends "
+	"most_zone",
+	"To go on would have cost more than one question may.  Of all that was "
+	"sent for it, most went to most_zone.",
+	"Look at the zones: few are built so, but for attacks."},
     [EVENT_QUERY] = {10015, 0, LEVEL_INFO, ALWAYS, "QUERY", "question answered",
 	"q client transport qname qtype rcode hit ms size",
 	"What a client asked and got; hit=yes came from the cache at once.",
@@ -1034,10 +1037,9 @@ eventlog_answer_failed(
 }
 
 void
-eventlog_limit_reached(
-    const struct incident *i, const char *limit, unsigned value)
+eventlog_limit_reached(const struct incident *i, const struct tally *t)
 {
-	const struct subject s = {.zone = i->zone, .word = limit};
+	const struct subject s = {.zone = i->zone, .word = t->limit};
 	struct line l;
 
 	if (!line_begin(&l, EVENT_LIMIT_REACHED, &s))
@@ -1045,8 +1047,12 @@ eventlog_limit_reached(
 	line_q(&l, i->q);
 	line_name(&l, "zone", i->zone);
 	line_question(&l, i->qname, i->qtype);
-	line_word(&l, "limit", limit);
-	line_number(&l, "value", value);
+	line_word(&l, "limit", t->limit);
+	line_number(&l, "value", t->limit_max);
+	if (t->most_sends > 0) {
+		line_number(&l, "most_sends", t->most_sends);
+		line_name(&l, "most_zone", t->most_zone);
+	}
 	line_end(&l);
 }
 

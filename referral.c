@@ -236,6 +236,8 @@ struct walk {
 	struct walk *sponsor;
 	unsigned sends_left, lookups_left, fruitless; /* of the account */
 	size_t octets_left, stored_left;
+	uint32_t bill[QUERY_SENDS_MAX]; /* of each send, the key of its zone */
+	struct name most;               /* the last that has most of them */
 
 	unsigned steps_left;
 	unsigned name_sends, referrals; /* since sname last changed */
@@ -275,6 +277,9 @@ enum {
 	EXCHANGE_BUCKETS = 8192, /* for as many: two of each walk */
 	CROWDS = 16384,          /* of queries; two of one slot are one crowd */
 	TALLY_TEXT_MAX = 85,     /* the longest has 84 octets, and the NUL */
+	LIMIT_ZONE_SHOWN = 30,   /* of a name in the text of a limit; ... */
+	LIMIT_TEXT_MAX = 66,     /* ... its longest, and the NUL */
+	ZONE_SHOWN_MIN = 16,     /* of a name in the text of a failure */
 	WALKS_SPARE = 128 /* kept free for a turn's questions, or an eighth */
 };
 
@@ -334,6 +339,8 @@ static void walk_raise(struct walk *, unsigned depth);
 static enum walk_state walk_analyze(struct walk *, uint64_t);
 static void walk_child_done(struct waiter *, uint64_t);
 static void walk_report(const struct walk *, uint64_t);
+static void reason_fill(struct reason *, uint16_t ede, const char *what,
+    const struct name *zone, const struct walk *, enum limit);
 static bool walk_await(struct walk *, uint8_t, uint16_t, uint64_t);
 static enum walk_state walk_prime(struct walk *, struct candidate *, uint64_t);
 static void ready_run(uint64_t);
@@ -589,6 +596,55 @@ walk_payer(const struct walk *w)
 	return payer;
 }
 
+static uint32_t
+bill_key(const struct name *zone)
+{
+	return (uint32_t)name_hash(zone, self.options.key);
+}
+
+static unsigned
+bill_len(const struct walk *payer)
+{
+	return QUERY_SENDS_MAX - payer->sends_left;
+}
+
+/* So many of the sends that it paid went to the servers of this zone. */
+static unsigned
+bill_count(const struct walk *payer, const struct name *zone)
+{
+	uint32_t key = bill_key(zone);
+	unsigned i, n = 0;
+
+	for (i = 0; i < bill_len(payer); i++)
+		n += payer->bill[i] == key;
+	return n;
+}
+
+static void
+bill_add(struct walk *payer, const struct name *zone)
+{
+	assert(payer->sends_left > 0);
+	payer->bill[bill_len(payer)] = bill_key(zone);
+	payer->sends_left--;
+	if (bill_count(payer, zone) >= bill_count(payer, &payer->most))
+		payer->most = *zone;
+}
+
+/* It was not sent after all; if another has paid since, there is no such. */
+static void
+bill_strike(struct walk *payer, const struct name *zone)
+{
+	uint32_t key = bill_key(zone);
+	unsigned n = bill_len(payer), i = n;
+
+	while (i > 0 && payer->bill[i - 1] != key)
+		i--;
+	if (i == 0)
+		return;
+	payer->bill[i - 1] = payer->bill[n - 1];
+	payer->sends_left++;
+}
+
 /* The oldest walk that a client waits for; what the roots need stays. */
 static struct walk *
 walk_oldest(void)
@@ -615,8 +671,8 @@ walk_displace(uint64_t now_ms)
 		return;
 	eventlog_table_full("walks", self.options.walks_max);
 	w->limit = LIMIT_WALKS;
-	w->reason.ede = EDE_OTHER;
-	snprintf(w->reason.text, sizeof(w->reason.text), "too many questions");
+	reason_fill(
+	    &w->reason, EDE_OTHER, "too many questions", NULL, w, w->limit);
 	w->state = WALK_DONE;
 	walk_wake(w);
 }
@@ -898,7 +954,7 @@ static const struct {
     [LIMIT_ZONE_QUERIES] = {"zone_queries", ZONE_QUERIES_MAX,
 	"too many queries are out to"},
     [LIMIT_SERVER_QUERIES] = {"server_queries", SERVER_QUERIES_MAX,
-	"too many queries are out to the servers of"},
+	"too many queries to servers of"},
 };
 
 /*
@@ -933,43 +989,110 @@ tally_text(const struct slist *l, char text[TALLY_TEXT_MAX])
 	assert(len < TALLY_TEXT_MAX);
 }
 
+/* The limit that ended the walk, or kept it from more in its last zone. */
+static enum limit
+walk_limit(const struct walk *w)
+{
+	const struct slist *l = &w->slist;
+
+	if (w->limit != LIMIT_NONE)
+		return w->limit;
+	if (l->sends >= ZONE_SENDS_MAX)
+		return LIMIT_ZONE_SENDS;
+	return l->asked >= ZONE_ADDRESSES_ASKED_MAX &&
+		l->asked < l->address_count
+	    ? LIMIT_ZONE_ADDRESSES_ASKED
+	    : LIMIT_NONE;
+}
+
+/* The value that was reached. */
+static unsigned
+limit_max(enum limit limit)
+{
+	return limit == LIMIT_WALKS ? self.options.walks_max
+				    : limits[limit].value;
+}
+
+/* Is it for what others have out, and not for what this question cost? */
+static bool
+limit_is_of_crowd(enum limit limit)
+{
+	return limit == LIMIT_WALKS || limit == LIMIT_ZONE_QUERIES ||
+	    limit == LIMIT_SERVER_QUERIES;
+}
+
 /*
- * What has failed, in less than 32 octets, at which zone, and what was tried
- * there in vain.  Of a name that is too long the end is told, which says most
+ * The name as text; of one that is too long the end is told, which says most
  * about whose it is.
  */
-static void
-reason_tell(struct reason *r, const char *what, const struct name *zone,
-    const struct slist *tried)
+static const char *
+name_shown(const struct name *name, size_t max, char text[NAME_TEXT_MAX])
 {
-	char name[NAME_TEXT_MAX], tally[TALLY_TEXT_MAX] = "";
-	const char *shown = name_text(zone, name), *cut = "";
+	size_t len = strlen(name_text(name, text));
+
+	if (len <= max)
+		return text;
+	return memcpy(text + len - max, "...", strlen("..."));
+}
+
+/*
+ * "; query_sends=100, most to evil.example.": the limit and the zone that used
+ * most of what the question may send, if that is not this one.  Or nothing.
+ */
+static void
+limit_text(const struct walk *payer, enum limit limit, const struct name *zone,
+    char text[LIMIT_TEXT_MAX])
+{
+	char name[NAME_TEXT_MAX];
+	const char *most = "", *to = "";
+	int len;
+
+	text[0] = '\0';
+	if (limit == LIMIT_NONE)
+		return;
+	if (bill_len(payer) > 0 && !limit_is_of_crowd(limit) &&
+	    (zone == NULL || !name_equal(zone, &payer->most))) {
+		to = ", most to ";
+		most = name_shown(&payer->most, LIMIT_ZONE_SHOWN, name);
+	}
+	len = snprintf(text, LIMIT_TEXT_MAX, "; %s=%u%s%s", limits[limit].name,
+	    limit_max(limit), to, most);
+	assert(len > 0 && len < LIMIT_TEXT_MAX);
+}
+
+/*
+ * Why there is no answer: what has failed, in less than 32 octets, at which
+ * zone, if one is known, what was tried there in vain, and the limit if there
+ * was one.  What was tried is left out where it would leave no room to tell the
+ * zone.
+ */
+static void
+reason_fill(struct reason *r, uint16_t ede, const char *what,
+    const struct name *zone, const struct walk *w, enum limit limit)
+{
+	char name[NAME_TEXT_MAX], tried[TALLY_TEXT_MAX] = "";
+	char ended[LIMIT_TEXT_MAX];
+	const char *at = "", *shown = "";
 	size_t room;
 	int len;
 
-	if (name_equal(zone, &tried->zone))
-		tally_text(tried, tally);
-	room = EDE_TEXT_MAX - strlen(what) - strlen(tally) - strlen(" ");
-	assert(room > strlen("..."));
-	if (strlen(shown) > room) {
-		cut = "...";
-		shown += strlen(shown) - (room - strlen(cut));
+	if (zone != NULL && zone->len == 0)
+		zone = NULL;
+	limit_text(walk_payer(w), limit, zone, ended);
+	room = EDE_TEXT_MAX - strlen(what) - strlen(" ") - strlen(ended);
+	assert(room >= ZONE_SHOWN_MIN && room < EDE_TEXT_MAX);
+	if (zone != NULL) {
+		if (name_equal(zone, &w->slist.zone))
+			tally_text(&w->slist, tried);
+		if (strlen(tried) + ZONE_SHOWN_MIN > room)
+			tried[0] = '\0';
+		at = " ";
+		shown = name_shown(zone, room - strlen(tried), name);
 	}
-	len = snprintf(
-	    r->text, sizeof(r->text), "%s %s%s%s", what, cut, shown, tally);
-	assert(len > 0 && len <= EDE_TEXT_MAX);
-}
-
-/* The same, of no zone if none is known. */
-static void
-reason_fill(struct reason *r, uint16_t ede, const char *what,
-    const struct name *zone, const struct slist *tried)
-{
 	r->ede = ede;
-	if (zone != NULL && zone->len > 0)
-		reason_tell(r, what, zone, tried);
-	else
-		snprintf(r->text, sizeof(r->text), "%s", what);
+	len = snprintf(r->text, sizeof(r->text), "%s%s%s%s%s", what, at, shown,
+	    tried, ended);
+	assert(len > 0 && len <= EDE_TEXT_MAX);
 }
 
 /*
@@ -983,7 +1106,7 @@ walk_fail(
     struct walk *w, uint16_t ede, const char *what, const struct name *zone)
 {
 	w->failed = true;
-	reason_fill(&w->reason, ede, what, zone, &w->slist);
+	reason_fill(&w->reason, ede, what, zone, w, walk_limit(w));
 	return WALK_DONE;
 }
 
@@ -1017,12 +1140,12 @@ walk_fail_limit(
 {
 	uint16_t ede =
 	    limit == LIMIT_QUERY_MS ? EDE_NO_REACHABLE_AUTHORITY : EDE_OTHER;
-	enum walk_state state = walk_fail(w, ede, limits[limit].what, zone);
 
 	w->limit = limit;
+	(void)walk_fail(w, ede, limits[limit].what, zone);
 	if (w->sponsor == w)
 		failure_keep(w, &w->qname, w->qtype, UINT64_MAX, now_ms);
-	return state;
+	return WALK_DONE;
 }
 
 /* There is no room for it now, which says nothing of what it asks for. */
@@ -1472,22 +1595,6 @@ walk_incident(const struct walk *w, struct incident *i)
 	i->qtype = w->qtype;
 }
 
-/* The limit that ended the walk, or kept it from more in its last zone. */
-static enum limit
-walk_limit(const struct walk *w)
-{
-	const struct slist *l = &w->slist;
-
-	if (w->limit != LIMIT_NONE)
-		return w->limit;
-	if (l->sends >= ZONE_SENDS_MAX)
-		return LIMIT_ZONE_SENDS;
-	return l->asked >= ZONE_ADDRESSES_ASKED_MAX &&
-		l->asked < l->address_count
-	    ? LIMIT_ZONE_ADDRESSES_ASKED
-	    : LIMIT_NONE;
-}
-
 /*
  * Tell the operator that this question failed, why, and what it cost: it is on
  * its own walk's account, if it began that, or on that of whom it joined.
@@ -1507,10 +1614,12 @@ question_report(const struct walk *w, const struct client_question *c,
 	    .failed = l->failed,
 	    .unsent = l->unsent,
 	    .limit = limits[limit].name,
-	    .limit_max = limit == LIMIT_WALKS ? self.options.walks_max
-					      : limits[limit].value,
+	    .limit_max = limit_max(limit),
 	    .ms = now_ms - c->asked_ms,
-	    .sends = QUERY_SENDS_MAX - payer->sends_left};
+	    .sends = bill_len(payer),
+	    .most_sends =
+		limit_is_of_crowd(limit) ? 0 : bill_count(payer, &payer->most),
+	    .most_zone = &payer->most};
 	struct incident i;
 
 	walk_incident(w, &i);
@@ -1518,7 +1627,7 @@ question_report(const struct walk *w, const struct client_question *c,
 	i.qname = &w->qname;
 	self.counts.failed++;
 	if (limit != LIMIT_NONE)
-		eventlog_limit_reached(&i, tally.limit, tally.limit_max);
+		eventlog_limit_reached(&i, &tally);
 	eventlog_answer_failed(&i, why, &tally);
 }
 
@@ -1539,7 +1648,7 @@ referral_give_up(struct waiter *waiter, const struct client_question *c,
 	const struct walk *w = waiter->on;
 
 	reason_fill(why, EDE_NO_REACHABLE_AUTHORITY,
-	    limits[LIMIT_QUERY_MS].what, &w->slist.zone, &w->slist);
+	    limits[LIMIT_QUERY_MS].what, &w->slist.zone, w, LIMIT_QUERY_MS);
 	question_report(w, c, LIMIT_QUERY_MS, why, now_ms);
 	referral_forget(waiter, now_ms);
 }
@@ -2559,7 +2668,7 @@ exchange_charge(const struct exchange *x, struct candidate *to, uint64_t now_ms)
 {
 	struct walk *w = x->walk;
 
-	walk_payer(w)->sends_left--;
+	bill_add(walk_payer(w), &w->slist.zone);
 	w->name_sends++;
 	w->slist.sends++;
 	w->slist.asked = (uint8_t)(w->slist.asked + !to->asked);
@@ -3105,9 +3214,9 @@ connection_doubt(struct exchange *x, uint64_t now_ms)
 static void
 exchange_refund(const struct exchange *x, struct candidate *to)
 {
-	struct walk *w = x->walk, *payer = walk_payer(w);
+	struct walk *w = x->walk;
 
-	payer->sends_left += payer->sends_left < QUERY_SENDS_MAX;
+	bill_strike(walk_payer(w), &w->slist.zone);
 	w->name_sends--;
 	w->slist.sends--;
 	to->sends[CHANNEL_TCP]--;

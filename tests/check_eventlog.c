@@ -852,7 +852,9 @@ static const struct tally all_tallied = {.servers = 1,
     .limit = "zone_sends",
     .limit_max = 16,
     .ms = 9,
-    .sends = 10};
+    .sends = 10,
+    .most_sends = 11,
+    .most_zone = &ns};
 
 static void
 log_answer_failed(void)
@@ -879,7 +881,15 @@ log_answer_failed_mute(void)
 static void
 log_limit_reached(void)
 {
-	eventlog_limit_reached(&incident, "query_sends", 100);
+	eventlog_limit_reached(&incident, &all_tallied);
+}
+
+static void
+log_limit_reached_unsent(void)
+{
+	struct tally t = {.limit = "walks", .limit_max = 4096};
+
+	eventlog_limit_reached(&incident, &t);
 }
 
 static void
@@ -1231,8 +1241,12 @@ static const struct {
     {log_limit_reached, LEVEL_WARNING, true,
 	"level=warning id=10014 event=LIMIT_REACHED "
 	"msg=\"question ended by a limit\" seq=1 q=7 zone=lame.example. "
-	"qname=www.lame.example. qtype=A limit=query_sends value=100 "
-	"count=1"},
+	"qname=www.lame.example. qtype=A limit=zone_sends value=16 "
+	"most_sends=11 most_zone=ns1.lame.example. count=1"},
+    {log_limit_reached_unsent, LEVEL_WARNING, true,
+	"level=warning id=10014 event=LIMIT_REACHED "
+	"msg=\"question ended by a limit\" seq=1 q=7 zone=lame.example. "
+	"qname=www.lame.example. qtype=A limit=walks value=4096 count=1"},
     {log_family_down, LEVEL_WARNING, false,
 	"level=warning id=10010 event=FAMILY_DOWN "
 	"msg=\"no name server can be asked over this family\" seq=1 "
@@ -2007,14 +2021,17 @@ END_TEST
 /* Another limit at the same zone is another matter; another name is not. */
 START_TEST(limits_fold_by_zone_and_limit)
 {
+	struct tally sends = {.limit = "query_sends", .limit_max = 100};
+	struct tally ms = {.limit = "query_ms", .limit_max = 8000};
+
 	log_open(LEVEL_INFO);
-	eventlog_limit_reached(&incident, "query_sends", 100);
+	eventlog_limit_reached(&incident, &sends);
 	qname = name_of("other.lame.example.");
-	eventlog_limit_reached(&incident, "query_sends", 100);
-	eventlog_limit_reached(&incident, "query_ms", 8000);
+	eventlog_limit_reached(&incident, &sends);
+	eventlog_limit_reached(&incident, &ms);
 	counts_expect(2, 1, 0);
 	zone = name_of("other.example.");
-	eventlog_limit_reached(&incident, "query_ms", 8000);
+	eventlog_limit_reached(&incident, &ms);
 	counts_expect(3, 1, 0);
 }
 END_TEST

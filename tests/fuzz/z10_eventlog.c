@@ -129,7 +129,7 @@ event_make(struct input *in)
 		eventlog_answer_failed(&i, &why, &tally);
 		break;
 	case 10:
-		eventlog_limit_reached(&i, a, 9);
+		eventlog_limit_reached(&i, &tally);
 		break;
 	case 11:
 		eventlog_query(&c, RCODE_NXDOMAIN, a, 100);
