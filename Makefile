@@ -105,6 +105,7 @@ $(B)/check_server: CHECK_EXTRA = tests/netlink.c tests/scratch.c \
 	$(NETLINK_WRAPS:%=-Wl,--wrap=%)
 $(B)/check_referral: $(B)/test/referral.o $(B)/test/server.o \
 	$(B)/test/cache.o $(B)/test/eventlog.o $(B)/test/message.o
+$(B)/check_control: $(filter-out %/dns.o,$(TOBJ))
 $(B)/check_filter: $(B)/test/referral.o $(B)/test/server.o \
 	$(B)/test/cache.o $(B)/test/eventlog.o $(B)/test/message.o
 $(B)/check_filter: CHECK_EXTRA = $(FILTER_WRAPS:%=-Wl,--wrap=%)

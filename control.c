@@ -8,9 +8,12 @@
  */
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -34,8 +37,16 @@ enum {
 	OPTION_CLASSIFY,
 	EVENTS_WIDTH = 79, /* of --events, whatever the terminal */
 	EVENTS_INDENT = 10,
-	TOKEN_SHOWN_MAX = 60
+	TOKEN_SHOWN_MAX = 60,
+	FD_GIVEN = 3, /* the first socket that is given: sd_listen_fds(3) */
+	SOCKETS_GIVEN_MAX = 2 * LISTENERS_MAX
 };
+
+static struct {
+	int fd;               /* to the service manager; -1: there is none */
+	uint64_t watchdog_ms; /* half of its patience; 0: it has no watchdog */
+	uint64_t due_ms;
+} manager = {-1, 0, 0};
 
 /* It fits a screen of 24 lines and 80 columns; dns.8 has the rest. */
 static const char usage[] =
@@ -739,6 +750,55 @@ option_refuse(const char *word)
 	    "see dns --help");
 }
 
+/* A number in the environment, which is taken out of it; 0: none. */
+static unsigned long
+environment_number(const char *name)
+{
+	const char *text = getenv(name);
+	unsigned long number = 0;
+	char *end;
+
+	if (text != NULL && text[0] >= '0' && text[0] <= '9') {
+		number = strtoul(text, &end, 10);
+		if (*end != '\0')
+			number = 0;
+	}
+	(void)unsetenv(name);
+	return number;
+}
+
+static _Noreturn void
+given_refuse(unsigned n, const char *why)
+{
+	char text[16];
+
+	snprintf(text, sizeof(text), "%u", FD_GIVEN + n);
+	refuse("cannot take socket", text, why);
+}
+
+/*
+ * sd_listen_fds(3).  Whoever started us may have had these variables from
+ * elsewhere; and what is not there now would be ours later.
+ */
+static unsigned
+sockets_given(void)
+{
+	unsigned long pid = environment_number("LISTEN_PID");
+	unsigned long sockets = environment_number("LISTEN_FDS");
+	unsigned i;
+
+	(void)unsetenv("LISTEN_FDNAMES");
+	if (pid != (unsigned long)getpid())
+		return 0;
+	for (i = 0; i < sockets; i++) {
+		if (i == SOCKETS_GIVEN_MAX)
+			given_refuse(i, "there are too many");
+		if (fcntl(FD_GIVEN + (int)i, F_SETFD, FD_CLOEXEC) < 0)
+			given_refuse(i, strerror(errno));
+	}
+	return i;
+}
+
 /* Where nobody says otherwise: on loopback, and at the port of -p. */
 static void
 listen_complete(struct options *o)
@@ -818,6 +878,7 @@ options_take(struct options *o, int argc, char **argv)
 	if (mode == OPTION_EVENTS)
 		events_print_and_exit(o->log.format);
 	listen_complete(o);
+	o->sockets_given = sockets_given();
 	sources_complete(o);
 	if (mode == OPTION_CLASSIFY)
 		classify_and_exit(o, argv + optind);
@@ -890,21 +951,24 @@ listener_socket(const struct address *at, int type)
 	return -1;
 }
 
-/* Both sockets or none: NULL, or what failed, and errno says why. */
+/* Open what it has not, or nothing: NULL, or what failed; errno says why. */
 static const char *
-listener_open(const struct address *at, struct listener *l)
+listener_open(struct listener *l)
 {
+	bool given = l->udp >= 0;
 	int err;
 
-	l->at = *at;
-	l->udp = listener_socket(at, SOCK_DGRAM);
+	if (!given)
+		l->udp = listener_socket(&l->at, SOCK_DGRAM);
 	if (l->udp < 0)
 		return "cannot listen on";
-	l->tcp = listener_socket(at, SOCK_STREAM);
+	if (l->tcp < 0)
+		l->tcp = listener_socket(&l->at, SOCK_STREAM);
 	if (l->tcp >= 0)
 		return NULL;
 	err = errno;
-	close(l->udp);
+	if (!given)
+		close(l->udp);
 	errno = err;
 	return "cannot listen over TCP on";
 }
@@ -921,18 +985,124 @@ listener_refuse(const char *what, const struct address *at, int err)
 	refuse(what, address_port_text(at, text), why);
 }
 
+/* 0 if it is not to be had. */
+static int
+option_get(int fd, int level, int name)
+{
+	int value = 0;
+	socklen_t len = sizeof(value);
+
+	return getsockopt(fd, level, name, &value, &len) == 0 ? value : 0;
+}
+
+/* Make it as if we had opened it; NULL, or why it is not to be used. */
+static const char *
+given_prepare(int fd, bool tcp, struct address *at)
+{
+	struct sockaddr_storage sa;
+	socklen_t len = sizeof(sa);
+
+	if (getsockname(fd, (struct sockaddr *)&sa, &len) < 0)
+		return strerror(errno);
+	if (!address_from_sockaddr(&sa, at) ||
+	    (!tcp && option_get(fd, SOL_SOCKET, SO_PROTOCOL) != IPPROTO_UDP))
+		return "neither UDP nor TCP";
+	if (at->port == 0)
+		return "it has no port";
+	if (tcp && option_get(fd, SOL_SOCKET, SO_ACCEPTCONN) == 0)
+		return "it does not listen";
+	/* Clients would come as ::ffff:192.0.2.1, and no prefix has them. */
+	if (at->family == 6 && address_is_any(at) &&
+	    option_get(fd, IPPROTO_IPV6, IPV6_V6ONLY) == 0)
+		return "it takes IPv4, too: see BindIPv6Only=";
+	if (!(tcp ? tcp_prepare(fd) && listen(fd, ACCEPT_QUEUE) == 0
+		  : udp_prepare(fd, at->family)) ||
+	    fcntl(fd, F_SETFL, O_NONBLOCK) < 0)
+		return strerror(errno);
+	return NULL;
+}
+
+/* The one at this address; NULL: there is none. */
+static struct listener *
+listener_find(
+    struct listener *listeners, unsigned count, const struct address *at)
+{
+	unsigned i;
+
+	for (i = 0; i < count; i++)
+		if (address_equal(&listeners[i].at, at))
+			return &listeners[i];
+	return NULL;
+}
+
+/* As one more, or as the other half of one of these. */
+static const char *
+given_take(int fd, struct listener *listeners, unsigned *count)
+{
+	bool tcp = option_get(fd, SOL_SOCKET, SO_PROTOCOL) == IPPROTO_TCP;
+	struct address at;
+	const char *why = given_prepare(fd, tcp, &at);
+	struct listener *l;
+
+	if (why != NULL)
+		return why;
+	l = listener_find(listeners, *count, &at);
+	if (l == NULL) {
+		if (*count == LISTENERS_MAX)
+			return "there are too many";
+		l = &listeners[(*count)++];
+		*l = (struct listener){.at = at, .udp = -1, .tcp = -1};
+	}
+	if ((tcp ? l->tcp : l->udp) >= 0)
+		return "it is there twice";
+	*(tcp ? &l->tcp : &l->udp) = fd;
+	return NULL;
+}
+
+/*
+ * The sockets that the service manager gave us.  Where it gave UDP alone, or
+ * TCP alone, the other is opened here.
+ */
+static unsigned
+listeners_take(unsigned sockets, struct listener *listeners)
+{
+	unsigned i, count = 0;
+	const char *why;
+
+	for (i = 0; i < sockets; i++) {
+		why = given_take(FD_GIVEN + (int)i, listeners, &count);
+		if (why != NULL)
+			given_refuse(i, why);
+	}
+	for (i = 0; i < count; i++) {
+		why = listener_open(&listeners[i]);
+		if (why != NULL)
+			listener_refuse(why, &listeners[i].at, errno);
+	}
+	return count;
+}
+
 unsigned
 listeners_open(const struct options *o, struct listener *listeners)
 {
+	const unsigned given = listeners_take(o->sockets_given, listeners);
 	const char *first =
 	    NULL; /* what failed of the first default, and why */
-	unsigned i, count = 0;
+	unsigned i, count = given;
 	int err = 0;
 
 	for (i = 0; i < o->listen_count; i++) {
 		const struct address *at = &o->listen[i];
-		const char *what = listener_open(at, &listeners[count]);
+		const char *what;
 
+		if (listener_find(listeners, given, at) != NULL ||
+		    (given > 0 && !o->listen_named))
+			continue;
+		if (count == LISTENERS_MAX)
+			refuse("too many listen addresses", "", "");
+		listeners[count] =
+		    (struct listener){.at = *at, .udp = -1, .tcp = -1};
+		what = listener_open(&listeners[count]);
 		if (what == NULL)
 			count++;
 		else if (o->listen_named)
@@ -978,4 +1148,105 @@ descriptors_raise(unsigned least)
 		refuse("too few file descriptors", "", "see ulimit -n");
 	return limit.rlim_cur < UINT32_MAX ? (unsigned)limit.rlim_cur
 					   : UINT32_MAX;
+}
+
+/* ---------------------------------------------------------------------------
+ * The service manager: systemd, or who speaks as it does.
+ */
+
+/* A socket to whoever is at this path of this host; -1 sets errno. */
+static int
+unix_connect(int type, const char *path)
+{
+	struct sockaddr_un at = {.sun_family = AF_UNIX};
+	size_t len = strlen(path);
+	socklen_t size =
+	    (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len);
+	int fd, err;
+
+	if (len >= sizeof(at.sun_path)) {
+		errno = ENAMETOOLONG;
+		return -1;
+	}
+	memcpy(at.sun_path, path, len);
+	if (path[0] == '@') /* Linux's abstract names begin with a NUL */
+		at.sun_path[0] = '\0';
+	fd = socket(AF_UNIX, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd < 0 || connect(fd, (struct sockaddr *)&at, size) == 0)
+		return fd;
+	err = errno;
+	close(fd);
+	errno = err;
+	return -1;
+}
+
+/*
+ * Connected now, since later the path may not be there any more.  Who is not
+ * there to be told will say so himself: he waits for it.
+ */
+void
+manager_open(void)
+{
+	const char *path = getenv("NOTIFY_SOCKET");
+	unsigned long pid = environment_number("WATCHDOG_PID");
+	unsigned long patience_us = environment_number("WATCHDOG_USEC");
+
+	if (path != NULL)
+		manager.fd = unix_connect(SOCK_DGRAM, path);
+	(void)unsetenv("NOTIFY_SOCKET");
+	if (manager.fd < 0 || patience_us == 0 ||
+	    (pid != 0 && pid != (unsigned long)getpid()))
+		return;
+	manager.watchdog_ms = patience_us / 2000;
+	if (manager.watchdog_ms == 0)
+		manager.watchdog_ms = 1;
+}
+
+/* It must not hold us up: what it has no room for is lost. */
+static void
+manager_tell(const char *state)
+{
+	if (manager.fd >= 0)
+		(void)send(manager.fd, state, strlen(state), MSG_NOSIGNAL);
+}
+
+void
+manager_ready(void)
+{
+	manager_tell("READY=1");
+}
+
+void
+manager_reloading(uint64_t monotonic_us)
+{
+	char state[64];
+
+	snprintf(state, sizeof(state), "RELOADING=1\nMONOTONIC_USEC=%" PRIu64,
+	    monotonic_us);
+	manager_tell(state);
+}
+
+uint64_t
+manager_next_due(void)
+{
+	return manager.watchdog_ms > 0 ? manager.due_ms : UINT64_MAX;
+}
+
+void
+manager_turn(uint64_t now_ms)
+{
+	if (manager_next_due() > now_ms)
+		return;
+	manager_tell("WATCHDOG=1");
+	manager.due_ms = now_ms + manager.watchdog_ms;
+}
+
+void
+manager_close(void)
+{
+	manager_tell("STOPPING=1");
+	if (manager.fd >= 0)
+		close(manager.fd);
+	manager.fd = -1;
+	manager.watchdog_ms = 0;
 }

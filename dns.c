@@ -208,13 +208,19 @@ static void answer_error(
  */
 
 static uint64_t
-clock_ms(clockid_t id)
+clock_us(clockid_t id)
 {
 	struct timespec ts;
 
 	if (clock_gettime(id, &ts) < 0)
 		abort();
-	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+	return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
+}
+
+static uint64_t
+clock_ms(clockid_t id)
+{
+	return clock_us(id) / 1000;
 }
 
 static void
@@ -427,10 +433,13 @@ files_look(uint64_t now_ms)
 	if (at_once) {
 		self.reload = false;
 		self.reload_ms = now_ms + RELOAD_MIN_MS;
+		manager_reloading(clock_us(CLOCK_MONOTONIC));
 	}
 	eventlog_look(); /* what comes next goes to the new file */
 	if (hints_look(at_once))
 		hints_change(now_ms);
+	if (at_once)
+		manager_ready();
 }
 
 static uint64_t
@@ -457,6 +466,7 @@ timeout_ms(uint64_t now_ms)
 		due_ms = earlier(due_ms, self.reload_ms);
 	due_ms = earlier(due_ms, self.look_ms);
 	due_ms = earlier(due_ms, eventlog_next_due());
+	due_ms = earlier(due_ms, manager_next_due());
 	due_ms = earlier(due_ms, queue_due(&self.deadlines));
 	due_ms = earlier(due_ms, connections_next_due());
 	if (due_ms <= now_ms)
@@ -517,6 +527,7 @@ serve(void)
 		connections_accept(now_ms);
 		wishes_begin(now_ms);
 		eventlog_flush();
+		manager_turn(now_ms);
 	}
 	return now_ms;
 }
@@ -2211,8 +2222,8 @@ static struct affordable
 descriptors_share(const struct options *o)
 {
 	const unsigned wanted = WALKS_MAX + CONNECTIONS_MAX;
-	const unsigned kept =
-	    DESCRIPTORS_SPARE + TCP_OUT_MAX + 2 * o->listen_count;
+	const unsigned kept = DESCRIPTORS_SPARE + TCP_OUT_MAX +
+	    2 * o->listen_count + o->sockets_given;
 	unsigned left = descriptors_raise(kept + DESCRIPTORS_SHARED_MIN) - kept;
 	struct affordable most;
 
@@ -2393,6 +2404,7 @@ start(void)
 		refuse("cannot open the event log",
 		    o->log.path != NULL ? o->log.path : "standard error",
 		    strerror(errno));
+	manager_open();
 	self.start_ms = turn_begin();
 	if (gethostname(self.host, sizeof(self.host) - 1) < 0)
 		self.host[0] = '\0';
@@ -2409,6 +2421,7 @@ start(void)
 	hints_take(o->hints);
 	startup_report(o);
 	self.look_ms = self.start_ms + LOOK_MS;
+	manager_ready();
 }
 
 static void
@@ -2416,6 +2429,7 @@ stop(uint64_t now_ms)
 {
 	unsigned i;
 
+	manager_close();
 	statistics_write(now_ms);
 	eventlog_shutdown(self.stop_cause, (now_ms - self.start_ms) / 1000,
 	    self.counts.answered);

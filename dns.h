@@ -1388,6 +1388,7 @@ struct options {
 	unsigned look_up_count;
 	uint8_t family;            /* -4, -6: towards name servers; 0: both */
 	struct address sources[2]; /* of IPv4 and IPv6; family 0: any */
+	unsigned sockets_given;    /* by the service manager, from LISTEN_FDS */
 };
 
 /*
@@ -1403,9 +1404,10 @@ struct listener {
 };
 
 /*
- * Open what -l names, or of the two defaults what can be had, into a place for
- * LISTENERS_MAX, and give how many there are.  If there can be none, or not all
- * that are named, the program ends by refuse.
+ * Take the sockets that were given, and open what -l names besides, or if none
+ * was given, of the two defaults what can be had; into a place for
+ * LISTENERS_MAX.  Gives how many there are.  If there can be none, or not all
+ * that are given or named, the program ends by refuse.
  */
 unsigned listeners_open(const struct options *, struct listener *);
 
@@ -1417,6 +1419,20 @@ void sources_check(const struct options *);
  * if that is less than the least the program ends by refuse.
  */
 unsigned descriptors_raise(unsigned least);
+
+/*
+ * The service manager, if one started us and wants to know: sd_notify(3).  It
+ * is told when the service is there, when it reads its files anew (by
+ * CLOCK_MONOTONIC) and has done so, and when it ends.  If it set a watchdog it
+ * hears of turns of the loop, each time half of its patience is over: nothing
+ * but the loop may call manager_turn.  What cannot be told is not told again.
+ */
+void manager_open(void);
+void manager_ready(void);
+void manager_reloading(uint64_t monotonic_us);
+void manager_turn(uint64_t now_ms);
+uint64_t manager_next_due(void); /* UINT64_MAX: no watchdog */
+void manager_close(void);
 
 /*
  * Say on standard error, in one line, what is wrong with which value and what

@@ -15,16 +15,21 @@
 #include <check.h>
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/time.h>
+#include <sys/un.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -38,7 +43,10 @@ enum {
 	OUR_FILES = 64,
 	RENAMES = 1000,
 	SWAPS = 400,
-	STORMS = 500,    /* of two signals each */
+	STORMS = 500, /* of two signals each */
+	GIVEN_MAX = 4,
+	GIVEN_FIRST = 3, /* sd_listen_fds(3) */
+	PINGS = 5,
 	ASKED_EACH = 64, /* questions about each of them */
 	LARGE = 10 << 20,
 	ANSWER_S = 20,
@@ -59,6 +67,16 @@ static struct {
 	unsigned connections; /* at most */
 	char line[LOG_LINE_MAX + 1];
 } server;
+
+/* What a service manager does for the server that it starts. */
+static struct {
+	int given[GIVEN_MAX]; /* sockets; -1 is none */
+	unsigned given_count;
+	bool unnamed;     /* and no -l */
+	int heard;        /* from the server */
+	char socket[108]; /* "": it need not tell */
+	const char *watchdog_us;
+} manager;
 
 /* ---------------------------------------------------------------------------
  * The server.
@@ -85,22 +103,53 @@ server_number(const char *key)
 	return (unsigned)strtoul(at + strlen(key), NULL, 10);
 }
 
+/* In the process that becomes the server. */
+static void
+manager_prepare(void)
+{
+	char text[16];
+	unsigned i;
+
+	for (i = 0; i < manager.given_count; i++)
+		if (manager.given[i] >= 0)
+			dup2(manager.given[i], (int)(GIVEN_FIRST + i));
+		else
+			close((int)(GIVEN_FIRST + i));
+	snprintf(text, sizeof(text), "%u", manager.given_count);
+	setenv("LISTEN_FDS", text, 1);
+	snprintf(text, sizeof(text), "%d", (int)getpid());
+	setenv("LISTEN_PID", text, 1);
+	if (manager.socket[0] != '\0')
+		setenv("NOTIFY_SOCKET", manager.socket, 1);
+	if (manager.watchdog_us != NULL)
+		setenv("WATCHDOG_USEC", manager.watchdog_us, 1);
+}
+
 static void
 server_exec(unsigned files, int log)
 {
 	struct rlimit limit;
 	char at[32];
-	bool named = event_log[0] != '\0';
+	char *words[10] = {program, "-r", hints, "--query-log"};
+	unsigned n = 4;
 
 	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
 	if (files < limit.rlim_max)
 		limit.rlim_max = limit.rlim_cur = files;
 	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
 	snprintf(at, sizeof(at), "127.0.0.1@%u", server.port);
+	if (!manager.unnamed) {
+		words[n++] = "-l";
+		words[n++] = at;
+	}
+	if (event_log[0] != '\0') {
+		words[n++] = "-e";
+		words[n++] = event_log;
+	}
 	prctl(PR_SET_PDEATHSIG, SIGKILL); /* a test that fails just ends */
 	dup2(log, STDERR_FILENO);
-	execl(program, program, "-l", at, "-r", hints, named ? "-e" : NULL,
-	    event_log, "--query-log", (char *)NULL);
+	manager_prepare();
+	execv(program, words);
 	_exit(127);
 }
 
@@ -822,12 +871,282 @@ START_TEST(signals_cost_no_answer)
 }
 END_TEST
 
+/* ---------------------------------------------------------------------------
+ * A service manager.
+ */
+
+/* Where the server tells us; an abstract name has no file. */
+static void
+manager_listen(bool abstract)
+{
+	struct sockaddr_un at = {.sun_family = AF_UNIX};
+	struct timeval patience = {.tv_sec = ANSWER_S};
+	size_t len;
+
+	if (abstract)
+		snprintf(manager.socket, sizeof(manager.socket), "@dns-%d",
+		    (int)getpid());
+	else
+		snprintf(manager.socket, sizeof(manager.socket), "%s",
+		    path_of("notify"));
+	unlink(manager.socket);
+	len = strlen(manager.socket);
+	memcpy(at.sun_path, manager.socket, len);
+	if (abstract)
+		at.sun_path[0] = '\0';
+	manager.heard = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	setsockopt(manager.heard, SOL_SOCKET, SO_RCVTIMEO, &patience,
+	    sizeof(patience));
+	ck_assert_msg(
+	    bind(manager.heard, (struct sockaddr *)&at,
+		(socklen_t)(offsetof(struct sockaddr_un, sun_path) + len)) == 0,
+	    "%s: %s", manager.socket, strerror(errno));
+}
+
+/* The next that it tells, which begins with this; gives what follows. */
+static const char *
+manager_hears(const char *text)
+{
+	static char told[128];
+	ssize_t n = recv(manager.heard, told, sizeof(told) - 1, 0);
+
+	told[n < 0 ? 0 : n] = '\0';
+	ck_assert_msg(n > 0 && strncmp(told, text, strlen(text)) == 0,
+	    "%s, not %s", told, text);
+	return told + strlen(text);
+}
+
+static uint64_t
+monotonic_us(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+/* By a path, or by an abstract name. */
+START_TEST(service_manager_hears_of_start_reload_and_end)
+{
+	uint64_t before_us, told_us;
+
+	manager_listen(_i == 1);
+	server_start(UINT32_MAX);
+	ck_assert_str_eq(manager_hears("READY=1"), "");
+	before_us = monotonic_us();
+	ck_assert_int_eq(kill(server.pid, SIGHUP), 0);
+	told_us =
+	    strtoull(manager_hears("RELOADING=1\nMONOTONIC_USEC="), NULL, 10);
+	ck_assert(before_us <= told_us && told_us <= monotonic_us());
+	ck_assert_str_eq(manager_hears("READY=1"), "");
+	ck_assert_int_eq(kill(server.pid, SIGTERM), 0);
+	ck_assert_str_eq(manager_hears("STOPPING=1"), "");
+	ck_assert_int_eq(server_wait(), 0);
+}
+END_TEST
+
+/* A loop that hangs is one that is stopped, to all who see it from outside. */
+START_TEST(watchdog_hears_nothing_of_a_loop_that_hangs)
+{
+	struct pollfd heard = {.events = POLLIN};
+	int status;
+	unsigned i;
+	char octet;
+
+	manager_listen(false);
+	manager.watchdog_us = "20000";
+	server_start(UINT32_MAX);
+	heard.fd = manager.heard;
+	manager_hears("READY=1");
+	for (i = 0; i < PINGS; i++)
+		ck_assert_str_eq(manager_hears("WATCHDOG=1"), "");
+	ck_assert_int_eq(kill(server.pid, SIGSTOP), 0);
+	ck_assert_int_eq(waitpid(server.pid, &status, WUNTRACED), server.pid);
+	while (recv(manager.heard, &octet, 1, MSG_DONTWAIT) >= 0)
+		;
+	ck_assert_int_eq(poll(&heard, 1, 100), 0);
+	ck_assert_int_eq(kill(server.pid, SIGCONT), 0);
+	ck_assert_str_eq(manager_hears("WATCHDOG=1"), "");
+	server_stop();
+}
+END_TEST
+
+/* A descriptor that is in nobody's way when it becomes 3 or 4. */
+static int
+high(int fd)
+{
+	int copy = fcntl(fd, F_DUPFD_CLOEXEC, OUR_FILES);
+
+	ck_assert_int_ge(copy, 0);
+	close(fd);
+	return copy;
+}
+
+/* As a manager would make it, at 127.0.0.(n + 1) and our port. */
+static int
+given_socket(int type, unsigned n)
+{
+	struct sockaddr_in at = loopback(0, n, server.port);
+	int fd = high(socket(AF_INET, type, 0));
+
+	ck_assert_int_eq(bind(fd, (struct sockaddr *)&at, sizeof(at)), 0);
+	if (type == SOCK_STREAM)
+		ck_assert_int_eq(listen(fd, 1), 0);
+	return fd;
+}
+
+static void
+give(int fd)
+{
+	manager.given[manager.given_count++] = fd;
+}
+
+/* What is asked before there is a server is answered by it, too. */
+START_TEST(sockets_that_are_given_serve_instead_of_the_defaults)
+{
+	uint8_t octets[UDP_PLAIN_MAX];
+	ssize_t n;
+	int fd;
+
+	manager.unnamed = true;
+	give(given_socket(SOCK_DGRAM, 0));
+	give(given_socket(SOCK_STREAM, 0));
+	fd = connection(SOCK_DGRAM, 1, 0);
+	send_all(fd, question(7) + PREFIX_LEN, QUESTION_LEN - PREFIX_LEN);
+	server_start(UINT32_MAX);
+	ck_assert_ptr_nonnull(strstr(server.line, " listen=\"127.0.0.1:"));
+	ck_assert_ptr_null(strstr(server.line, ":53 "));
+	ck_assert_ptr_null(strstr(server.line, "::1"));
+	n = recv(fd, octets, sizeof(octets), 0);
+	ck_assert_int_gt(n, 0);
+	judge(octets, (size_t)n, 7);
+	ask_over_udp(8);
+	ask_over_tcp(5, 9);
+	server_stop();
+	close(fd);
+}
+END_TEST
+
+/* Of -l, what is given is not opened again, and the rest is. */
+START_TEST(sockets_that_are_given_are_completed)
+{
+	char at[64];
+
+	if (_i == 0) { /* UDP is missing */
+		give(given_socket(SOCK_STREAM, 0));
+		snprintf(
+		    at, sizeof(at), " listen=\"127.0.0.1:%u\" ", server.port);
+	} else { /* so is what -l names */
+		give(given_socket(SOCK_DGRAM, 1));
+		snprintf(at, sizeof(at),
+		    " listen=\"127.0.0.2:%u 127.0.0.1:%u\" ", server.port,
+		    server.port);
+	}
+	server_start(UINT32_MAX);
+	ck_assert_msg(
+	    strstr(server.line, at) != NULL, "no%s in %s", at, server.line);
+	ask_over_udp(1);
+	ask_over_tcp(5, 2);
+	server_stop();
+}
+END_TEST
+
+static void
+give_nothing(void)
+{
+	give(-1);
+}
+
+static void
+give_pipe(void)
+{
+	int fds[2];
+
+	ck_assert_int_eq(pipe(fds), 0);
+	give(high(fds[0]));
+}
+
+static void
+give_unix(void)
+{
+	give(high(socket(AF_UNIX, SOCK_STREAM, 0)));
+}
+
+static void
+give_unbound(void)
+{
+	give(high(socket(AF_INET, SOCK_DGRAM, 0)));
+}
+
+static void
+give_deaf(void)
+{
+	struct sockaddr_in at = loopback(0, 0, server.port);
+	int fd = high(socket(AF_INET, SOCK_STREAM, 0));
+
+	ck_assert_int_eq(bind(fd, (struct sockaddr *)&at, sizeof(at)), 0);
+	give(fd);
+}
+
+/* A system without IPv6 refuses it as well. */
+static void
+give_dual(void)
+{
+	struct sockaddr_in6 at = {
+	    .sin6_family = AF_INET6, .sin6_port = htons(server.port)};
+	int off = 0, fd = socket(AF_INET6, SOCK_DGRAM, 0);
+
+	setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off));
+	ck_assert_int_eq(bind(fd, (struct sockaddr *)&at, sizeof(at)), 0);
+	give(high(fd));
+}
+
+static void
+give_twice(void)
+{
+	give(given_socket(SOCK_STREAM, 0));
+	give(manager.given[0]);
+}
+
+static const struct useless {
+	void (*make)(void);
+	const char *told;
+} useless[] = {
+    {give_nothing, "socket 3: Bad file descriptor"},
+    {give_pipe, "socket 3: Socket operation on non-socket"},
+    {give_unix, "socket 3: neither UDP nor TCP"},
+    {give_unbound, "socket 3: it has no port"},
+    {give_deaf, "socket 3: it does not listen"},
+    {give_dual, "socket 3: it takes IPv4, too: see BindIPv6Only="},
+    {give_twice, "socket 4: it is there twice"},
+};
+
+enum {
+	USELESS = sizeof(useless) / sizeof(useless[0])
+};
+
+START_TEST(sockets_that_are_of_no_use_are_refused)
+{
+	char line[96];
+	int status;
+
+	useless[_i].make();
+	server_run(UINT32_MAX);
+	server_says("dns: ");
+	snprintf(line, sizeof(line), "dns: cannot take %s\n", useless[_i].told);
+	ck_assert_str_eq(server.line, line);
+	status = server_wait();
+	ck_assert(WIFEXITED(status) && WEXITSTATUS(status) == 2);
+}
+END_TEST
+
 int
 main(int argc, char **argv)
 {
 	Suite *suite = suite_create("dns");
 	TCase *crowds = tcase_create("crowds");
 	TCase *operator= tcase_create("operator");
+	TCase *service = tcase_create("service manager");
 	SRunner *runner = srunner_create(suite);
 	const char *slash = strrchr(argv[0], '/');
 	int failed;
@@ -854,8 +1173,20 @@ main(int argc, char **argv)
 	tcase_add_test(operator, hints_swapped_for_anything_cost_no_answer);
 	tcase_add_test(operator, signals_cost_no_answer);
 	tcase_set_timeout(operator, 60);
+	tcase_add_checked_fixture(service, setup, NULL);
+	tcase_add_loop_test(
+	    service, service_manager_hears_of_start_reload_and_end, 0, 2);
+	tcase_add_test(service, watchdog_hears_nothing_of_a_loop_that_hangs);
+	tcase_add_test(
+	    service, sockets_that_are_given_serve_instead_of_the_defaults);
+	tcase_add_loop_test(
+	    service, sockets_that_are_given_are_completed, 0, 2);
+	tcase_add_loop_test(
+	    service, sockets_that_are_of_no_use_are_refused, 0, USELESS);
+	tcase_set_timeout(service, 60);
 	suite_add_tcase(suite, crowds);
 	suite_add_tcase(suite, operator);
+	suite_add_tcase(suite, service);
 	srunner_run_all(runner, CK_ENV);
 	failed = srunner_ntests_failed(runner);
 	srunner_free(runner);

@@ -107,10 +107,12 @@ before_sending()
 	{ body = body $0 }' referral.c
 }
 
-# The address filter stands before these two calls, and they are nowhere else.
+# The address filter stands before these two calls, and they are nowhere else;
+# control.c connects to sockets of this host alone.
 {
+	users sendto referral
+	users connect referral control
 	for symbol in sendto connect; do
-		users $symbol referral
 		n=$(callers referral.c "$symbol" | wc -l)
 		[ "$n" = 1 ] || echo "referral.c calls $symbol $n times"
 	done
@@ -127,6 +129,15 @@ before_sending()
 	users sendmsg dns
 	users sendmmsg dns
 } | rule "nothing else in referral.c sends"
+
+{
+	callers control.c connect | grep -v '^unix_connect$'
+	awk '/^unix_connect\(/ { inside = 1 } /^}/ { inside = 0 }
+	inside && /[^a-z_]socket\(/ && !/socket\(AF_UNIX,/' control.c
+} | rule "control.c connects to sockets of this host alone"
+
+callers dns.c manager_turn | grep -v '^serve$' |
+    rule "the watchdog hears of nothing but turns of the loop"
 
 # server.c tells the kernel's netlink alone, and by one call.
 {

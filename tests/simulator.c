@@ -875,6 +875,7 @@ server_run(char *said, size_t said_max)
 	fflush(NULL);
 	dup2(s.simulation->said, STDERR_FILENO);
 	s.status = -1;
+	unsetenv("NOTIFY_SOCKET"); /* who started us need not hear of it */
 	if (setjmp(s.end) == 0) {
 		kernel_run(true);
 		s.status = dns_main(count, words);
