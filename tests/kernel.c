@@ -110,7 +110,6 @@ void
 kernel_run(bool running)
 {
 	k.running = running;
-	k.inside = false;
 }
 
 void

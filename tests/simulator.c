@@ -737,16 +737,32 @@ waiting_is_over(void)
 	return s.waiting == WAITING_NOT || s.d.now_ms >= s.until_ms;
 }
 
+static const struct step *
+steps_more(void)
+{
+	const struct step *step;
+
+	if (s.simulation->more == NULL || s.over)
+		return NULL;
+	kernel_run(false);
+	step = s.simulation->more();
+	kernel_run(true);
+	return step;
+}
+
 /* Take the next step if it is time; false: the clock must go on first. */
 static bool
 step_advance(void)
 {
-	const struct step *step = s.d.step;
+	const struct step *step;
 
 	if (!waiting_is_over() && s.d.fault->text[0] == '\0')
 		return false;
 	s.waiting = WAITING_NOT;
 	s.until_ms = UINT64_MAX;
+	if (s.d.step == NULL)
+		s.d.step = steps_more();
+	step = s.d.step;
 	if (step != NULL && s.d.fault->text[0] == '\0') {
 		step_take(step);
 		if (step->kind == STEP_ASK && step->ask.in_turn &&

@@ -35,6 +35,12 @@ struct simulation {
 	/* At the end, to look at all that was seen; or NULL. */
 	void (*review)(
 	    const struct witness *, const struct simulation *, struct fault *);
+
+	/*
+	 * What is to be done when all steps are, as often as there is more; or
+	 * NULL.  Its calls are the kernel's: it may fork.
+	 */
+	const struct step *(*more)(void);
 };
 
 /* The server: dns.c compiled with -Dmain=dns_main. */

@@ -13,6 +13,7 @@
 #include "dns.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *octets, size_t len);
+int LLVMFuzzerInitialize(int *argc, char ***argv); /* if a target has it */
 
 /* An input in pieces; when it is used up, zeros come. */
 struct input {

@@ -7,13 +7,15 @@
  * allocated, an orderly end; and no question costs more than QUERY_SENDS_MAX.
  *
  * Each input runs in a process of its own, for the server's statics must be
- * fresh.  TEXT=1 shows the scenario of each.
+ * fresh: it begins where one that started the server stands.  TEXT=1 shows the
+ * scenario of each.
  */
 #include "driver.h"
 #include "fuzz.h"
 #include "simulator.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,7 +25,8 @@
 
 enum {
 	STEPS_MAX = 40,
-	TEXT_MAX = 1 << 16
+	TEXT_MAX = 1 << 16,
+	TABLE_MIN = 1 << 16 /* less is not worth it */
 };
 
 /*
@@ -37,11 +40,11 @@ extern uint8_t __stop___sancov_cntrs[] __attribute__((weak));
     __attribute__((no_sanitize("coverage"))), apply_to = function)
 #endif
 
-/* As small as it gets, so that it starts fast. */
+/* As small as it gets, but that no client has too many connections. */
 static const char world[] =
     "# What a fuzzer made up.\n"
     "options -c 1M\n"
-    "files 300\n"
+    "files 450\n"
     "refused 10.0.0.0/8 127.0.0.0/8 192.168.0.0/16 fc00::/7 64:ff9b::/96\n"
     "zone . on 198.41.0.4\n"
     "    @ NS a.root-servers.net.\n"
@@ -96,8 +99,11 @@ static const char *const conducts[] = {"well", "silent", "drop first 2",
     "wrong-source", "wrong-port", "trailer", "forge wrong-id",
     "forge wrong-source", "twice", "tcp close", "tcp reset", "tcp half",
     "tcp mute", "tcp dribble 3ms", "sips 7"};
-static const char *const times[] = {
-    "1ms", "50ms", "400ms", "1s", "4s", "10s", "61s", "16m", "2h", "3d"};
+/* Each second of a wait is a turn of the loop; a stop of days is one. */
+static const char *const times[] = {"wait 1ms", "wait 50ms", "wait 400ms",
+    "wait 1s", "wait 4s", "wait 10s", "wait 61s", "wait 6m",
+    "stop 1ms 16m\nwait 2ms", "stop 1ms 61m\nwait 2ms",
+    "stop 1ms 25h\nwait 2ms", "stop 1ms 8d\nwait 2ms"};
 static const char *const networks[] = {"loss 30", "loss 10 duplicate 30",
     "duplicate 50 delay 1ms 900ms", "delay 10ms", "delay 0ms 40ms"};
 static const char *const changes[] = {"route ::/0 unreachable", "route ::/0 up",
@@ -114,7 +120,7 @@ static const char *const failures[] = {"sendto ENETUNREACH", "sendto EPERM",
     "getrandom EINTR", "epoll_wait EINTR"};
 
 static struct {
-	char text[TEXT_MAX];
+	char *text; /* room for TEXT_MAX, in memory of both */
 	size_t len;
 	unsigned asked; /* and not judged yet */
 } scene;
@@ -221,7 +227,7 @@ say_step(struct input *in)
 		say("%s\n", ONE_OF(conducts));
 		break;
 	case 7:
-		say("wait %s\n", ONE_OF(times));
+		say("%s\n", ONE_OF(times));
 		break;
 	case 8:
 		say("network %s\n", ONE_OF(networks));
@@ -245,68 +251,187 @@ scene_make(struct input *in)
 	unsigned steps;
 
 	scene.len = scene.asked = 0;
-	say("%s", world);
+	say("# The input.\n");
 	for (steps = 0; steps < STEPS_MAX && in->left > 0; steps++)
 		say_step(in);
 	say("ask www.example. A\n");
 	scene.asked++;
 	say_judgement();
 	if (getenv("TEXT") != NULL)
-		fputs(scene.text, stderr);
+		fprintf(stderr, "%s%s", world, scene.text);
 }
 
-/* The end tells how it went; what was reached goes back to the parent. */
-static _Noreturn void
-scene_play(uint8_t *reached, size_t reached_len)
-{
-	static struct fault fault;
-	struct simulation simulation = {.seed = 1};
-	char path[TEXT_PATH_MAX];
-	struct scenario *scenario =
-	    scenario_read(text_file(scene.text, path), &fault);
-	bool failed, passed = false;
+/*
+ * A process that has started the server and stands where it serves: there it
+ * makes one for each input.
+ */
+static struct {
+	int here, there;  /* the two ends of our way to it */
+	int said;         /* what the server and the sanitizers say */
+	uint8_t *reached; /* what an input reached, in memory of both */
+	size_t reached_len;
+} stand;
 
-	simulation.scenario = scenario;
-	simulation.said = memfd_create("said", MFD_CLOEXEC);
-	if (scenario != NULL) {
-		passed = simulator_run(&simulation, &fault, &failed);
-		scenario_free(scenario);
+static struct scenario *
+scenario_of(const char *text)
+{
+	static char path[2][TEXT_PATH_MAX];
+	static unsigned count;
+	static struct fault fault;
+	struct scenario *scenario =
+	    scenario_read(text_file(text, path[count++]), &fault);
+
+	if (scenario == NULL)
+		fputs(fault.text, stderr);
+	assert(scenario != NULL);
+	return scenario;
+}
+
+/* Stand here, and let each input go on from here in its own process. */
+static const struct step *
+stand_here(void)
+{
+	static struct scenario *input;
+	int status;
+	pid_t pid;
+
+	if (input != NULL)
+		return NULL;
+	while (read(stand.there, &status, sizeof(status)) > 0) {
+		pid = fork();
+		assert(pid >= 0);
+		if (pid == 0) {
+			input = scenario_of(scene.text);
+			return input->steps;
+		}
+		while (waitpid(pid, &status, 0) != pid)
+			assert(errno == EINTR);
+		if (write(stand.there, &status, sizeof(status)) < 0)
+			break;
 	}
+	_exit(0);
+}
+
+/* The end of an input tells how it went, and what was reached. */
+static _Noreturn void
+stand_run(void)
+{
+	static struct scenario *scenario;
+	static struct fault fault;
+	struct simulation simulation = {
+	    .seed = 1, .said = stand.said, .more = stand_here};
+	bool failed, passed;
+
+	scenario = scenario_of(world);
+	simulation.scenario = scenario;
+	passed = simulator_run(&simulation, &fault, &failed);
 	if (!passed)
-		fprintf(stderr, "%s\n%s\n%s\n", scene.text, fault.story,
-		    fault.text);
-	if (reached_len == 0)
+		fprintf(stderr, "%s%s\n%s\n%s\n", world, scene.text,
+		    fault.story, fault.text);
+	if (stand.reached_len == 0)
 		exit(passed ? 0 : 1); /* and the leak checker looks */
-	memcpy(reached, __start___sancov_cntrs, reached_len);
+	memcpy(stand.reached, __start___sancov_cntrs, stand.reached_len);
 	_exit(passed ? 0 : 1);
+}
+
+static void
+stand_open(void)
+{
+	int ends[2], failed;
+	pid_t pid;
+
+	stand.reached_len =
+	    (size_t)(__stop___sancov_cntrs - __start___sancov_cntrs);
+	scene.text = mmap(NULL, TEXT_MAX + stand.reached_len,
+	    PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	assert(scene.text != MAP_FAILED);
+	stand.reached = (uint8_t *)scene.text + TEXT_MAX;
+	stand.said = memfd_create("said", MFD_CLOEXEC);
+	assert(stand.said >= 0);
+	failed = socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends);
+	assert(!failed);
+	stand.here = ends[0];
+	stand.there = ends[1];
+	fflush(NULL);
+	pid = fork();
+	assert(pid >= 0);
+	if (pid == 0) {
+		close(stand.here);
+		stand_run();
+	}
+	close(stand.there);
+}
+
+/* What was said instead of nothing, before this process ends. */
+static void
+said_show(void)
+{
+	char text[4096];
+	ssize_t n;
+
+	lseek(stand.said, 0, SEEK_SET);
+	while ((n = read(stand.said, text, sizeof(text))) > 0)
+		fwrite(text, 1, (size_t)n, stderr);
+}
+
+/* Before libFuzzer takes the memory that each process would have to copy. */
+int
+LLVMFuzzerInitialize(int *argc, char ***argv)
+{
+	(void)argc;
+	(void)argv;
+	stand_open();
+	return 0;
 }
 
 int
 LLVMFuzzerTestOneInput(const uint8_t *octets, size_t len)
 {
-	static uint8_t *reached;
-	size_t reached_len =
-	    (size_t)(__stop___sancov_cntrs - __start___sancov_cntrs);
 	struct input in = {octets, len};
-	int status;
-	pid_t pid;
+	int status = 0;
+	ssize_t n;
 
-	if (reached == NULL)
-		reached = mmap(NULL, reached_len + 1, PROT_READ | PROT_WRITE,
-		    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	assert(reached != MAP_FAILED);
+	if (scene.text == NULL)
+		stand_open();
 	scene_make(&in);
-	fflush(NULL);
-	pid = fork();
-	if (pid == 0)
-		scene_play(reached, reached_len);
-	assert(pid > 0);
-	while (waitpid(pid, &status, 0) != pid)
-		assert(errno == EINTR); /* libFuzzer's clock */
-	assert(WIFEXITED(status) && WEXITSTATUS(status) == 0);
-	if (reached_len > 0)
-		memcpy(__start___sancov_cntrs, reached, reached_len);
+	n = write(stand.here, &status, sizeof(status));
+	assert(n == sizeof(status));
+	do /* libFuzzer's clock interrupts */
+		n = read(stand.here, &status, sizeof(status));
+	while (n < 0 && errno == EINTR);
+	if (n != sizeof(status) || status != 0)
+		said_show();
+	assert(n == sizeof(status) && status == 0);
+	if (stand.reached_len > 0)
+		memcpy(
+		    __start___sancov_cntrs, stand.reached, stand.reached_len);
 	return 0;
+}
+
+/* Comparisons in another process say nothing to libFuzzer, and take half. */
+#define TRACES_NOT(name)                                                       \
+	void __wrap___sanitizer_cov_trace_##name(void);                        \
+	void __wrap___sanitizer_cov_trace_##name(void)                         \
+	{                                                                      \
+	}
+TRACES_NOT(cmp1)
+TRACES_NOT(cmp2)
+TRACES_NOT(cmp4)
+TRACES_NOT(cmp8)
+TRACES_NOT(const_cmp1)
+TRACES_NOT(const_cmp2)
+TRACES_NOT(const_cmp4)
+TRACES_NOT(const_cmp8)
+TRACES_NOT(switch)
+
+/* Of a process that ends, the sanitizer would mark each page of the tables. */
+void __real_free(void *);
+void __wrap_free(void *);
+void
+__wrap_free(void *p)
+{
+	if (stand.reached_len == 0 || malloc_usable_size(p) < TABLE_MIN)
+		__real_free(p);
 }
 
 #ifdef __clang__
