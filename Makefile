@@ -121,8 +121,9 @@ $(B)/check_scenarios $(B)/check_faults: tests/apart.c tests/apart.h $(SIM) \
 	$(SIM_H) $(TOBJ)
 $(B)/check_scenarios $(B)/check_faults: CHECK_EXTRA = tests/apart.c $(SIM) \
 	$(WRAPS:%=-Wl,--wrap=%)
-$(B)/check_namespaces: $(NAMES) $(NAMES_H) $(B)/test/message.o $(B)/dns
-$(B)/check_namespaces: CHECK_EXTRA = $(NAMES)
+$(B)/check_namespaces: $(NAMES) $(NAMES_H) tests/scratch.c tests/scratch.h \
+	$(B)/test/message.o $(B)/dns
+$(B)/check_namespaces: CHECK_EXTRA = $(NAMES) tests/scratch.c
 $(CHECKS): $(B)/%: tests/%.c dns.h
 	$(CC) $(STD) -Itests $(WARN) $(CPPFLAGS) $(CFLAGS) $(TEST_CFLAGS) \
 	    $(CHECK_CFLAGS) $(LDFLAGS) -o $@ $< $(CHECK_EXTRA) \

@@ -12,9 +12,9 @@
  */
 #include "driver.h"
 #include "namespace.h"
+#include "scratch.h"
 
 #include <check.h>
-#include <dirent.h>
 #include <errno.h>
 #include <glob.h>
 #include <libgen.h>
@@ -49,7 +49,7 @@ struct job {
 	struct outcome *outcome;
 	unsigned runs_left, tries;
 	pid_t pid;
-	char directory[32];
+	char directory[PATH_MAX];
 };
 
 static struct job *jobs;
@@ -60,20 +60,6 @@ static char server[PATH_MAX];
 /* ---------------------------------------------------------------------------
  * Runs, each in a process of its own.
  */
-static void
-directory_remove(const char *path)
-{
-	DIR *d = opendir(path);
-	const struct dirent *e;
-
-	while (d != NULL && (e = readdir(d)) != NULL)
-		if (e->d_name[0] != '.')
-			unlinkat(dirfd(d), e->d_name, 0);
-	if (d != NULL)
-		closedir(d);
-	rmdir(path);
-}
-
 static void
 run_here(const struct job *job)
 {
@@ -94,9 +80,7 @@ static void
 job_start(struct job *job)
 {
 	memset(job->outcome, 0, sizeof(*job->outcome));
-	strcpy(job->directory, "/tmp/dns-scenario.XXXXXX");
-	if (mkdtemp(job->directory) == NULL)
-		abort();
+	scratch_directory(job->directory, sizeof(job->directory));
 	job->tries++;
 	fflush(NULL);
 	job->pid = fork();
@@ -122,7 +106,6 @@ job_end(struct job *job, int status)
 	struct outcome *o = job->outcome;
 
 	job->pid = 0;
-	directory_remove(job->directory);
 	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
 		o->passed = false;
 		snprintf(o->fault.text, sizeof(o->fault.text),
@@ -418,7 +401,9 @@ main(int argc, char **argv)
 		jobs_make(argv + 1, (size_t)argc - 1, false);
 	else
 		jobs_make(found.gl_pathv, found.gl_pathc, true);
+	scratch_open();
 	jobs_run();
+	scratch_close();
 	left_show();
 	failed = check_run();
 	free(jobs);

@@ -1183,10 +1183,12 @@ log_open(const char *path)
 static void
 hints_setup(void)
 {
-	char path[] = "/tmp/check_server.XXXXXX";
+	char path[PATH_MAX];
 
 	setup();
-	log_fd = mkstemp(path);
+	scratch_directory(path, sizeof(path) - 4);
+	strcat(path, "/log");
+	log_fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	ck_assert_int_ge(log_fd, 0);
 	log_open(path);
 	(void)unlink(path);
