@@ -167,8 +167,9 @@ enum {
 	CLIENT_GAIN_S_MAX = 100 << 10, /* in a second ... */
 	CLIENT_GAIN_MAX = 1 << 20,     /* ... and at once */
 	LISTENERS_MAX = 64,
-	EVENTS_MAX = 256,
-	BATCH = 64, /* datagrams a socket a turn */
+	EVENTS_MAX = 256,      /* seen in a turn, so that answers do not wait */
+	UNSEEN_TURNS_MAX = 24, /* full ones: each descriptor has been seen */
+	BATCH = 64,            /* datagrams a socket a turn */
 	DESCRIPTORS_SPARE = 64,
 	DESCRIPTORS_SHARED_MIN = 64 /* by walks and clients over TCP */
 };

@@ -56,6 +56,7 @@ static struct {
 	uint64_t over_ms;
 	int64_t wall_ms; /* by how much the clock on the wall was set */
 	uint64_t stop_ms, go_on_ms; /* the process is stopped between */
+	bool stopped;               /* it was, a moment ago */
 	unsigned turns;             /* since the clock last moved */
 	unsigned turn_count;        /* in all */
 	bool slept;
@@ -787,7 +788,8 @@ static void
 clock_move(uint64_t to_ms)
 {
 	assert(to_ms >= s.d.now_ms);
-	if (s.d.now_ms < s.stop_ms && to_ms >= s.stop_ms && to_ms < s.go_on_ms)
+	s.stopped = s.d.now_ms < s.stop_ms && to_ms >= s.stop_ms;
+	if (s.stopped && to_ms < s.go_on_ms)
 		to_ms = s.go_on_ms; /* all that came due is due at once */
 	if (to_ms > s.d.now_ms)
 		s.turns = 0;
@@ -847,6 +849,10 @@ world_turn(struct epoll_event *events, int max, int timeout_ms)
 		if (next_ms == UINT64_MAX)
 			world_give_up("the server sleeps for ever");
 		clock_move(next_ms);
+		if (s.stopped) { /* Linux: signal(7) */
+			errno = EINTR;
+			return -1;
+		}
 	}
 }
 
