@@ -36,6 +36,10 @@
  * Some names mean nothing outside, and what there is to know of them never
  * changes.  That is constant, is not stored, and comes before all that is.
  *
+ * Of some zones the operator has said who is to be asked.  They are cuts that
+ * nobody has delegated and that never end: no delegation is seen at or below
+ * one, and what is known above it says nothing about it.
+ *
  * Nothing here reads a clock, a message or a body.
  */
 #include "dns.h"
@@ -110,6 +114,11 @@ static struct {
 	uint8_t local[LOCAL_BODY];    /* of the last view of a local name */
 	struct name looked_up[LOOKED_UP_MAX]; /* and not local, nor is below */
 	unsigned looked_up_count;
+	struct {
+		struct name zone;
+		bool special; /* it is a local name, or below one */
+	} forwarded[FORWARD_ZONES_MAX];
+	unsigned forwarded_count;
 	uint8_t key[16];
 	struct cache_counts counts;
 } cache;
@@ -295,6 +304,7 @@ view_entry(struct view *view, struct entry *e, const struct wanted *w)
 	view->ttl_first_s = e->ttl_s;
 	view->expiring = entry_is_expiring(e, w->now_ms);
 	view->anew = is_after(e->stored, w->mark);
+	view->forwarded = false;
 	view->trust = (enum trust)e->trust;
 	reader_init(&view->body, e->octets + e->owner_len, e->body_len);
 	view->reason = NULL;
@@ -361,6 +371,40 @@ cache_refresh(const struct name *sname, uint16_t stype, uint64_t now_ms)
 	return true;
 }
 
+/* The closest zone at or above the name that is forwarded, or NULL. */
+static const struct name *
+forwarded_find(const struct name *name)
+{
+	const struct name *found = NULL;
+	unsigned i;
+
+	for (i = 0; i < cache.forwarded_count; i++) {
+		const struct name *zone = &cache.forwarded[i].zone;
+
+		if (name_within(name, zone) &&
+		    (found == NULL || zone->len > found->len))
+			found = zone;
+	}
+	return found;
+}
+
+/*
+ * How many names above this one may speak for it: those down to the zone that
+ * it is forwarded with, else all.  The DS at the top of that zone is of the
+ * zone above (RFC 4035 3.1.4.1).
+ */
+static size_t
+levels_above(const struct wanted *w)
+{
+	size_t labels = name_labels(w->name);
+	const struct name *zone;
+	struct name below;
+
+	name_parent(w->name, w->type == TYPE_DS && labels > 0, &below);
+	zone = forwarded_find(&below);
+	return zone == NULL ? labels : labels - name_labels(zone);
+}
+
 /* The closest delegation at or above a name, whose hash is then in *w. */
 static struct entry *
 delegation_find(const struct name *sname, struct wanted *w, struct name *zone)
@@ -417,14 +461,14 @@ has_cut_below(const struct entry *e, const struct wanted *below)
 static enum found
 above_find(const struct wanted *below, struct entry **entry)
 {
-	size_t labels = name_labels(below->name);
+	size_t levels = levels_above(below);
 	struct wanted w = *below;
 	struct name ancestor;
 	bool is_cut = false; /* below a denial, so below all higher ones */
 
 	w.name = &ancestor;
 	w.type = TYPE_DNAME;
-	for (size_t i = 1; i <= labels; i++) {
+	for (size_t i = 1; i <= levels; i++) {
 		enum found found;
 
 		name_parent(below->name, i, &ancestor);
@@ -456,9 +500,18 @@ cache_find_delegation(const struct name *sname, uint32_t mark, uint64_t now_ms,
     struct view *view, uint64_t *until_ms)
 {
 	struct wanted w = {NULL, TYPE_NS, 0, mark, now_ms};
+	const struct name *forwarded = forwarded_find(sname);
 	struct name zone;
-	struct entry *e = delegation_find(sname, &w, &zone);
+	struct entry *e;
 
+	if (forwarded != NULL) {
+		*view = (struct view){.type = TYPE_NS,
+		    .owner_len = forwarded->len,
+		    .forwarded = true};
+		*until_ms = UINT64_MAX;
+		return true;
+	}
+	e = delegation_find(sname, &w, &zone);
 	if (e == NULL)
 		return false;
 	assert(e->kind == KIND_DELEGATION);
@@ -478,13 +531,14 @@ zone_failure_find(const struct wanted *sought)
 	/* The DS of a zone is its parent's (RFC 4035 3.1.4.1). */
 	size_t i = sought->type == TYPE_DS ? 1 : 0;
 	size_t labels = name_labels(sought->name);
+	size_t levels = levels_above(sought);
 	struct name zone;
 	struct wanted w = {&zone, 0, 0, sought->mark, sought->now_ms};
 	struct entry *e;
 
 	if (w.now_ms >= cache.zones_fail_until_ms)
 		return NULL;
-	for (; i < labels; i++) {
+	for (; i < labels && i <= levels; i++) {
 		const struct failure *f;
 
 		name_parent(sought->name, i, &zone);
@@ -803,6 +857,17 @@ cache_look_up(const struct name *name)
 	cache.looked_up[cache.looked_up_count++] = *name;
 }
 
+void
+cache_forward(const struct name *zone)
+{
+	unsigned i = cache.forwarded_count++;
+	struct place p;
+
+	assert(i < FORWARD_ZONES_MAX);
+	cache.forwarded[i].zone = *zone;
+	cache.forwarded[i].special = local_place(zone, &p);
+}
+
 /* RFC 6303 3: the operator may have it otherwise. */
 static bool
 is_looked_up(const struct name *sname)
@@ -811,6 +876,10 @@ is_looked_up(const struct name *sname)
 
 	for (i = 0; i < cache.looked_up_count; i++)
 		if (name_within(sname, &cache.looked_up[i]))
+			return true;
+	for (i = 0; i < cache.forwarded_count; i++)
+		if (cache.forwarded[i].special &&
+		    name_within(sname, &cache.forwarded[i].zone))
 			return true;
 	return false;
 }

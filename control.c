@@ -70,6 +70,7 @@ static const char usage[] =
     "  -s, --allow-server PREFIX    special addresses of servers; repeatable\n"
     "  -4, -6                       ask name servers over this family alone\n"
     "      --source ADDRESS         and from this address; one a family\n"
+    "  -f, --forward ZONE=ADDRESS[@PORT],...  ask these alone for ZONE\n"
     "      --look-up NAME           look up what is special, as home.arpa\n"
     "\n"
     "SIGHUP: look at cache.dns and log now.  SIGUSR1: write statistics.\n";
@@ -97,25 +98,31 @@ port_parse(const char *text)
 	return (uint16_t)port;
 }
 
-/* ADDRESS or ADDRESS@PORT; port 0 stands for what -p says. */
+/* ADDRESS or ADDRESS@PORT, without it port 0. */
 static void
-listen_parse(struct options *o, const char *text)
+socket_parse(const char *text, const char *what, struct address *at)
 {
-	struct address *at = &o->listen[o->listen_count];
 	char address[ADDRESS_TEXT_MAX];
 	const char *sign = strchr(text, '@');
 	size_t len = sign != NULL ? (size_t)(sign - text) : strlen(text);
 
-	if (o->listen_count == LISTENERS_MAX)
-		refuse("too many listen addresses at", text, "");
 	if (len >= sizeof(address))
-		refuse("bad listen address", text, "");
+		refuse(what, text, "");
 	memcpy(address, text, len);
 	address[len] = '\0';
 	if (!address_from_text(address, at))
-		refuse("bad listen address", text,
+		refuse(what, text,
 		    "an IPv4 or IPv6 address, with @PORT if need be");
 	at->port = sign != NULL ? port_parse(sign + 1) : 0;
+}
+
+/* Port 0 stands for what -p says. */
+static void
+listen_parse(struct options *o, const char *text)
+{
+	if (o->listen_count == LISTENERS_MAX)
+		refuse("too many listen addresses at", text, "");
+	socket_parse(text, "bad listen address", &o->listen[o->listen_count]);
 	o->listen_count++;
 }
 
@@ -160,6 +167,82 @@ look_up_parse(struct options *o, const char *text)
 	o->look_up_count++;
 }
 
+/* Is the last of these addresses among those before it? */
+static bool
+forwarder_is_twice(const struct forward *f)
+{
+	unsigned i;
+
+	for (i = 0; i + 1 < f->count; i++)
+		if (address_equal(&f->at[i], &f->at[f->count - 1]))
+			return true;
+	return false;
+}
+
+/* A name server's address that the operator wrote down, as hints are. */
+static void
+forwarder_parse(struct forward *f, const char *text)
+{
+	struct address *at = &f->at[f->count];
+	const char *class;
+
+	if (f->count == FORWARDERS_MAX)
+		refuse("too many forwarders at", text, "8 for a zone at most");
+	socket_parse(text, "bad forwarder", at);
+	if (at->port == 0)
+		at->port = DNS_PORT;
+	f->count++;
+	class = address_classify(at)->name;
+	if (address_classify(at)->verdict == VERDICT_NEVER)
+		refuse("nobody can be asked at", text, class);
+	if (forwarder_is_twice(f))
+		refuse("forwarder named twice:", text, "");
+}
+
+static bool
+forward_is_twice(const struct options *o)
+{
+	unsigned i;
+
+	for (i = 0; i < o->forward_count; i++)
+		if (name_equal(&o->forward[i].zone,
+			&o->forward[o->forward_count].zone))
+			return true;
+	return false;
+}
+
+/* ZONE=ADDRESS[@PORT],... */
+static void
+forward_parse(struct options *o, const char *text)
+{
+	static const struct name root = {1, ""};
+	static const char form[] =
+	    "ZONE=ADDRESS,..., as in corp.example=10.1.1.1";
+	struct forward *f = &o->forward[o->forward_count];
+	const char *at = strchr(text, '=');
+	char one[ADDRESS_TEXT_MAX + sizeof("@65535")];
+	size_t len;
+
+	if (o->forward_count == FORWARD_ZONES_MAX)
+		refuse("too many zones to forward at", text, "64 at most");
+	if (at == NULL ||
+	    !name_from_text(text, (size_t)(at - text), &root, &f->zone))
+		refuse("bad zone to forward", text, form);
+	if (forward_is_twice(o))
+		refuse(
+		    "zone forwarded twice:", text, "give all servers at once");
+	do {
+		len = strcspn(++at, ",");
+		if (len >= sizeof(one))
+			refuse("bad forwarder", at, form);
+		memcpy(one, at, len);
+		one[len] = '\0';
+		forwarder_parse(f, one);
+		at += len;
+	} while (*at == ',');
+	o->forward_count++;
+}
+
 /* Which of the words it is; what and advice are for one that is none. */
 static unsigned
 word_parse(const char *text, const char *const *words, unsigned count,
@@ -196,6 +279,21 @@ source_parse(struct options *o, const char *text)
 }
 
 /* No option may do nothing. */
+static void
+forwards_complete(const struct options *o)
+{
+	char text[ADDRESS_TEXT_MAX];
+	unsigned i, k;
+
+	for (i = 0; i < o->forward_count && o->family != 0; i++)
+		for (k = 0; k < o->forward[i].count; k++)
+			if (o->forward[i].at[k].family != o->family)
+				refuse("nobody is asked at",
+				    address_text(&o->forward[i].at[k], text),
+				    o->family == 4 ? "-4 leaves IPv6 out"
+						   : "-6 leaves IPv4 out");
+}
+
 static void
 sources_complete(const struct options *o)
 {
@@ -266,6 +364,9 @@ option_take(struct options *o, int option, const char *value)
 		break;
 	case OPTION_SOURCE:
 		source_parse(o, value);
+		break;
+	case 'f':
+		forward_parse(o, value);
 		break;
 	case OPTION_LOOK_UP:
 		look_up_parse(o, value);
@@ -642,6 +743,55 @@ sources_lint(const struct options *o)
 	return faults;
 }
 
+/* Which class the filter has for a forwarder, the first of all; NULL: none. */
+static const char *
+forwarder_fault(const struct options *o, const struct forward **f,
+    const struct address **at)
+{
+	const char *class = NULL;
+	unsigned i, k;
+
+	for (i = 0; i < o->forward_count && class == NULL; i++)
+		for (k = 0; k < o->forward[i].count && class == NULL; k++) {
+			*f = &o->forward[i];
+			*at = &o->forward[i].at[k];
+			class = address_fault(*at, true);
+		}
+	return class;
+}
+
+void
+forwards_check(const struct options *o)
+{
+	const struct forward *f;
+	const struct address *at;
+	const char *class = forwarder_fault(o, &f, &at);
+	char text[ADDRESS_TEXT_MAX];
+
+	if (class == NULL)
+		return;
+	eventlog_forward_refused(&f->zone, at, class);
+	eventlog_flush();
+	refuse("cannot forward to", address_server_text(at, text),
+	    strcmp(class, CLASS_OWN) == 0 ? "this server listens there"
+					  : class);
+}
+
+static unsigned
+forwards_lint(const struct options *o)
+{
+	const struct forward *f;
+	const struct address *at;
+	const char *class = forwarder_fault(o, &f, &at);
+	char text[ADDRESS_TEXT_MAX];
+
+	if (class == NULL)
+		return 0;
+	printf("forwarder cannot be asked: %s (%s)\n",
+	    address_server_text(at, text), class);
+	return 1;
+}
+
 _Noreturn static void
 check_and_exit(const struct options *o)
 {
@@ -651,6 +801,7 @@ check_and_exit(const struct options *o)
 	faults +=
 	    o->hints != NULL ? hints_check(o->hints) : hints_check_default();
 	faults += sources_lint(o);
+	faults += forwards_lint(o);
 	if (o->log.path != NULL)
 		faults += log_check(o->log.path);
 	server_close();
@@ -842,6 +993,7 @@ options_take(struct options *o, int argc, char **argv)
 	    {"classify", no_argument, NULL, OPTION_CLASSIFY},
 	    {"events", no_argument, NULL, OPTION_EVENTS},
 	    {"source", required_argument, NULL, OPTION_SOURCE},
+	    {"forward", required_argument, NULL, 'f'},
 	    {"look-up", required_argument, NULL, OPTION_LOOK_UP},
 	    {"print-hints", no_argument, NULL, OPTION_PRINT_HINTS},
 	    {"help", no_argument, NULL, 'h'},
@@ -853,7 +1005,7 @@ options_take(struct options *o, int argc, char **argv)
 	options_default(o);
 	opterr = 0;
 	while ((option = getopt_long(
-		    argc, argv, ":l:p:r:e:c:a:s:46hV", longs, NULL)) != -1) {
+		    argc, argv, ":l:p:r:e:c:a:s:f:46hV", longs, NULL)) != -1) {
 		if (option == 'h')
 			print_and_exit(usage, sizeof(usage) - 1);
 		if (option == 'V')
@@ -880,6 +1032,7 @@ options_take(struct options *o, int argc, char **argv)
 	listen_complete(o);
 	o->sockets_given = sockets_given();
 	sources_complete(o);
+	forwards_complete(o);
 	if (mode == OPTION_CLASSIFY)
 		classify_and_exit(o, argv + optind);
 	if (mode == OPTION_CHECK)

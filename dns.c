@@ -2331,6 +2331,8 @@ tables_init(const struct options *o, const uint8_t key[16])
 	    .epoll = self.epoll, .walks_max = most.walks};
 	struct server_options s = {.allowed = o->allow_server,
 	    .allowed_count = o->allow_server_count,
+	    .forwards = o->forward,
+	    .forward_count = o->forward_count,
 	    .family = o->family};
 	unsigned i;
 
@@ -2342,6 +2344,8 @@ tables_init(const struct options *o, const uint8_t key[16])
 		refuse("out of memory", "", "try a smaller -c");
 	for (i = 0; i < o->look_up_count; i++)
 		cache_look_up(&o->look_up[i]);
+	for (i = 0; i < o->forward_count; i++)
+		cache_forward(&o->forward[i].zone);
 	queries_init();
 	connections_init(most.connections);
 }
@@ -2408,6 +2412,8 @@ startup_report(const struct options *o)
 	    .memory_octets = cache_memory() + referral_memory() +
 		server_memory() + eventlog_memory() + clients_memory(),
 	};
+	for (i = 0; i < o->forward_count; i++)
+		eventlog_forward(&o->forward[i]);
 	eventlog_started(&s);
 	why = access_fault(&s);
 	if (why != NULL)
@@ -2443,6 +2449,7 @@ start(void)
 	listeners_watch();
 	sources_check(o);
 	network_open(self.epoll, self.start_ms);
+	forwards_check(o);
 	hints_take(o->hints);
 	startup_report(o);
 	self.look_ms = self.start_ms + LOOK_MS;

@@ -73,7 +73,8 @@ enum {
 	FAILURES_MAX = 4096,    /* 1.7 MB that attackers may fill */
 	CHAIN_MAX = 64,         /* entries looked at for one hash */
 	LOOKED_UP_MAX = 64, /* special names that the operator has looked up */
-	RESCUES_MAX = 8,    /* second chances in one store: 53 % hits */
+	FORWARD_ZONES_MAX = 64, /* each is compared with all that is sought */
+	RESCUES_MAX = 8,        /* second chances in one store: 53 % hits */
 	CACHE_OCTETS_MIN = 1 << 20,
 	CACHE_OCTETS_DEFAULT = 64 << 20
 };
@@ -125,6 +126,7 @@ enum {
 	EDNS_SHOWN_S = 3600, /* after that long a lack of it is believed */
 	NO_COOKIE_AFTER = 2, /* silences in a row; one may be chance */
 	PORT_TRIES_MAX = 8,  /* random source ports found in use */
+	FORWARDERS_MAX = 8,  /* of one zone: they fit one slist */
 	ROOTS_MAX = 32,      /* names in the hints; the Internet has 13 */
 	ROOT_ADDRESSES_MAX = 64,
 	PRIME_RETRY_S = 10,      /* after all roots were silent */
@@ -278,6 +280,13 @@ struct address {
 struct prefix {
 	struct address address; /* port is not used */
 	uint8_t bits;
+};
+
+/* A zone, and who is asked for all that is in it (RFC 1034 5.3.1). */
+struct forward {
+	struct name zone;
+	struct address at[FORWARDERS_MAX];
+	unsigned count; /* one at least */
 };
 
 /*
@@ -481,6 +490,12 @@ struct response {
 	struct question question;
 	struct edns edns;
 	unsigned ends[SECTIONS]; /* of each section in records */
+
+	/*
+	 * It came from a forwarder, which tells what others told it: its AA,
+	 * and whose the SOA is, mean nothing.  Not set by response_parse.
+	 */
+	bool forwarded;
 	struct record records[RECORDS_MAX];
 };
 
@@ -599,6 +614,10 @@ const char *address_text(const struct address *, char text[ADDRESS_TEXT_MAX]);
 const char *address_port_text(
     const struct address *, char text[ADDRESS_TEXT_MAX]);
 
+/* Of a name server: with the port where it is not the one of all others. */
+const char *address_server_text(
+    const struct address *, char text[ADDRESS_TEXT_MAX]);
+
 /*
  * Records in master-file form, without the end of the line: "owner TTL class
  * type rdata", all IN, and rdata alone.  It is as read_rdata left it.  Of a
@@ -688,6 +707,7 @@ struct view {
 	uint32_t ttl_first_s; /* as it was stored */
 	bool expiring;        /* it is at its end, and worth asking for anew */
 	bool anew;            /* it was stored after the mark */
+	bool forwarded;       /* of a delegation: it is cache_forward's */
 	enum trust trust;
 	struct reader body;          /* stands at the first record */
 	const struct reason *reason; /* of a failure */
@@ -709,6 +729,14 @@ bool cache_init(size_t octets, const uint8_t key[16]);
  * times at the most.
  */
 void cache_look_up(const struct name *);
+
+/*
+ * This zone is forwarded: whom to ask for its names is not for others to say.
+ * It is a cut that cache_find_delegation gives before all others, without
+ * records and for ever; and nothing that is known above it, be it built in,
+ * denies or leads away what it has.  FORWARD_ZONES_MAX times at the most.
+ */
+void cache_forward(const struct name *zone);
 size_t cache_memory(void); /* octets allocated, failures included */
 
 /*
@@ -973,6 +1001,14 @@ void eventlog_receive_failed(
     const struct address *listener, int err);        /* 7051 */
 void eventlog_statistics(const struct statistics *); /* 10001 */
 
+/* The forwarders of a zone, at the start (537); why one cannot be (507). */
+void eventlog_forward(const struct forward *);
+void eventlog_forward_refused(
+    const struct name *zone, const struct address *, const char *class);
+
+/* It is held, as it was silent for long; or it replies again (10030, 10031) */
+void eventlog_forwarder(const struct incident *, bool down);
+
 /* cause: why the family is down, or NULL: it is up (10010, 10011) */
 void eventlog_family(uint8_t family, const char *cause);
 void eventlog_offline(const char *cause); /* 10012 */
@@ -1129,6 +1165,8 @@ struct server_options {
 	/* -s: they open ASK addresses, and must outlive all calls. */
 	const struct prefix *allowed;
 	unsigned allowed_count;
+	const struct forward *forwards; /* -f, each zone once; the same */
+	unsigned forward_count;
 	uint8_t family;            /* the only one (-4, -6), or 0 */
 	struct address sources[2]; /* of IPv4 and IPv6; family 0: any */
 	uint8_t key[16];
@@ -1137,6 +1175,9 @@ struct server_options {
 bool server_init(const struct server_options *);
 size_t server_memory(void);
 void server_close(void);
+
+/* Who is asked for the names of this zone; NULL: it is not forwarded. */
+const struct forward *server_forward(const struct name *zone);
 
 /* Where a query of this family is sent from; port 0. */
 const struct address *server_source(uint8_t family);
@@ -1387,6 +1428,8 @@ struct options {
 	unsigned allow_count, allow_server_count, proxy_count;
 	struct name look_up[LOOKED_UP_MAX]; /* special, and yet ordinary */
 	unsigned look_up_count;
+	struct forward forward[FORWARD_ZONES_MAX];
+	unsigned forward_count;
 	uint8_t family;            /* -4, -6: towards name servers; 0: both */
 	struct address sources[2]; /* of IPv4 and IPv6; family 0: any */
 	unsigned sockets_given;    /* by the service manager, from LISTEN_FDS */
@@ -1414,6 +1457,12 @@ unsigned listeners_open(const struct options *, struct listener *);
 
 /* A source that this host does not have ends the program in the same way. */
 void sources_check(const struct options *);
+
+/*
+ * Nor may a forwarder be where nobody can be asked, or where we listen
+ * (Q177414), which is known once the host's addresses are.  That is told.
+ */
+void forwards_check(const struct options *);
 
 /*
  * Raise the limit of descriptors as far as it goes, and give what it is then;

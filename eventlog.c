@@ -61,6 +61,8 @@ enum row {
 	EVENT_STARTING,
 	EVENT_STARTED,
 	EVENT_SHUTDOWN,
+	EVENT_FORWARD_REFUSED,
+	EVENT_FORWARD,
 	EVENT_HINTS_LOADED,
 	EVENT_NO_ROOTS,
 	EVENT_CACHING_ONLY,
@@ -101,6 +103,8 @@ enum row {
 	EVENT_NETWORK_UNSURE,
 	EVENT_CLIENT_LIMITED,
 	EVENT_LOG_REOPENED,
+	EVENT_FORWARDER_DOWN,
+	EVENT_FORWARDER_UP,
 	EVENT_QUESTION,
 	EVENT_JOINED,
 	EVENT_QUERY_SENT,
@@ -129,6 +133,17 @@ static const struct event catalogue[EVENTS] = {
     [EVENT_SHUTDOWN] = {3, 0, LEVEL_INFO, ALWAYS, "DNS_EVENT_SHUTDOWN",
 	"server shut down", "cause uptime_s answered",
 	"The server ended in order, for this cause.", "Nothing."},
+    [EVENT_FORWARD_REFUSED] = {507, 0, LEVEL_ERROR, ALWAYS,
+	"DNS_EVENT_INVALID_REGISTRY_FORWARDERS", "forwarder cannot be asked",
+	"zone addr class",
+	"No name server can have this address, or it is where this server "
+	"listens (class=own); it does not start.",
+	"Mend the option -f."},
+    [EVENT_FORWARD] = {537, 0, LEVEL_INFO, ALWAYS, "DNS_EVENT_FORWARDERS_RESET",
+	"zone is forwarded", "zone servers",
+	"All questions for names in the zone go to these servers, and if they "
+	"fail to nobody else.",
+	"Nothing."},
     [EVENT_HINTS_LOADED] = {540, 0, LEVEL_INFO, ALWAYS, "ROOT_HINTS_MODIFIED",
 	"root hints taken", "file roots addresses cache",
 	"The root servers of this file are used from now on; where they "
@@ -333,6 +348,15 @@ static const struct event catalogue[EVENTS] = {
 	"The file was renamed or deleted; lines before this one are in the "
 	"old file.",
 	"Nothing."},
+    [EVENT_FORWARDER_DOWN] = {10030, 0, LEVEL_WARNING, LIMITED,
+	"FORWARDER_DOWN", "forwarder is silent", INCIDENT,
+	"It has not replied for so many times that it is asked last.  Names in "
+	"the zone are answered as long as another forwarder, or the cache, "
+	"has them; else clients get SERVFAIL.",
+	"See whether it runs, and whether this host reaches it."},
+    [EVENT_FORWARDER_UP] = {10031, 0, LEVEL_INFO, LIMITED, "FORWARDER_UP",
+	"forwarder replies again", INCIDENT, "All is as before 10030.",
+	"Nothing."},
     [EVENT_QUESTION] = {10100, 0, LEVEL_DEBUG, ALWAYS, "QUESTION",
 	"question received", "q client transport qname qtype",
 	"A client asks; all lines with the same q are on its account.",
@@ -522,6 +546,7 @@ static void line_hint_place(struct line *, const struct hint_fault *);
 static void line_errno(struct line *, int err);
 static void line_listeners(struct line *, const struct startup *);
 static void line_clients(struct line *, const struct startup *);
+static void line_forwarders(struct line *, const struct forward *);
 static void line_addresses(
     struct line *, const char *key, const struct address *, unsigned count);
 static void line_families(struct line *, const struct startup *);
@@ -1130,6 +1155,45 @@ change_subject(void)
 }
 
 void
+eventlog_forward_refused(
+    const struct name *zone, const struct address *at, const char *class)
+{
+	struct line l;
+
+	if (!line_begin(&l, EVENT_FORWARD_REFUSED, NULL))
+		return;
+	line_name(&l, "zone", zone);
+	line_addr(&l, at);
+	line_word(&l, "class", class);
+	line_end(&l);
+}
+
+void
+eventlog_forward(const struct forward *f)
+{
+	struct line l;
+
+	if (!line_begin(&l, EVENT_FORWARD, NULL))
+		return;
+	line_name(&l, "zone", &f->zone);
+	line_forwarders(&l, f);
+	line_end(&l);
+}
+
+void
+eventlog_forwarder(const struct incident *i, bool down)
+{
+	const struct subject s = incident_subject(i, 0);
+	struct line l;
+
+	if (!line_begin(
+		&l, down ? EVENT_FORWARDER_DOWN : EVENT_FORWARDER_UP, &s))
+		return;
+	line_incident(&l, i, NULL);
+	line_end(&l);
+}
+
+void
 eventlog_family(uint8_t family, const char *cause)
 {
 	const struct subject s = change_subject();
@@ -1666,7 +1730,6 @@ line_name(struct line *l, const char *key, const struct name *name)
 		line_value(l, key, name_text(name, text), LONG_FIELDS_MAX);
 }
 
-/* The port is told where it is not the one of all name servers. */
 static void
 line_addr(struct line *l, const struct address *a)
 {
@@ -1674,10 +1737,7 @@ line_addr(struct line *l, const struct address *a)
 
 	if (a == NULL || a->family == 0)
 		return;
-	line_value(l, "addr",
-	    a->port == 0 || a->port == DNS_PORT ? address_text(a, text)
-						: address_port_text(a, text),
-	    FIELDS_MAX);
+	line_value(l, "addr", address_server_text(a, text), FIELDS_MAX);
 }
 
 static void
@@ -1891,6 +1951,19 @@ line_addresses(
 	for (i = 0; i < count && list_has_room(l); i++)
 		list_add(l, address_text(&list[i], text));
 	list_end(l, count - i);
+}
+
+/* As -f has them. */
+static void
+line_forwarders(struct line *l, const struct forward *f)
+{
+	char text[ADDRESS_TEXT_MAX];
+	unsigned i;
+
+	list_begin(l, "servers");
+	for (i = 0; i < f->count && list_has_room(l); i++)
+		list_add(l, address_server_text(&f->at[i], text));
+	list_end(l, f->count - i);
 }
 
 /* Towards name servers: the families that are up, and where we send from. */

@@ -1841,6 +1841,13 @@ address_port_text(const struct address *a, char text[ADDRESS_TEXT_MAX])
 	return text;
 }
 
+const char *
+address_server_text(const struct address *a, char text[ADDRESS_TEXT_MAX])
+{
+	return a->port == 0 || a->port == DNS_PORT ? address_text(a, text)
+						   : address_port_text(a, text);
+}
+
 static int
 address_domain(const struct address *a)
 {

@@ -138,10 +138,10 @@ struct connection {
 
 struct candidate {
 	struct address at;
-	uint8_t ns;              /* index into slist.ns */
+	uint8_t ns;              /* index into slist.ns; 0 of a forwarder */
 	uint8_t sends[CHANNELS]; /* of this query, ADDRESS_SENDS_MAX each */
 	bool asked;              /* anything: it counts as contacted */
-	bool typed;              /* the operator wrote it into the hints */
+	bool typed;              /* the operator wrote it down: hints, -f */
 	bool aside;              /* failed, lame or out of reach: not again */
 	bool truncated;          /* its reply is longer: TCP alone */
 	bool no_tcp;             /* over TCP it failed: not again */
@@ -177,6 +177,7 @@ enum limit {
 /* RFC 1034 5.3.2: the servers of the zone that is asked now. */
 struct slist {
 	struct name zone;  /* len 0: not filled */
+	bool forwarded;    /* these are forwarders, and have no names */
 	uint64_t until_ms; /* when the delegation ends */
 	struct {
 		struct name name;
@@ -329,6 +330,7 @@ static struct {
 	unsigned offline_wait_ms; /* after the next retry */
 } self;
 
+static const struct name root = {.len = 1};
 static struct response response;      /* the one being analyzed */
 static uint8_t draft_body[ENTRY_MAX]; /* of the entry being stored */
 
@@ -347,6 +349,8 @@ static void ready_run(uint64_t);
 static void slist_fill(
     struct walk *, const struct name *zone, const struct view *, uint64_t);
 static void slist_fill_roots(struct walk *, uint64_t);
+static void slist_fill_forwarders(
+    struct walk *, const struct name *zone, uint64_t);
 static void walk_show_more(struct walk *, size_t, uint64_t);
 static bool slist_look_up(struct walk *, struct walk *account, uint64_t);
 static bool slist_is_crowded(const struct walk *);
@@ -989,6 +993,23 @@ tally_text(const struct slist *l, char text[TALLY_TEXT_MAX])
 	assert(len < TALLY_TEXT_MAX);
 }
 
+/* " from 192.0.2.1 and 1 more", or nothing. */
+static void
+forwarders_text(const struct slist *l, char text[TALLY_TEXT_MAX])
+{
+	char first[ADDRESS_TEXT_MAX];
+	int len = 0;
+
+	text[0] = '\0';
+	if (l->address_count > 0)
+		len = snprintf(text, TALLY_TEXT_MAX, " from %s",
+		    address_server_text(&l->addresses[0].at, first));
+	if (l->address_count > 1)
+		len += snprintf(text + len, TALLY_TEXT_MAX - (size_t)len,
+		    " and %u more", l->address_count - 1u);
+	assert(len < TALLY_TEXT_MAX);
+}
+
 /* The limit that ended the walk, or kept it from more in its last zone. */
 static enum limit
 walk_limit(const struct walk *w)
@@ -1082,7 +1103,9 @@ reason_fill(struct reason *r, uint16_t ede, const char *what,
 	room = EDE_TEXT_MAX - strlen(what) - strlen(" ") - strlen(ended);
 	assert(room >= ZONE_SHOWN_MIN && room < EDE_TEXT_MAX);
 	if (zone != NULL) {
-		if (name_equal(zone, &w->slist.zone))
+		if (w->slist.forwarded)
+			forwarders_text(&w->slist, tried);
+		else if (name_equal(zone, &w->slist.zone))
 			tally_text(&w->slist, tried);
 		if (strlen(tried) + ZONE_SHOWN_MIN > room)
 			tried[0] = '\0';
@@ -1233,6 +1256,10 @@ walk_find(struct walk *w, uint64_t now_ms)
 	name_suffix(&below, view.owner_len, &zone);
 	if (w->slist.zone.len > 0 && name_equal(&zone, &w->slist.zone))
 		return WALK_SEND;
+	if (view.forwarded) {
+		slist_fill_forwarders(w, &zone, now_ms);
+		return WALK_SEND;
+	}
 	if (++w->referrals > NAME_REFERRALS_MAX)
 		return walk_fail_limit(w, LIMIT_NAME_REFERRALS, &zone, now_ms);
 	slist_fill(w, &zone, &view, until_ms);
@@ -1394,6 +1421,29 @@ slist_is_held(const struct slist *l)
 	return false;
 }
 
+/*
+ * Nobody whom the operator named gives an answer, and there is nobody else:
+ * names that only they know never go to the root (windows-dns.md, Q303811).
+ * To the client that is our network's fault, not the zone's (RFC 8914 4.24).
+ */
+static enum walk_state
+walk_fail_forwarded(struct walk *w, uint64_t now_ms)
+{
+	const struct slist *l = &w->slist;
+	const char *what = "no forwarder may be asked for";
+
+	if (l->timeouts > 0)
+		what = "no answer for";
+	else if (l->failed + l->lame > 0)
+		what = "only errors for";
+	else if (l->unsent > 0)
+		what = "cannot send for";
+	(void)walk_fail(w, EDE_NETWORK_ERROR, what, &l->zone);
+	if (l->timeouts + l->failed + l->lame > 0)
+		failure_keep(w, &w->sname, w->qtype, UINT64_MAX, now_ms);
+	return WALK_DONE;
+}
+
 /* Why nobody is left to ask. */
 static enum walk_state
 walk_exhausted(struct walk *w, uint64_t now_ms)
@@ -1408,6 +1458,8 @@ walk_exhausted(struct walk *w, uint64_t now_ms)
 	}
 	if (slist_is_crowded(w))
 		return walk_shed(w, LIMIT_SERVER_QUERIES);
+	if (l->forwarded)
+		return walk_fail_forwarded(w, now_ms);
 	if (slist_is_out_of_reach(l))
 		offline_begin(l->cause != NULL ? l->cause : "family", now_ms);
 	if (l->limit == LIMIT_ZONE_QUERIES || l->limit == LIMIT_SERVER_QUERIES)
@@ -1657,6 +1709,30 @@ referral_give_up(struct waiter *waiter, const struct client_question *c,
  * The slist: who can be asked, and how to find out about the others.
  */
 
+/* What the server is called; NULL: it is a forwarder. */
+static const struct name *
+candidate_ns(const struct walk *w, const struct candidate *c)
+{
+	return w->slist.forwarded ? NULL : &w->slist.ns[c->ns].name;
+}
+
+/* The roots that the hints led to; what "." is forwarded to is none. */
+static bool
+slist_is_root(const struct slist *l)
+{
+	return l->zone.len == 1 && !l->forwarded;
+}
+
+/*
+ * Is there a way to it?  What is known of a family was judged by the roots,
+ * which says nothing of servers that the operator has near by.
+ */
+static bool
+candidate_is_reached(const struct slist *l, const struct address *at)
+{
+	return l->forwarded || family_is_up(at->family);
+}
+
 /* Tell the operator of an address that would have been asked. */
 static void
 walk_refused(const struct walk *w, const struct name *ns,
@@ -1688,7 +1764,7 @@ candidate_refuse(struct walk *w, const struct candidate *c)
 	if (class == NULL)
 		return false;
 	w->slist.refused++;
-	walk_refused(w, &w->slist.ns[c->ns].name, &c->at, class);
+	walk_refused(w, candidate_ns(w, c), &c->at, class);
 	return true;
 }
 
@@ -1715,12 +1791,11 @@ slist_add(struct walk *w, uint8_t ns, const struct address *at, bool typed)
 		return false;
 	memset(c, 0, sizeof(*c));
 	c->at = *at;
-	c->at.port = DNS_PORT;
 	c->ns = ns;
 	c->typed = typed;
 	if (candidate_refuse(w, c))
 		return false;
-	if (!family_is_up(at->family)) {
+	if (!candidate_is_reached(l, at)) {
 		l->unrouted++;
 		return false;
 	}
@@ -1736,6 +1811,7 @@ slist_clear(struct walk *w, const struct name *zone, uint64_t until_ms)
 
 	walk_drop_children(w);
 	l->zone = *zone;
+	l->forwarded = false;
 	l->until_ms = until_ms;
 	l->ns_count = l->address_count = 0;
 	l->lookups = l->sends = l->asked = 0;
@@ -1795,6 +1871,23 @@ slist_fill(struct walk *w, const struct name *zone, const struct view *view,
 	w->told_by.family = 0;
 }
 
+/* They are asked for the whole name: it is they who look for cuts. */
+static void
+slist_fill_forwarders(struct walk *w, const struct name *zone, uint64_t now_ms)
+{
+	const struct forward *f = server_forward(zone);
+	unsigned i;
+
+	assert(f != NULL && f->count <= FORWARDERS_MAX);
+	slist_clear(w, zone, UINT64_MAX);
+	w->slist.forwarded = true;
+	w->told_by.family = 0;
+	for (i = 0; i < f->count; i++)
+		(void)slist_add(w, 0, &f->at[i], true);
+	w->in_full = true;
+	walk_show_more(w, 0, now_ms);
+}
+
 /* Take the addresses of slist.ns[ns] that the cache holds. */
 static enum found
 slist_add_found(
@@ -1851,14 +1944,13 @@ root_look_up(struct walk *w, uint8_t ns, unsigned begun, uint64_t now_ms)
 static void
 slist_fill_roots(struct walk *w, uint64_t now_ms)
 {
-	static const struct name root = {.len = 1};
 	bool primed = !w->priming && now_ms < self.primed_until_ms;
 	const struct root_servers *from = primed ? &self.primed : &self.hints;
 	struct slist *l = &w->slist;
 	unsigned begun = w->clients > 0 ? 0 : ZONE_NS_LOOKUPS_AT_ONCE;
 	unsigned i, k, first;
 
-	if (l->zone.len == 1)
+	if (slist_is_root(l))
 		return;
 	slist_clear(w, &root, UINT64_MAX);
 	walk_show_more(w, 0, now_ms);
@@ -2053,7 +2145,8 @@ walk_child_done(struct waiter *edge, uint64_t now_ms)
 	w->children--;
 	w->slist.ns[edge->ns].busy = false;
 	(void)slist_add_found(w, edge->ns, edge->type, edge->on->mark, now_ms);
-	if (edge->on->reason.ede == EDE_NETWORK_ERROR)
+	if (edge->on->reason.ede == EDE_NETWORK_ERROR &&
+	    !edge->on->slist.forwarded)
 		w->slist.unsent++;
 	slist_refrain(&w->slist, edge->on->limit);
 	waiter_unlink(edge);
@@ -2069,7 +2162,7 @@ candidate_incident(
     const struct walk *w, const struct candidate *c, struct incident *i)
 {
 	walk_incident(w, i);
-	i->ns = &w->slist.ns[c->ns].name;
+	i->ns = candidate_ns(w, c);
 	i->addr = &c->at;
 }
 
@@ -2138,6 +2231,7 @@ walk_shuns_crowds(const struct walk *w)
 	const struct name *zone = &w->slist.zone;
 
 	return !w->favoured && !walk_payer(w)->favoured &&
+	    !w->slist.forwarded &&
 	    self.free_walks < self.options.walks_max / 2 &&
 	    zone->len > 2u + zone->wire[0];
 }
@@ -2163,8 +2257,9 @@ slist_is_crowded(const struct walk *w)
 }
 
 /*
- * May the candidate be asked now?  Holds never stop all roots: without them
- * nothing can be found.  Lame servers are asked when no other is left.
+ * May the candidate be asked now?  Holds never stop all roots, nor all
+ * forwarders: without them nothing can be found.  Lame servers are asked when
+ * no other is left.
  */
 static bool
 candidate_usable(const struct walk *w, const struct candidate *c,
@@ -2172,7 +2267,7 @@ candidate_usable(const struct walk *w, const struct candidate *c,
 {
 	const struct slist *l = &w->slist;
 
-	if (!family_is_up(c->at.family))
+	if (!candidate_is_reached(l, &c->at))
 		return false;
 	if (c->aside || candidate_is_crowded(w, c))
 		return false;
@@ -2182,7 +2277,7 @@ candidate_usable(const struct walk *w, const struct candidate *c,
 		return false;
 	if (!c->asked && l->asked >= ZONE_ADDRESSES_ASKED_MAX)
 		return false;
-	if (l->zone.len > 1 && server_is_held(&c->at, now_ms))
+	if (l->zone.len > 1 && !l->forwarded && server_is_held(&c->at, now_ms))
 		return false;
 	return take_lame || c->lame_ms == 0 ||
 	    c->lame_ms + LAME_HOLD_S * UINT64_C(1000) <= now_ms;
@@ -2553,8 +2648,10 @@ exchange_compose(
     const struct exchange *x, struct writer *query, uint64_t now_ms)
 {
 	bool edns = x->with & FEATURE_EDNS;
-	struct header header = {
-	    .id = x->id, .questions = 1, .additionals = edns};
+	struct header header = {.id = x->id,
+	    .recursion_desired = x->walk->slist.forwarded,
+	    .questions = 1,
+	    .additionals = edns};
 	struct edns opt = {
 	    .present = true, .dnssec_ok = true, .udp_max = UDP_EDNS_MAX};
 
@@ -2764,7 +2861,7 @@ exchange_open(
 					: exchange_send(x, to, now_ms);
 	switch (result) {
 	case SEND_DONE:
-		if (self.offline && w->slist.zone.len == 1)
+		if (self.offline && slist_is_root(&w->slist))
 			offline_end(now_ms);
 		exchange_list(x);
 		exchange_charge(x, to, now_ms);
@@ -2905,6 +3002,17 @@ exchange_doubt(struct exchange *x, uint64_t now_ms)
 	(void)exchange_open(w, to, CHANNEL_TCP, now_ms);
 }
 
+/* It was silent for long, and everything in its zone hangs on it. */
+static void
+forwarder_report(const struct exchange *x, bool down)
+{
+	struct incident i;
+
+	candidate_incident(x->walk, exchange_candidate(x), &i);
+	i.transport = exchange_transport(x);
+	eventlog_forwarder(&i, down);
+}
+
 /* An event, maybe of an earlier life. */
 static void
 walk_readable(struct walk *w, uint32_t generation, uint64_t now_ms)
@@ -2925,6 +3033,9 @@ walk_readable(struct walk *w, uint32_t generation, uint64_t now_ms)
 		exchange_doubt(x, now_ms);
 		return;
 	}
+	if (w->slist.forwarded &&
+	    server_held_until_ms(&exchange_candidate(x)->at) > 0)
+		forwarder_report(x, false);
 	server_replied(&exchange_candidate(x)->at, now_ms - x->sent_ms, now_ms);
 	exchange_heard(x, (size_t)n, now_ms);
 }
@@ -2953,6 +3064,8 @@ exchange_expire(struct exchange *x, uint64_t now_ms)
 		exchange_put_off(x, to);
 	} else if (now_ms - x->sent_ms >= server_rto_ms(&to->at)) {
 		server_timed_out(&to->at, x->sent_ms, now_ms);
+		if (w->slist.forwarded && server_is_held(&to->at, now_ms))
+			forwarder_report(x, true);
 	}
 	to->silent |= exchange_channel(x) == CHANNEL_UDP;
 	exchange_close(x, now_ms);
@@ -3607,8 +3720,9 @@ soa_is_sound(const struct response *r, const struct record *soa)
 
 /*
  * The SOA that vouches for a negative answer: at or above sname, at or below
- * the zone asked (RFC 2308 2, CVE-2019-10191).  Foreign: there is one, and it
- * is somebody else's.
+ * the zone asked (RFC 2308 2, CVE-2019-10191), unless that was asked of a
+ * forwarder: what is forwarded need not be a zone.  Foreign: there is one, and
+ * it is somebody else's.
  */
 static const struct record *
 authority_soa(const struct response *r, const struct name *sname,
@@ -3622,7 +3736,7 @@ authority_soa(const struct response *r, const struct name *sname,
 	} while (soa != NULL && !soa_is_sound(r, soa));
 	*foreign = soa != NULL &&
 	    (!name_within(sname, &soa->owner) ||
-		!name_within(&soa->owner, zone));
+		(!r->forwarded && !name_within(&soa->owner, zone)));
 	return *foreign ? NULL : soa;
 }
 
@@ -3643,6 +3757,10 @@ response_no_answer(const struct response *r, const struct name *sname,
 	if (r->ends[SECTION_ANSWER] > 0)
 		return RESPONSE_BIZARRE;
 	ns = records_next(&authority, NULL, TYPE_NS);
+	if (r->forwarded)
+		return r->header.recursion_available || ns == NULL
+		    ? RESPONSE_NO_DATA
+		    : RESPONSE_LAME; /* a referral is not what we asked for */
 	if (ns == NULL)
 		return r->header.authoritative ? RESPONSE_NO_DATA
 					       : RESPONSE_LAME;
@@ -3697,8 +3815,11 @@ response_class(const struct response *r, const struct name *sname,
 		return RESPONSE_NO_EDNS;
 	case RCODE_BADCOOKIE:
 		return RESPONSE_BAD_COOKIE;
-	case RCODE_REFUSED:
 	case RCODE_SERVFAIL:
+		if (r->forwarded)
+			return RESPONSE_FAILURE; /* others', for this name */
+		return RESPONSE_LAME;
+	case RCODE_REFUSED:
 		return RESPONSE_LAME;
 	case RCODE_NOERROR:
 	case RCODE_NXDOMAIN:
@@ -3713,7 +3834,8 @@ response_class(const struct response *r, const struct name *sname,
 	case RESPONSE_ALIAS:
 	case RESPONSE_NO_DATA:
 	case RESPONSE_NAME_ERROR:
-		return r->header.authoritative ? class : RESPONSE_LAME;
+		return r->header.authoritative || r->forwarded ? class
+							       : RESPONSE_LAME;
 	default:
 		return class;
 	}
@@ -3835,7 +3957,8 @@ assembly_add_proofs(struct assembly *a, const struct name *zone, bool soa)
 		uint16_t type = covers != 0 ? covers : record->type;
 		size_t mark = a->body.len;
 
-		if (!name_within(&record->owner, zone) ||
+		if ((!response.forwarded &&
+			!name_within(&record->owner, zone)) ||
 		    (type != TYPE_NSEC && type != TYPE_NSEC3 &&
 			!(soa && type == TYPE_SOA)))
 			continue;
@@ -3931,7 +4054,8 @@ soa_minimum(const struct record *soa)
 }
 
 /*
- * RFC 2308 5.  Without an SOA it is held as briefly as a failure.  That there
+ * RFC 2308 5.  Without an SOA it is held as briefly as a failure.  The zone
+ * above may deny one that is forwarded: then it just has no DS.  That there
  * is nothing below either is believed of what was asked in full: servers deny
  * names that only have names below, and a probe might meet one (RFC 8020 5).
  */
@@ -3948,7 +4072,8 @@ store_negative(struct walk *w, const struct name *sname, uint16_t stype,
 	bool foreign;
 
 	if (response.header.rcode == RCODE_NXDOMAIN &&
-	    answer_first(&response, sname, TYPE_CNAME) == NULL) {
+	    answer_first(&response, sname, TYPE_CNAME) == NULL &&
+	    (stype != TYPE_DS || server_forward(sname) == NULL)) {
 		draft.kind = KIND_NAME_ERROR;
 		draft.type = 0;
 	}
@@ -4225,8 +4350,10 @@ walk_lame(struct walk *w, struct candidate *from, const struct question *asked,
 	candidate_mark_lame(w, from, now_ms);
 	self.counts.lame++;
 	candidate_incident(w, from, &i);
-	eventlog_lame_server(
-	    &i, error ? rcode_text(rcode) : "not authoritative");
+	eventlog_lame_server(&i,
+	    error                    ? rcode_text(rcode)
+		: w->slist.forwarded ? "does not recurse"
+				     : "not authoritative");
 	if (error || w->last_resort || w->priming)
 		return WALK_SEND;
 	switch (response_content(
@@ -4393,6 +4520,7 @@ walk_analyze(struct walk *w, uint64_t now_ms)
 	struct question asked;
 
 	walk_question(w, &asked);
+	response.forwarded = w->slist.forwarded;
 	class =
 	    response_class(&response, &asked.name, asked.type, &w->slist.zone);
 	exchange_trace_reply(x, class, now_ms);
@@ -4448,14 +4576,14 @@ walk_analyze(struct walk *w, uint64_t now_ms)
 static bool
 slist_is_out_of_reach(const struct slist *l)
 {
-	return l->zone.len == 1 && l->sends == 0 && l->unsent == l->barred &&
+	return slist_is_root(l) && l->sends == 0 && l->unsent == l->barred &&
 	    l->barred + l->unrouted > 0;
 }
 
 static void
 offline_begin(const char *cause, uint64_t now_ms)
 {
-	if (self.offline)
+	if (self.offline || server_forward(&root) != NULL)
 		return;
 	self.offline = true;
 	self.offline_since_ms = now_ms;
@@ -4596,10 +4724,10 @@ referral_hints(const struct root_servers *roots, uint64_t now_ms)
 static void
 prime(uint64_t now_ms)
 {
-	static const struct name root = {.len = 1};
 	struct walk *w;
 
-	if (self.priming != NULL || now_ms < self.prime_next_ms)
+	if (self.priming != NULL || now_ms < self.prime_next_ms ||
+	    server_forward(&root) != NULL)
 		return;
 	self.prime_next_ms = now_ms + PRIME_RETRY_S * 1000u;
 	w = walk_begin(&root, TYPE_NS, now_ms);

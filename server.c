@@ -741,6 +741,17 @@ address_fault(const struct address *at, bool typed)
 	return address_fault_plain(&inner, false);
 }
 
+const struct forward *
+server_forward(const struct name *zone)
+{
+	unsigned i;
+
+	for (i = 0; i < self.options.forward_count; i++)
+		if (name_equal(&self.options.forwards[i].zone, zone))
+			return &self.options.forwards[i];
+	return NULL;
+}
+
 void
 server_listens(const struct address *at)
 {

@@ -48,8 +48,8 @@ struct reply {
 static bool query_read(struct query *, const uint8_t *, size_t len);
 static const struct rule *rule_find(
     struct authority *, const struct query *, enum conduct, unsigned *index);
-static void reply_look_up(
-    const struct authority *, const struct query *, struct reply *);
+static void reply_look_up(const struct authority *, const struct address *at,
+    const struct query *, struct reply *);
 static size_t reply_write(const struct query *, struct reply *, uint8_t *);
 static void reply_refer_upward(const struct authority *, struct reply *);
 static void script_apply(const struct script *, struct reply *);
@@ -93,7 +93,7 @@ address_is_one_of(
 	return false;
 }
 
-static bool
+bool
 rule_serves(const struct rule *rule, const struct address *at)
 {
 	unsigned i;
@@ -210,7 +210,8 @@ reply_make(struct authority *a, const struct query *q, struct reply *r)
 	} else if (rule_find(a, q, CONDUCT_LAME, NULL)) {
 		reply_refer_upward(a, r);
 	} else {
-		reply_look_up(a, q, r);
+		rule = rule_find(a, q, CONDUCT_RECURSIVE, NULL);
+		reply_look_up(a, rule != NULL ? NULL : q->at, q, r);
 	}
 	if (rule_find(a, q, CONDUCT_NO_AA, NULL))
 		r->header.authoritative = false;
@@ -572,8 +573,9 @@ zone_has(const struct zone *zone, const struct name *node)
 }
 
 /*
- * Step 2: the nearest zone above the name.  What a parent has to say of a
- * child, DS, is asked at the parent (RFC 4035 3.1.4.1).
+ * Step 2: the nearest zone above the name, on this server; NULL: on any.  What
+ * a parent has to say of a child, DS, is asked at the parent (RFC
+ * 4035 3.1.4.1).
  */
 static const struct zone *
 zone_nearest(const struct authority *a, const struct address *at,
@@ -586,7 +588,9 @@ zone_nearest(const struct authority *a, const struct address *at,
 		const struct zone *zone = a->zones[i];
 
 		if (!name_within(name, &zone->name) ||
-		    !address_is_one_of(at, zone->servers, zone->server_count))
+		    (at != NULL &&
+			!address_is_one_of(
+			    at, zone->servers, zone->server_count)))
 			continue;
 		if (type == TYPE_DS && zone->name.len > 1 &&
 		    name_equal(name, &zone->name))
@@ -801,23 +805,26 @@ zone_answer(struct reply *r, const struct query *q, const struct zone *zone,
 	return false;
 }
 
+/* Out of the zones on this server; of NULL, of all: then it is others' word. */
 static void
-reply_look_up(const struct authority *a, const struct query *q, struct reply *r)
+reply_look_up(const struct authority *a, const struct address *at,
+    const struct query *q, struct reply *r)
 {
 	struct name sname = q->question.name;
 	const struct zone *zone;
 	unsigned hops;
 
-	zone = zone_nearest(a, q->at, &sname, q->question.type);
+	zone = zone_nearest(a, at, &sname, q->question.type);
 	if (zone == NULL || q->question.class != CLASS_IN) {
 		r->header.rcode = RCODE_REFUSED;
 		return;
 	}
-	r->header.authoritative = true;
+	r->header.authoritative = at != NULL;
+	r->header.recursion_available = at == NULL;
 	for (hops = 0; hops < LOOKUP_HOPS_MAX && zone != NULL; hops++) {
 		if (!zone_answer(r, q, zone, &sname))
 			return;
-		zone = zone_nearest(a, q->at, &sname, q->question.type);
+		zone = zone_nearest(a, at, &sname, q->question.type);
 	}
 }
 

@@ -892,6 +892,34 @@ log_limit_reached_unsent(void)
 	eventlog_limit_reached(&incident, &t);
 }
 
+static const struct forward forward = {.zone = {14, "\4corp\7example"},
+    .at = {{4, {10, 1, 1, 1}, 53}, {6, {0x20, 1, [15] = 1}, 5353}},
+    .count = 2};
+
+static void
+log_forward(void)
+{
+	eventlog_forward(&forward);
+}
+
+static void
+log_forward_refused(void)
+{
+	eventlog_forward_refused(&forward.zone, &forward.at[0], "own");
+}
+
+static void
+log_forwarder_down(void)
+{
+	eventlog_forwarder(&incident, true);
+}
+
+static void
+log_forwarder_up(void)
+{
+	eventlog_forwarder(&incident, false);
+}
+
 static void
 log_family_down(void)
 {
@@ -1247,6 +1275,26 @@ static const struct {
 	"level=warning id=10014 event=LIMIT_REACHED "
 	"msg=\"question ended by a limit\" seq=1 q=7 zone=lame.example. "
 	"qname=www.lame.example. qtype=A limit=walks value=4096 count=1"},
+    {log_forward_refused, LEVEL_ERROR, false,
+	"level=error id=507 event=DNS_EVENT_INVALID_REGISTRY_FORWARDERS "
+	"msg=\"forwarder cannot be asked\" seq=1 zone=corp.example. "
+	"addr=10.1.1.1 class=own"},
+    {log_forward, LEVEL_INFO, false,
+	"level=info id=537 event=DNS_EVENT_FORWARDERS_RESET "
+	"msg=\"zone is forwarded\" seq=1 zone=corp.example. "
+	"servers=\"10.1.1.1 [2001::1]:5353\""},
+    {log_forwarder_down, LEVEL_WARNING, true,
+	"level=warning id=10030 event=FORWARDER_DOWN "
+	"msg=\"forwarder is silent\" seq=1 q=7 peer=192.0.2.53:53 "
+	"zone=lame.example. "
+	"ns=ns1.lame.example. addr=0.0.0.0 qname=www.lame.example. "
+	"qtype=A count=1"},
+    {log_forwarder_up, LEVEL_INFO, true,
+	"level=info id=10031 event=FORWARDER_UP "
+	"msg=\"forwarder replies again\" seq=1 q=7 peer=192.0.2.53:53 "
+	"zone=lame.example. "
+	"ns=ns1.lame.example. addr=0.0.0.0 qname=www.lame.example. "
+	"qtype=A count=1"},
     {log_family_down, LEVEL_WARNING, false,
 	"level=warning id=10010 event=FAMILY_DOWN "
 	"msg=\"no name server can be asked over this family\" seq=1 "

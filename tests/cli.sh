@@ -55,6 +55,35 @@ for bad in a..b "$(printf 'x%063d' 0)"; do
 	expect 2 "bad name $bad" "name '$bad' to look up is refused" \
 	    --look-up "$bad"
 done
+for bad in corp.example corp..example=10.1.1.1 corp.example= =10.1.1.1 \
+    corp.example=x corp.example=10.1.1.1@0 "corp.example=10.1.1.1," \
+    "corp.example=$(printf '%0999d' 1)"; do
+	expect 2 'bad (zone to forward|forwarder|port)' \
+	    "'-f $(echo "$bad" | cut -c 1-30)' is refused" -f "$bad"
+done
+expect 2 'nobody can be asked at 0.0.0.0: unspecified' \
+    'a forwarder is no address that nobody has' -f corp.example=0.0.0.0
+expect 2 'forwarder named twice: 10.1.1.1@53' 'nor one named before' \
+    -f corp.example=10.1.1.1,10.1.1.1@53
+expect 2 'zone forwarded twice: CORP.example.=10.1.1.2: give all' \
+    'a zone is forwarded once' -f corp.example=10.1.1.1 \
+    -f CORP.example.=10.1.1.2
+expect 2 'too many forwarders at 10.1.1.9: 8' 'there are 8 forwarders' \
+    -f "corp.example=10.1.1.1$(printf ',10.1.1.%s' $(seq 2 9))"
+# shellcheck disable=SC2046
+expect 2 'too many zones to forward at z=10.1.1.1: 64' 'of 64 zones' \
+    $(printf -- '-f a%s=10.1.1.1 ' $(seq 64)) -f z=10.1.1.1
+expect 2 'nobody is asked at 2001:db8::2: -4' 'a forwarder of the family left out' \
+    -f corp.example=10.1.1.1,2001:db8::2 -4
+expect 2 "cannot forward to 127.0.0.1:$port: this server listens there" \
+    'a forwarder is not this server' -r "$dir/hints" \
+    -l "127.0.0.1@$port" -f "corp.example=127.0.0.1@$port"
+grep -q " id=507 .*zone=corp.example. addr=127.0.0.1:$port class=own" \
+    "$dir/err"
+verdict $? 'and the log says so, too'
+expect 1 'forwarder cannot be asked: 127.0.0.1 \(own\)$' \
+    '--check says so as well' --check -f corp.example=127.0.0.1
+expect 0 'note' 'and takes a good one' --check -f corp.example=10.1.1.1
 # shellcheck disable=SC2046
 expect 2 'too many names to look up at z' 'there are 64 names to look up' \
     $(printf -- '--look-up a%s ' $(seq 64)) --look-up z

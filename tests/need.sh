@@ -32,6 +32,7 @@ package()
 	case $1:$2 in
 	apt-get:check)	echo check pkg-config ;;
 	apt-get:dig)	echo bind9-dnsutils ;;
+	apt-get:dnsmasq) echo dnsmasq-base ;;
 	apt-get:kdig)	echo knot-dnsutils ;;
 	apt-get:knotd)	echo knot ;;
 	apt-get:named)	echo bind9 ;;

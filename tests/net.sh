@@ -248,6 +248,22 @@ nsd_options()
 	END
 }
 
+# unbound_options PORT: of one on this host, as far as all are alike.
+unbound_options()
+{
+	cat <<-END
+	server:
+		interface: 127.0.0.1@$1
+		do-daemonize: no
+		username: ""
+		chroot: ""
+		directory: "$net"
+		pidfile: ""
+		logfile: ""
+		use-syslog: no
+	END
+}
+
 # Every zone of it must be there, or a fault in a zone file would look like
 # one of the server under test.
 serving_await()

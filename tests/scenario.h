@@ -155,15 +155,16 @@ enum conduct {
 	CONDUCT_FORGE,  /* a spoiled reply, then the true one */
 	CONDUCT_WRITTEN_FORGE, /* the same, its reply is the script's */
 	CONDUCT_TWICE,
-	CONDUCT_MUTE,    /* takes connections and queries, and is silent */
-	CONDUCT_CLOSE,   /* closes the connection instead of a reply */
-	CONDUCT_RESET,   /* the same, with RST */
-	CONDUCT_SINGLE,  /* the same, after its first reply */
-	CONDUCT_HALF,    /* half the reply, then it closes */
-	CONDUCT_DRIBBLE, /* an octet of the reply each `number` ms */
-	CONDUCT_SIPS,    /* takes `number` octets of a query at a time */
-	CONDUCT_IDLE,    /* closes what was idle for `number` ms */
-	CONDUCT_LOOPS    /* is NAT that leads back to us, at `loops_to` */
+	CONDUCT_MUTE,      /* takes connections and queries, and is silent */
+	CONDUCT_CLOSE,     /* closes the connection instead of a reply */
+	CONDUCT_RESET,     /* the same, with RST */
+	CONDUCT_SINGLE,    /* the same, after its first reply */
+	CONDUCT_HALF,      /* half the reply, then it closes */
+	CONDUCT_DRIBBLE,   /* an octet of the reply each `number` ms */
+	CONDUCT_SIPS,      /* takes `number` octets of a query at a time */
+	CONDUCT_IDLE,      /* closes what was idle for `number` ms */
+	CONDUCT_RECURSIVE, /* answers for all zones; a forwarder */
+	CONDUCT_LOOPS      /* is NAT that leads back to us, at `loops_to` */
 };
 
 /* How servers treat queries, all or some of them. */
@@ -474,6 +475,7 @@ enum welcome {
 void authority_publish(struct authority *, const struct zone *);
 void authority_obey(struct authority *, const struct rule *);
 bool authority_listens(const struct authority *, const struct address *);
+bool rule_serves(const struct rule *, const struct address *);
 
 /* What the server at this address sends back; so many datagrams, or none. */
 unsigned authority_answer(struct authority *, const struct address *at,

@@ -26,24 +26,18 @@ anchor_delv()
 # A validator whose only way to any name server is the server under test.
 unbound_start()
 {
-	cat >"$net/unbound.conf" <<-END
-	server:
-		interface: 127.0.0.1@5301
-		do-not-query-localhost: no
-		trust-anchor-file: "$net/root.key"
-		aggressive-nsec: no
-		do-daemonize: no
-		username: ""
-		chroot: ""
-		directory: "$net"
-		pidfile: ""
-		logfile: ""
-		use-syslog: no
-		val-log-level: 2
-	forward-zone:
-		name: .
-		forward-addr: 127.0.0.1@53
-	END
+	{
+		unbound_options 5301
+		cat <<-END
+			do-not-query-localhost: no
+			trust-anchor-file: "$net/root.key"
+			aggressive-nsec: no
+			val-log-level: 2
+		forward-zone:
+			name: .
+			forward-addr: 127.0.0.1@53
+		END
+	} >"$net/unbound.conf"
 	background unbound unbound -c "$net/unbound.conf"
 	await "Unbound to start" grep -q 'start of service' "$net/unbound.out"
 }

@@ -463,9 +463,24 @@ witness_is_done(const struct witness *w, const struct connection *on)
  * Queries to name servers.
  */
 
+/* Is there ever a rule by which it is a forwarder? */
+static bool
+server_recurses(const struct scenario *scenario, const struct address *at)
+{
+	const struct step *step;
+
+	for (step = scenario->steps; step != NULL; step = step->next)
+		if (step->kind == STEP_RULE &&
+		    step->rule.conduct == CONDUCT_RECURSIVE &&
+		    rule_serves(&step->rule, at))
+			return true;
+	return false;
+}
+
 /* What every query to a name server must be; NULL if it is. */
 static const char *
-query_flaw(const uint8_t *octets, size_t len, struct sighting *s)
+query_flaw(const struct scenario *scenario, const uint8_t *octets, size_t len,
+    struct sighting *s)
 {
 	struct question *question = &s->question;
 	struct reader r;
@@ -479,8 +494,11 @@ query_flaw(const uint8_t *octets, size_t len, struct sighting *s)
 	if (!read_header(&r, &h) || h.questions != 1 ||
 	    !read_question(&r, question))
 		return "has no question";
+	if (h.recursion_desired != server_recurses(scenario, &s->to))
+		return h.recursion_desired ? "asks it to recurse"
+					   : "does not ask it to recurse";
 	if (h.response || h.opcode != 0 || h.authoritative || h.truncated ||
-	    h.recursion_desired || h.recursion_available || h.rcode != 0 ||
+	    h.recursion_available || h.rcode != 0 ||
 	    (octets[3] & HEADER_Z) != 0)
 		return "has a bit set in the header that it must not have";
 	if (h.answers != 0 || h.authorities != 0 || h.additionals > 1)
@@ -537,7 +555,7 @@ witness_query(struct witness *w, const struct address *to,
 	char text[2048], at[ADDRESS_TEXT_MAX];
 	const char *flaw;
 
-	flaw = query_flaw(octets, len, s);
+	flaw = query_flaw(w->scenario, octets, len, s);
 	if (flaw == NULL)
 		return true;
 	message_text(octets, len, text, sizeof(text));
