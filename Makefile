@@ -6,6 +6,8 @@
 # make fuzz       let clang make up inputs, FUZZ_S=60 seconds for each target
 # make install    PREFIX=/usr/local, DESTDIR for packagers; leaves a cache.dns
 # make uninstall  that is there, and an edited one, as it is
+# make deb        a Debian package, in build/
+# make static     build/static/dns, by musl-gcc, that needs no other file
 
 CC      ?= cc
 CFLAGS  ?= -O2 -g
@@ -195,7 +197,16 @@ uninstall:
 	@! test -d $(D_HINTS) || rmdir $(D_HINTS) 2>/dev/null || \
 	    echo "left as it is: $(D_HINTS)"
 
+deb:
+	rm -rf $(B)/deb
+	$(MAKE) --no-print-directory B=$(B)/deb/build PREFIX=/usr \
+	    DESTDIR=$(B)/deb/root install
+	sh contrib/debian/build.sh $(B)/deb/root $(B)
+
+static:
+	$(MAKE) --no-print-directory B=$(B)/static CC=musl-gcc LDFLAGS=-static
+
 clean:
 	rm -rf $(B)
 
-.PHONY: all run test tests/RFC.md demo fuzz mutants install uninstall clean
+.PHONY: all run test tests/RFC.md demo fuzz mutants install uninstall deb static clean

@@ -39,6 +39,7 @@ package()
 	apt-get:delv)	echo bind9-dnsutils ;;
 	apt-get:dnssec-*) echo bind9-utils ;;
 	apt-get:script)	echo bsdutils ;;
+	*:systemd-analyze) echo systemd ;;
 	apk:check)	echo check-dev pkgconf ;;
 	apk:dig)	echo bind-tools ;;
 	apk:kdig)	echo knot-utils ;;
