@@ -80,7 +80,7 @@ struct exchange {
 	struct exchange *next;         /* on the connection */
 	struct exchange *next_out;     /* in the bucket of its ID */
 	struct exchange **out;         /* what points to it there, if it is */
-	bool queued; /* it is not sent yet: the connection has to take it */
+	bool queued; /* in line: the connection has yet to take it */
 	uint16_t *of_zone, *of_server; /* where it counts while it is out */
 	struct question asked; /* as it was sent; the reply must echo it */
 	uint64_t sent_ms;
@@ -105,6 +105,7 @@ enum connection_state {
  *			its last exchange was closed		CLOSED
  *	BUSY		its last exchange was closed		IDLE
  *			the same, and it was silent		CLOSED
+ *			it is serial: that which was sent was	CLOSED
  *			the server closed it, or talks rubbish	CLOSED
  *	IDLE		an exchange with the same server	BUSY
  *			unused for long, or its place is needed	CLOSED
@@ -115,6 +116,12 @@ enum connection_state {
  *	OPENING		yes	some		TCP_CONNECT_MS
  *	BUSY		yes	some		none: each exchange has its own
  *	IDLE		yes	none		TCP_IDLE_MS
+ *
+ * An exchange waits in line (queued) until it is sent.  A serial connection is
+ * for its first: while that is out the others stay in line, as long as it
+ * takes, and when that is over, however it ended, they get in line elsewhere.
+ * What was never sent is charged to nobody and held against nobody, unless
+ * there was no connection at all.
  */
 struct connection {
 	struct timer timer; /* must stand first */
@@ -2297,6 +2304,26 @@ slist_sends_left(const struct walk *w, uint64_t now_ms)
 	return n;
 }
 
+/* Its reply is too long for a datagram: without signatures it may fit. */
+static void
+candidate_shorten(struct candidate *c)
+{
+	c->truncated = false;
+	c->plain = true;
+}
+
+/* Who has lost its TCP since it said that there is more to tell over it. */
+static void
+slist_shorten(struct slist *l, uint64_t now_ms)
+{
+	unsigned i;
+
+	for (i = 0; i < l->address_count; i++)
+		if (l->addresses[i].truncated &&
+		    !server_takes_tcp(&l->addresses[i].at, now_ms))
+			candidate_shorten(&l->addresses[i]);
+}
+
 /* The one whose reply was just read, and told to ask otherwise, or NULL. */
 static struct candidate *
 candidate_again(struct walk *w, uint64_t now_ms)
@@ -2323,8 +2350,10 @@ server_choose(struct walk *w, uint64_t now_ms)
 	struct slist *l = &w->slist;
 	unsigned pass, i, n, fewest, best_ms, band_ms;
 	uint8_t usable[SLIST_ADDRESSES_MAX];
-	struct candidate *again = candidate_again(w, now_ms);
+	struct candidate *again;
 
+	slist_shorten(l, now_ms);
+	again = candidate_again(w, now_ms);
 	if (again != NULL)
 		return again;
 	for (pass = n = 0; pass < 2 && n == 0; pass++)
@@ -2695,6 +2724,15 @@ exchange_traced(const struct exchange *x, struct incident *i)
 }
 
 static void
+exchange_trace(const struct exchange *x, uint64_t now_ms)
+{
+	struct incident i;
+
+	if (exchange_traced(x, &i))
+		eventlog_query_sent(&i, x->timer.due_ms - now_ms);
+}
+
+static void
 exchange_trace_reply(
     const struct exchange *x, enum response_class class, uint64_t now_ms)
 {
@@ -2785,14 +2823,6 @@ exchange_put_aside(const struct exchange *x, struct candidate *to)
 		to->aside = true;
 }
 
-/* Its reply is too long for a datagram: without signatures it may fit. */
-static void
-candidate_shorten(struct candidate *c)
-{
-	c->truncated = false;
-	c->plain = true;
-}
-
 /* The same, and by the server's own doing. */
 static void
 exchange_put_off(const struct exchange *x, struct candidate *to)
@@ -2853,7 +2883,6 @@ exchange_open(
     struct walk *w, struct candidate *to, enum channel channel, uint64_t now_ms)
 {
 	struct exchange *x = &w->exchange[channel];
-	struct incident i;
 	enum send_result result;
 
 	exchange_prepare(x, to, now_ms);
@@ -2866,8 +2895,8 @@ exchange_open(
 		exchange_list(x);
 		exchange_charge(x, to, now_ms);
 		exchange_arm(x, now_ms);
-		if (exchange_traced(x, &i))
-			eventlog_query_sent(&i, x->timer.due_ms - now_ms);
+		if (channel == CHANNEL_UDP)
+			exchange_trace(x, now_ms);
 		break;
 	case SEND_REFUSED:
 		exchange_close(x, now_ms);
@@ -3073,6 +3102,16 @@ exchange_expire(struct exchange *x, uint64_t now_ms)
 	walk_resume(w);
 }
 
+/* Its timer is due; in line behind another its time has not begun. */
+static void
+exchange_due(struct exchange *x, uint64_t now_ms)
+{
+	if (x->connection != NULL && x->connection->serial && x->queued)
+		exchange_arm(x, now_ms);
+	else
+		exchange_expire(x, now_ms);
+}
+
 /* ---------------------------------------------------------------------------
  * Connections: kept open and shared (RFC 7766 6.2).
  */
@@ -3120,9 +3159,8 @@ connection_close(struct connection *c)
 	c->generation++;
 }
 
-/* Let go of the exchange; after the last one others may have the connection. */
 static void
-connection_remove(struct exchange *x, uint64_t now_ms)
+connection_unlink(struct exchange *x)
 {
 	struct connection *c = x->connection;
 	struct exchange **at = &c->exchanges;
@@ -3132,6 +3170,53 @@ connection_remove(struct exchange *x, uint64_t now_ms)
 	*at = x->next;
 	c->count--;
 	x->connection = NULL;
+}
+
+/* It was charged as it got in line, but was never sent. */
+static void
+exchange_refund(const struct exchange *x)
+{
+	struct walk *w = x->walk;
+	struct candidate *to = exchange_candidate(x);
+
+	bill_strike(walk_payer(w), &w->slist.zone);
+	w->name_sends--;
+	w->slist.sends--;
+	to->sends[CHANNEL_TCP]--;
+	to->fresh = true;
+}
+
+/* All who are in line lose their place, and with the last it closes. */
+static void
+connection_disband(struct connection *c)
+{
+	while (c->exchanges != NULL) {
+		struct exchange *x = c->exchanges;
+
+		assert(x->queued);
+		exchange_refund(x);
+		exchange_unlist(x);
+		timer_disarm(&x->timer);
+		connection_unlink(x);
+		walk_resume(x->walk);
+	}
+	connection_close(c);
+}
+
+/*
+ * Let go of the exchange; after the last one others may have the connection,
+ * but if it was for this one alone nobody.
+ */
+static void
+connection_remove(struct exchange *x, uint64_t now_ms)
+{
+	struct connection *c = x->connection;
+
+	connection_unlink(x);
+	if (c->serial && !x->queued) {
+		connection_disband(c);
+		return;
+	}
 	if (c->exchanges != NULL)
 		return;
 	if (c->state == CONNECTION_OPENING || c->spent ||
@@ -3191,10 +3276,11 @@ connection_find(const struct candidate *to)
 
 /*
  * A place for a connection to this address; the one idle for longest has to
- * go if there is no other.  NULL: none is free, or the server has its share.
+ * go if there is no other.  NULL: none is free, or the server has its share,
+ * and which table is full.
  */
 static struct connection *
-connection_place(const struct address *at)
+connection_place(const struct address *at, const char **full, unsigned *limit)
 {
 	struct connection *c, *place = NULL;
 	unsigned same = 0;
@@ -3205,16 +3291,16 @@ connection_place(const struct address *at)
 		else
 			same += address_equal(&c->at, at);
 	}
-	if (same >= TCP_OUT_ADDRESS_MAX) {
-		eventlog_table_full("connections to a server", same);
+	*full = "connections to a server";
+	*limit = TCP_OUT_ADDRESS_MAX;
+	if (same >= TCP_OUT_ADDRESS_MAX)
 		return NULL;
-	}
 	if (place != NULL)
 		return place;
+	*full = "connections to servers";
+	*limit = TCP_OUT_MAX;
 	place = (struct connection *)timer_first(&self.idle);
-	if (place == NULL)
-		eventlog_table_full("connections to servers", TCP_OUT_MAX);
-	else
+	if (place != NULL)
 		connection_close(place);
 	return place;
 }
@@ -3248,24 +3334,32 @@ connection_open(struct connection *c, struct walk *w,
 	return SEND_DONE;
 }
 
-/* Put the exchange on a connection to the server, a new one if need be. */
+/*
+ * Put the exchange on a connection to the server, a new one if need be.  To be
+ * in line on a serial one is the last that is tried: its first may be stuck.
+ */
 static enum send_result
 exchange_join(struct exchange *x, struct candidate *to, uint64_t now_ms)
 {
-	struct connection *c = connection_find(to);
+	struct connection *c = connection_find(to), *place = NULL;
+	const char *full;
+	unsigned limit;
 	enum send_result result;
 
-	if (c != NULL) {
-		if (!connection_watch(c, EPOLL_CTL_MOD, true))
-			return SEND_FAILED;
-		self.counts.tcp_reused++;
-	} else {
-		c = connection_place(&to->at);
-		if (c == NULL)
-			return SEND_NO_ROOM;
+	if (c == NULL || c->serial)
+		place = connection_place(&to->at, &full, &limit);
+	if (place != NULL) {
+		c = place;
 		result = connection_open(c, x->walk, to, now_ms);
 		if (result != SEND_DONE)
 			return result;
+	} else if (c == NULL) {
+		eventlog_table_full(full, limit);
+		return SEND_NO_ROOM;
+	} else if (!c->serial) {
+		if (!connection_watch(c, EPOLL_CTL_MOD, true))
+			return SEND_FAILED;
+		self.counts.tcp_reused++;
 	}
 	connection_add(c, x);
 	return SEND_DONE;
@@ -3323,18 +3417,6 @@ connection_doubt(struct exchange *x, uint64_t now_ms)
 	c->spent = true;
 }
 
-/* It was charged as it got in line, but was never sent. */
-static void
-exchange_refund(const struct exchange *x, struct candidate *to)
-{
-	struct walk *w = x->walk;
-
-	bill_strike(walk_payer(w), &w->slist.zone);
-	w->name_sends--;
-	w->slist.sends--;
-	to->sends[CHANNEL_TCP]--;
-}
-
 /*
  * The exchange lost its connection, which was not its own doing if it is
  * blameless: then it is asked again, once, on a new one, unless a part of a
@@ -3352,8 +3434,7 @@ exchange_lose(struct exchange *x, int err, bool blameless, uint64_t now_ms)
 	} else if (!error_came_back(err)) {
 		exchange_fail(x, to, err, now_ms);
 	} else if (blameless && x->queued) {
-		exchange_refund(x, to);
-		to->fresh = true;
+		exchange_refund(x);
 	} else if (blameless && c->in_len == 0 &&
 	    candidate_takes_tcp(to, now_ms)) {
 		to->fresh = true;
@@ -3407,7 +3488,7 @@ connection_queued(const struct connection *c)
 {
 	struct exchange *x = c->exchanges;
 
-	if (c->serial && (c->replies > 0 || (x != NULL && !x->queued)))
+	if (c->serial && x != NULL && !x->queued)
 		return NULL;
 	while (x != NULL && !x->queued)
 		x = x->next;
@@ -3432,6 +3513,9 @@ connection_load(struct connection *c, uint64_t now_ms)
 	reader_init(&c->out, c->out_octets, w.len);
 	x->queued = false;
 	x->sent_ms = now_ms;
+	if (c->serial)
+		exchange_arm(x, now_ms);
+	exchange_trace(x, now_ms);
 	return true;
 }
 
@@ -3490,7 +3574,6 @@ connection_hear(
     struct connection *c, uint8_t *octets, size_t len, uint64_t now_ms)
 {
 	struct exchange *x = connection_asked(c, octets, len);
-	uint32_t generation = c->generation;
 
 	if (x == NULL) {
 		self.counts.mismatched++;
@@ -3501,11 +3584,8 @@ connection_hear(
 	} else {
 		c->strays = 0;
 		c->replies++;
-		c->spent |= c->serial;
 		server_replied_tcp(&c->at, now_ms);
 		exchange_heard(x, len, now_ms);
-		if (c->serial && c->generation == generation)
-			connection_break(c, ECONNRESET, now_ms);
 	}
 }
 
@@ -3639,7 +3719,7 @@ referral_expire(uint64_t now_ms)
 		offline_retry(now_ms);
 	for (i = 0; i < SPANS; i++)
 		while ((t = timer_due(&self.retransmissions[i], now_ms)))
-			exchange_expire((struct exchange *)t, now_ms);
+			exchange_due((struct exchange *)t, now_ms);
 	while ((t = timer_due(&self.opening, now_ms)))
 		connection_break((struct connection *)t, ETIMEDOUT, now_ms);
 	while ((t = timer_due(&self.idle, now_ms)))
