@@ -292,9 +292,8 @@ entry_is_expiring(const struct entry *e, uint64_t now_ms)
 }
 
 static void
-view_entry(struct view *view, struct entry *e, const struct wanted *w)
+view_entry(struct view *view, const struct entry *e, const struct wanted *w)
 {
-	e->used = true;
 	view->type = e->type;
 	view->owner_len = e->owner_len;
 	view->records = e->records;
@@ -342,6 +341,7 @@ cache_find(const struct name *sname, uint16_t stype, uint32_t mark,
 		found = FOUND_NOTHING;
 	if (found != FOUND_NOTHING) {
 		assert(e->kind != KIND_DELEGATION);
+		e->used = true;
 		view_entry(view, e, &w);
 		if (found == FOUND_NAME_ERROR && e->owner_len < sname->len)
 			view->ttl_s =
@@ -515,6 +515,7 @@ cache_find_delegation(const struct name *sname, uint32_t mark, uint64_t now_ms,
 	if (e == NULL)
 		return false;
 	assert(e->kind == KIND_DELEGATION);
+	e->used = true;
 	view_entry(view, e, &w);
 	*until_ms = e->expires_ms;
 	return true;
@@ -1366,4 +1367,175 @@ cache_store_failure(const struct name *sname, uint16_t stype,
 	f->reason = *reason;
 	mark_failing(sname, hash);
 	cache.counts.failures++;
+}
+
+/*
+ * What the operator sees and forgets.
+ *
+ * Who goes through the cache goes from chain to chain, since no entry ever
+ * leaves its own, wherever in the arena it is moved; and along a chain by the
+ * numbers of the stores, which entries keep.
+ */
+
+void
+cache_cursor_init(struct cache_cursor *c)
+{
+	*c = (struct cache_cursor){.begun = cache.stores};
+}
+
+/* The entry of the chain that was stored next before the last one seen. */
+static const struct entry *
+cursor_entry(const struct cache_cursor *c)
+{
+	const struct entry *next = NULL;
+	uint32_t at = cache.heads[c->chain];
+
+	while (at != 0) {
+		const struct entry *e = entry_at(at);
+		uint32_t age = c->begun - e->stored;
+
+		at = e->older;
+		if (c->is_within && age <= c->age)
+			continue;
+		if (next == NULL || age < c->begun - next->stored)
+			next = e;
+	}
+	return next;
+}
+
+static bool
+cursor_next_entry(struct cache_cursor *c, unsigned *looks, uint64_t now_ms,
+    struct cached *found)
+{
+	const struct wanted w = {.mark = cache.stores, .now_ms = now_ms};
+	const struct entry *e;
+
+	for (; c->chain <= cache.head_mask; c->chain++, --*looks) {
+		if (*looks == 0)
+			return false;
+		while ((e = cursor_entry(c)) != NULL) {
+			c->age = c->begun - e->stored;
+			c->is_within = true;
+			if (now_ms >= e->expires_ms)
+				continue;
+			found->kind = (enum kind)e->kind;
+			found->owner.len = e->owner_len;
+			memcpy(found->owner.wire, e->octets, e->owner_len);
+			view_entry(&found->view, e, &w);
+			return true;
+		}
+		c->is_within = false;
+	}
+	return false;
+}
+
+bool
+cache_next(struct cache_cursor *c, unsigned *looks, uint64_t now_ms,
+    struct cached *found)
+{
+	if (cursor_next_entry(c, looks, now_ms, found))
+		return true;
+	for (; *looks > 0 && c->failure < FAILURES_MAX; --*looks) {
+		const struct failure *f = &cache.failures[c->failure++];
+
+		if (now_ms >= f->until_ms)
+			continue;
+		found->kind = KIND_DEAD;
+		found->owner = f->name;
+		view_failure(&found->view, f, now_ms);
+		return true;
+	}
+	return false;
+}
+
+/* Is the name where something is to be forgotten? */
+static bool
+is_flushed(const struct name *name, const struct name *at, bool below)
+{
+	return below ? name_within(name, at) : name_equal(name, at);
+}
+
+/* Take what is at the name, or below too, off a chain; how many that were. */
+static unsigned
+chain_flush(uint32_t hash, const struct name *name, bool below)
+{
+	uint32_t *link = chain_head(hash);
+	struct name owner;
+	unsigned count = 0;
+
+	while (*link != 0) {
+		struct entry *e = entry_at(*link);
+
+		owner.len = e->owner_len;
+		memcpy(owner.wire, e->octets, e->owner_len);
+		if (!is_flushed(&owner, name, below)) {
+			link = &e->older;
+			continue;
+		}
+		*link = e->older;
+		e->kind = KIND_DEAD;
+		cache.counts.entries--;
+		count++;
+	}
+	return count;
+}
+
+static unsigned
+failures_flush(const struct name *name, bool below)
+{
+	unsigned count = 0;
+
+	for (size_t i = 0; i < FAILURES_MAX; i++) {
+		struct failure *f = &cache.failures[i];
+
+		if (f->until_ms == 0 || !is_flushed(&f->name, name, below))
+			continue;
+		f->name.len = 0;
+		f->until_ms = 0;
+		count++;
+	}
+	return count;
+}
+
+unsigned
+cache_flush_name(const struct name *name)
+{
+	uint32_t hash = (uint32_t)name_hash(name, cache.key);
+	unsigned count = chain_flush(hash, name, false);
+
+	count += chain_flush(hash ^ DELEGATION_HASH, name, false);
+	cache_check();
+	return count + failures_flush(name, false);
+}
+
+/* The entries from one unit to another, as they lie. */
+static unsigned
+stretch_flush(uint32_t at, uint32_t end, const struct name *name)
+{
+	struct name owner;
+	unsigned count = 0;
+
+	while (at < end) {
+		const struct entry *e = entry_at(at);
+
+		at += units_for(e->owner_len, e->body_len);
+		if (e->kind == KIND_DEAD || e->owner_len < name->len)
+			continue;
+		owner.len = e->owner_len;
+		memcpy(owner.wire, e->octets, e->owner_len);
+		if (name_within(&owner, name))
+			count += chain_flush(e->hash, name, true);
+	}
+	return count;
+}
+
+unsigned
+cache_flush_tree(const struct name *name)
+{
+	unsigned count = stretch_flush(1, cache.newest, name);
+
+	if (cache.wrapped)
+		count += stretch_flush(cache.oldest, cache.end, name);
+	cache_check();
+	return count + failures_flush(name, true);
 }

@@ -792,6 +792,34 @@ void cache_store_failure(const struct name *sname, uint16_t stype,
     const struct reason *, uint64_t cause_ms, uint64_t now_ms);
 void cache_flush(void);           /* forget everything, failures too */
 void cache_forget_failures(void); /* all of them */
+
+/* Forget what is known of this name alone, or below it too; how much it was. */
+unsigned cache_flush_name(const struct name *);
+unsigned cache_flush_tree(const struct name *);
+
+/* Something that is known, whole. */
+struct cached {
+	enum kind kind; /* KIND_DEAD: a failure, and view.reason says why */
+	struct name owner;
+	struct view view;
+};
+
+/* Where somebody stands who goes through all that is known. */
+struct cache_cursor {
+	uint32_t begun; /* the number of stores then */
+	uint32_t chain, age, failure;
+	bool is_within; /* the chain; age is that of the last entry */
+};
+
+/*
+ * The next that is live.  What is there from the beginning to the end of the
+ * journey is given once, wherever it moves meanwhile; what comes or goes on the
+ * way may be.  Each call looks at so many chains or failures at the most, and
+ * leaves in *looks how many it did not need: 0, come again; else it is the end.
+ */
+void cache_cursor_init(struct cache_cursor *);
+bool cache_next(
+    struct cache_cursor *, unsigned *looks, uint64_t now_ms, struct cached *);
 void cache_count(struct cache_counts *);
 
 /* ---------------------------------------------------------------------------

@@ -2127,6 +2127,262 @@ START_TEST(cache_never_tells_what_the_model_does_not_know)
 }
 END_TEST
 
+/*
+ * What the operator sees and forgets.
+ */
+
+/* All that a journey meets, so many looks a turn; how many turns it took. */
+static unsigned
+journey(unsigned looks_each, void (*meet)(const struct cached *))
+{
+	struct cache_cursor cursor;
+	struct cached found;
+	unsigned turns = 0, looks;
+
+	cache_cursor_init(&cursor);
+	do {
+		looks = looks_each;
+		while (cache_next(&cursor, &looks, now_ms, &found))
+			meet(&found);
+		turns++;
+	} while (looks == 0);
+	return turns;
+}
+
+static struct {
+	unsigned all, of[KIND_DELEGATION + 1];
+	struct cached last[KIND_DELEGATION + 1];
+} met;
+
+static void
+meet_any(const struct cached *found)
+{
+	met.all++;
+	met.of[found->kind]++;
+	met.last[found->kind] = *found;
+}
+
+START_TEST(journey_meets_each_kind_and_what_failed)
+{
+	static const struct reason why = {EDE_OTHER, "because"};
+	struct name lost = name("lost.example");
+
+	put("www.example", rrset(TYPE_A, 60), "address");
+	put("www.example", no_data(TYPE_MX, 60), "soa");
+	put("no.example", name_error(60), "soa");
+	put("example", delegation(60), "servers");
+	cache_store_failure(&lost, TYPE_A, &why, UINT64_MAX, now_ms);
+	(void)journey(UINT32_MAX, meet_any);
+	ck_assert_uint_eq(met.all, 5);
+	for (unsigned kind = KIND_DEAD; kind <= KIND_DELEGATION; kind++)
+		ck_assert_uint_eq(met.of[kind], 1);
+	ck_assert(name_equal(&met.last[KIND_RRSET].owner,
+	    &(struct name[1]){name("www.example")}[0]));
+	ck_assert_uint_eq(met.last[KIND_RRSET].view.type, TYPE_A);
+	ck_assert_uint_eq(met.last[KIND_RRSET].view.ttl_s, 60);
+	ck_assert_uint_eq(met.last[KIND_RRSET].view.body.len, 7);
+	ck_assert(name_equal(&met.last[KIND_DEAD].owner, &lost));
+	ck_assert_str_eq(met.last[KIND_DEAD].view.reason->text, "because");
+}
+END_TEST
+
+START_TEST(journey_leaves_out_what_has_ended)
+{
+	static const struct reason why = {EDE_OTHER, "because"};
+	struct name lost = name("lost.example");
+
+	put("www.example", rrset(TYPE_A, 60), "address");
+	put("www1.example", rrset(TYPE_A, 61), "address");
+	cache_store_failure(&lost, TYPE_A, &why, UINT64_MAX, now_ms);
+	now_ms += MINUTE_MS;
+	(void)journey(UINT32_MAX, meet_any);
+	ck_assert_uint_eq(met.all, 1);
+}
+END_TEST
+
+/* However much room there is, and whether anything is in it. */
+START_TEST(journey_looks_at_no_more_than_it_may)
+{
+	unsigned turns, all;
+
+	turns = journey(1, meet_any);
+	ck_assert_uint_eq(met.all, 0);
+	ck_assert_uint_gt(turns, FAILURES_MAX);
+	all = turns - 1;
+	put("www.example", rrset(TYPE_A, 60), "address");
+	ck_assert_uint_eq(journey(1, meet_any), turns);
+	ck_assert_uint_eq(met.all, 1);
+	ck_assert_uint_eq(journey(100, meet_any), all / 100 + 1);
+	ck_assert_uint_eq(journey(UINT32_MAX, meet_any), 1);
+	ck_assert_uint_eq(met.all, 3);
+}
+END_TEST
+
+enum {
+	TRAVELLERS = 40000 /* several times what the cache holds */
+};
+
+static uint8_t meetings[TRAVELLERS];
+
+/* Of stores, in each turn of a journey. */
+static const unsigned PACES[] = {0, 1, 10, 50, 200, 2000};
+
+static void
+meet_numbered(const struct cached *found)
+{
+	char text[NAME_TEXT_MAX];
+	unsigned n = (unsigned)atoi(name_text(&found->owner, text) + 1);
+
+	if (n >= TRAVELLERS)
+		ck_abort_msg("nobody stored %s", text);
+	meetings[n]++;
+}
+
+/*
+ * While it goes on things are stored, so that what is used is moved, and what
+ * is not is lost, at very different paces.
+ */
+START_TEST(journey_meets_once_what_stays_wherever_it_moves)
+{
+	static bool before[TRAVELLERS];
+	unsigned stored = 0, used, turn = 0, looks, n, stayers = 0;
+	struct cache_cursor cursor;
+	struct cached found;
+
+	for (; stored < 20000; stored++)
+		put_numbered(stored);
+	for (n = 0; n < stored; n++)
+		before[n] = has_numbered(n);
+	cache_cursor_init(&cursor);
+	do {
+		looks = 256;
+		while (cache_next(&cursor, &looks, now_ms, &found))
+			meet_numbered(&found);
+		for (n = 0; n < PACES[_i] && stored < TRAVELLERS; n++)
+			put_numbered(stored++);
+		for (used = turn++ % 3; used < stored; used += 7)
+			(void)has_numbered(used);
+	} while (looks == 0);
+	for (n = 0; n < 20000; n++) {
+		bool stayed = before[n] && has_numbered(n);
+
+		if (meetings[n] > 1 || (stayed && meetings[n] == 0))
+			ck_abort_msg("%u was met %u times", n, meetings[n]);
+		stayers += stayed;
+	}
+	ck_assert_uint_gt(stayers, 0);
+}
+END_TEST
+
+/* Else a dump would turn the cache over. */
+START_TEST(journey_is_no_use_of_what_it_meets)
+{
+	struct cache_counts counts;
+	unsigned n;
+
+	for (n = 0; n < 9000; n++)
+		put_numbered(n);
+	(void)journey(UINT32_MAX, meet_numbered);
+	ck_assert_uint_eq(meetings[0] + meetings[8999], 2);
+	for (; n < TRAVELLERS; n++)
+		put_numbered(n);
+	cache_count(&counts);
+	ck_assert_uint_eq(counts.rescued, 0);
+}
+END_TEST
+
+START_TEST(flushed_name_goes_with_all_its_types)
+{
+	static const struct reason why = {EDE_OTHER, "because"};
+	struct name example = name("Example"), other = name("other");
+
+	put("example", rrset(TYPE_A, 60), "address");
+	put("example", no_data(TYPE_MX, 60), "soa");
+	put("example", delegation(60), "servers");
+	put("www.example", rrset(TYPE_A, 60), "address");
+	put("xexample", rrset(TYPE_A, 60), "address");
+	put(".", rrset(TYPE_NS, 60), "servers");
+	cache_store_failure(&example, TYPE_TXT, &why, UINT64_MAX, now_ms);
+	cache_store_failure(&other, TYPE_TXT, &why, UINT64_MAX, now_ms);
+	ck_assert_uint_eq(cache_flush_name(&example), 4);
+	ck_assert_int_eq(find("example", TYPE_A), FOUND_NOTHING);
+	ck_assert_int_eq(find("example", TYPE_MX), FOUND_NOTHING);
+	ck_assert_int_eq(find("example", TYPE_TXT), FOUND_NOTHING);
+	ck_assert_uint_eq(find_cut("www.example"), 0);
+	ck_assert_int_eq(find("www.example", TYPE_A), FOUND_ANSWER);
+	ck_assert_int_eq(find("xexample", TYPE_A), FOUND_ANSWER);
+	ck_assert_int_eq(find(".", TYPE_NS), FOUND_ANSWER);
+	ck_assert_int_eq(find("other", TYPE_TXT), FOUND_FAILURE);
+	ck_assert_uint_eq(cache_flush_name(&example), 0);
+}
+END_TEST
+
+START_TEST(flushed_tree_goes_with_all_below_it)
+{
+	static const struct reason why = {EDE_OTHER, "because"};
+	struct name example = name("Example"), lost = name("a.b.example"),
+		    other = name("bexample");
+
+	put("example", delegation(60), "servers");
+	put("example", rrset(TYPE_A, 60), "address");
+	put("sub.example", delegation(60), "servers");
+	put("www.EXAMPLE", rrset(TYPE_A, 60), "address");
+	put("no.sub.example", name_error(60), "soa");
+	put("xexample", rrset(TYPE_A, 60), "address");
+	put("example.net", rrset(TYPE_A, 60), "address");
+	put("net", delegation(60), "servers");
+	put(".", rrset(TYPE_NS, 60), "servers");
+	cache_store_failure(&lost, TYPE_TXT, &why, UINT64_MAX, now_ms);
+	cache_store_failure(&other, TYPE_TXT, &why, UINT64_MAX, now_ms);
+	ck_assert_uint_eq(cache_flush_tree(&example), 6);
+	ck_assert_int_eq(find("example", TYPE_A), FOUND_NOTHING);
+	ck_assert_int_eq(find("www.example", TYPE_A), FOUND_NOTHING);
+	ck_assert_int_eq(find("no.sub.example", TYPE_A), FOUND_NOTHING);
+	ck_assert_int_eq(find("a.b.example", TYPE_TXT), FOUND_NOTHING);
+	ck_assert_uint_eq(find_cut("www.sub.example"), 0);
+	ck_assert_int_eq(find("xexample", TYPE_A), FOUND_ANSWER);
+	ck_assert_int_eq(find("example.net", TYPE_A), FOUND_ANSWER);
+	ck_assert_int_eq(find(".", TYPE_NS), FOUND_ANSWER);
+	ck_assert_int_eq(find("bexample", TYPE_TXT), FOUND_FAILURE);
+	ck_assert_uint_gt(find_cut("example.net"), 0);
+	ck_assert_uint_eq(cache_flush_tree(&(struct name){.len = 1}), 5);
+}
+END_TEST
+
+/* Before the ring has wrapped, and at several places after. */
+START_TEST(flushed_tree_is_whole_wherever_it_lies)
+{
+	unsigned all = 5000u + 3500u * (unsigned)_i, n, there = 0;
+	static bool before[TRAVELLERS];
+	struct name odd = name("odd");
+	struct cache_counts counts;
+	char text[32];
+
+	for (n = 0; n < all; n++) {
+		snprintf(text, sizeof(text), "%u%s", n, n % 2 ? ".odd" : "");
+		put(text, rrset(TYPE_A, 86400), "a body that takes some room");
+	}
+	for (n = 0; n < all; n++) {
+		snprintf(text, sizeof(text), "%u%s", n, n % 2 ? ".odd" : "");
+		before[n] = find(text, TYPE_A) == FOUND_ANSWER;
+		there += before[n] && n % 2 != 0;
+	}
+	cache_count(&counts);
+	ck_assert_uint_eq(cache_flush_tree(&odd), there);
+	ck_assert_uint_gt(there, 0);
+	for (n = 0; n < all; n++) {
+		snprintf(text, sizeof(text), "%u%s", n, n % 2 ? ".odd" : "");
+		if ((find(text, TYPE_A) == FOUND_ANSWER) !=
+		    (before[n] && n % 2 == 0))
+			ck_abort_msg("%s is not as it should be", text);
+	}
+	for (; n < 2 * all && n < TRAVELLERS; n++)
+		put_numbered(n); /* the ring is sound, and goes on */
+	cache_count(&counts);
+	ck_assert_uint_gt(counts.entries, 0);
+}
+END_TEST
+
 static TCase *
 fixed(const char *what)
 {
@@ -2306,6 +2562,24 @@ contracts(void)
 }
 
 static TCase *
+operators(void)
+{
+	TCase *t = fixed("operators");
+
+	tcase_set_timeout(t, 120);
+	tcase_add_test(t, journey_meets_each_kind_and_what_failed);
+	tcase_add_test(t, journey_leaves_out_what_has_ended);
+	tcase_add_test(t, journey_looks_at_no_more_than_it_may);
+	tcase_add_loop_test(t, journey_meets_once_what_stays_wherever_it_moves,
+	    0, (int)(sizeof(PACES) / sizeof(*PACES)));
+	tcase_add_test(t, journey_is_no_use_of_what_it_meets);
+	tcase_add_test(t, flushed_name_goes_with_all_its_types);
+	tcase_add_test(t, flushed_tree_goes_with_all_below_it);
+	tcase_add_loop_test(t, flushed_tree_is_whole_wherever_it_lies, 0, 8);
+	return t;
+}
+
+static TCase *
 ring(void)
 {
 	TCase *t = fixed("ring");
@@ -2338,6 +2612,7 @@ main(void)
 	suite_add_tcase(suite, failures());
 	suite_add_tcase(suite, bounds());
 	suite_add_tcase(suite, contracts());
+	suite_add_tcase(suite, operators());
 	suite_add_tcase(suite, ring());
 	srunner_run_all(runner, CK_ENV);
 	failed = srunner_ntests_failed(runner);
