@@ -1,11 +1,13 @@
 /*
- * control.c -- what the operator says: the command line, and what it names.
+ * control.c -- what the operator says: the command line, and what it names;
+ * and what he asks of a server that runs, over a Unix socket.
  *
  * Options are taken apart here and their listeners opened; what cannot be as
  * he says ends the program with one clear line that names it.  What can be
  * asked without serving is answered on standard output.  Nothing here serves
- * or sends.
+ * clients or sends to name servers.
  */
+#include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -17,6 +19,7 @@
 #include <limits.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -31,6 +34,7 @@ enum {
 	OPTION_SOURCE,
 	OPTION_PROXY,
 	OPTION_LOOK_UP,
+	OPTION_CONTROL,
 	OPTION_PRINT_HINTS,
 	OPTION_EVENTS,
 	OPTION_CHECK,
@@ -54,6 +58,8 @@ static const char usage[] =
     "       dns --check [options]      say what is wrong in cache.dns, "
     "options\n"
     "       dns --classify [options] ADDRESS...  would each of them be asked?\n"
+    "       dns --control PATH COMMAND  stats, lookup NAME [TYPE], "
+    "flush NAME, ...\n"
     "       dns --print-hints | --events [--log-format json]\n"
     "       dns -h, --help | -V, --version\n"
     "\n"
@@ -72,10 +78,13 @@ static const char usage[] =
     "      --source ADDRESS         and from this address; one a family\n"
     "  -f, --forward ZONE=ADDRESS[@PORT],...  ask these alone for ZONE\n"
     "      --look-up NAME           look up what is special, as home.arpa\n"
-    "\n"
+    "      --control PATH           a Unix socket for commands\n"
     "SIGHUP: look at cache.dns and log now.  SIGUSR1: write statistics.\n";
 
 static int listener_socket(const struct address *, int type);
+static bool unix_address(
+    const char *path, struct sockaddr_un *, socklen_t *size);
+_Noreturn static void command_and_exit(const char *path, char **words);
 
 /* One clear line, and nothing half-started. */
 void
@@ -371,6 +380,9 @@ option_take(struct options *o, int option, const char *value)
 	case OPTION_LOOK_UP:
 		look_up_parse(o, value);
 		break;
+	case OPTION_CONTROL:
+		o->control = value;
+		break;
 	case OPTION_LOG_LEVEL:
 		o->log.least = level_parse(value);
 		break;
@@ -652,21 +664,13 @@ hints_check_default(void)
 	return 0;
 }
 
-/* Could the log be written, and another one be made after a rotation? */
+/* Could a file be made where this one is to be? */
 static unsigned
-log_check(const char *path)
+directory_check(const char *path)
 {
 	const char *slash = strrchr(path, '/');
 	char directory[PATH_MAX] = ".";
-	struct stat st;
-	bool is_there = stat(path, &st) == 0;
 
-	if (is_there && access(path, W_OK) < 0) {
-		printf("%s: cannot be written: %s\n", path, strerror(errno));
-		return 1;
-	}
-	if (is_there && !S_ISREG(st.st_mode))
-		return 0;
 	if (slash != NULL)
 		snprintf(directory, sizeof(directory), "%.*s",
 		    (int)(slash - path + 1), path);
@@ -676,6 +680,40 @@ log_check(const char *path)
 		return 1;
 	}
 	return 0;
+}
+
+/* Could the log be written, and another one be made after a rotation? */
+static unsigned
+log_check(const char *path)
+{
+	struct stat st;
+	bool is_there = stat(path, &st) == 0;
+
+	if (is_there && access(path, W_OK) < 0) {
+		printf("%s: cannot be written: %s\n", path, strerror(errno));
+		return 1;
+	}
+	if (is_there && !S_ISREG(st.st_mode))
+		return 0;
+	return directory_check(path);
+}
+
+static unsigned
+control_check(const char *path)
+{
+	struct sockaddr_un at;
+	struct stat st;
+	socklen_t size;
+
+	if (!unix_address(path, &at, &size)) {
+		printf("%s: too long for a socket\n", path);
+		return 1;
+	}
+	if (lstat(path, &st) == 0 && !S_ISSOCK(st.st_mode)) {
+		printf("%s: a file that is no socket\n", path);
+		return 1;
+	}
+	return directory_check(path);
 }
 
 /* Nobody can listen twice at the same place. */
@@ -804,6 +842,8 @@ check_and_exit(const struct options *o)
 	faults += forwards_lint(o);
 	if (o->log.path != NULL)
 		faults += log_check(o->log.path);
+	if (o->control != NULL)
+		faults += control_check(o->control);
 	server_close();
 	if (faults == 0)
 		print_end();
@@ -989,6 +1029,7 @@ options_take(struct options *o, int argc, char **argv)
 	    {"allow", required_argument, NULL, 'a'},
 	    {"allow-server", required_argument, NULL, 's'},
 	    {"proxy", required_argument, NULL, OPTION_PROXY},
+	    {"control", required_argument, NULL, OPTION_CONTROL},
 	    {"check", no_argument, NULL, OPTION_CHECK},
 	    {"classify", no_argument, NULL, OPTION_CLASSIFY},
 	    {"events", no_argument, NULL, OPTION_EVENTS},
@@ -1001,6 +1042,7 @@ options_take(struct options *o, int argc, char **argv)
 	    {NULL, 0, NULL, 0},
 	};
 	int option, mode = 0; /* which is for after all options */
+	unsigned taken = 0;
 
 	options_default(o);
 	opterr = 0;
@@ -1024,6 +1066,13 @@ options_take(struct options *o, int argc, char **argv)
 		if (option == '?')
 			option_refuse(argv[optind - 1]);
 		option_take(o, option, optarg);
+		taken++;
+	}
+	if (optind < argc && o->control != NULL && mode == 0) {
+		if (taken > 1)
+			refuse("a command takes no other option", "",
+			    "--control PATH alone");
+		command_and_exit(o->control, argv + optind);
 	}
 	if (optind < argc && mode != OPTION_CLASSIFY)
 		refuse("unknown argument", argv[optind], "see dns --help");
@@ -1307,25 +1356,28 @@ descriptors_raise(unsigned least)
  * The service manager: systemd, or who speaks as it does.
  */
 
+static bool
+unix_address(const char *path, struct sockaddr_un *at, socklen_t *size)
+{
+	size_t len = strlen(path);
+
+	*at = (struct sockaddr_un){.sun_family = AF_UNIX};
+	*size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len);
+	if (len >= sizeof(at->sun_path)) {
+		errno = ENAMETOOLONG;
+		return false;
+	}
+	memcpy(at->sun_path, path, len);
+	return true;
+}
+
 /* A socket to whoever is at this path of this host; -1 sets errno. */
 static int
-unix_connect(int type, const char *path)
+unix_connect(int type, const struct sockaddr_un *at, socklen_t size)
 {
-	struct sockaddr_un at = {.sun_family = AF_UNIX};
-	size_t len = strlen(path);
-	socklen_t size =
-	    (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len);
-	int fd, err;
+	int fd = socket(AF_UNIX, type | SOCK_CLOEXEC, 0), err;
 
-	if (len >= sizeof(at.sun_path)) {
-		errno = ENAMETOOLONG;
-		return -1;
-	}
-	memcpy(at.sun_path, path, len);
-	if (path[0] == '@') /* Linux's abstract names begin with a NUL */
-		at.sun_path[0] = '\0';
-	fd = socket(AF_UNIX, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (fd < 0 || connect(fd, (struct sockaddr *)&at, size) == 0)
+	if (fd < 0 || connect(fd, (const struct sockaddr *)at, size) == 0)
 		return fd;
 	err = errno;
 	close(fd);
@@ -1341,11 +1393,17 @@ void
 manager_open(void)
 {
 	const char *path = getenv("NOTIFY_SOCKET");
+	struct sockaddr_un at;
+	socklen_t size;
 	unsigned long pid = environment_number("WATCHDOG_PID");
 	unsigned long patience_us = environment_number("WATCHDOG_USEC");
 
-	if (path != NULL)
-		manager.fd = unix_connect(SOCK_DGRAM, path);
+	if (path != NULL && unix_address(path, &at, &size)) {
+		if (path[0] == '@') /* Linux's abstract names: a NUL first */
+			at.sun_path[0] = '\0';
+		manager.fd =
+		    unix_connect(SOCK_DGRAM | SOCK_NONBLOCK, &at, size);
+	}
 	(void)unsetenv("NOTIFY_SOCKET");
 	if (manager.fd < 0 || patience_us == 0 ||
 	    (pid != 0 && pid != (unsigned long)getpid()))
@@ -1402,4 +1460,1036 @@ manager_close(void)
 		close(manager.fd);
 	manager.fd = -1;
 	manager.watchdog_ms = 0;
+}
+
+/* ---------------------------------------------------------------------------
+ * --control: what the operator asks of a server that runs, and tells it.
+ *
+ * A command is one line in; its reply is text, and ends with the connection:
+ * `echo stats | nc -U PATH` does.  The last line of a reply that is whole is
+ * "; ok".  One that begins with "error: " says why nothing was done.
+ *
+ * A long reply is made a slice at a time, whenever all that was made before has
+ * been taken.  So no reader, however slow, has another wait, or the clients.
+ */
+
+enum takes {
+	TAKES_NOTHING,
+	TAKES_NAME,
+	TAKES_NAME_TYPE /* A if there is no type */
+};
+
+/*
+ *	verb	said	watched for	becomes due		then
+ *	NULL	no	EPOLLIN		a line is whole		its verb tells
+ *	reload	no	nothing		the files were read	it tells
+ *	any	no	EPOLLOUT	all text was taken	it tells more
+ *	any	yes	EPOLLOUT	all text was taken	closed
+ */
+struct command {
+	struct timer idle; /* must stand first */
+	int fd;            /* -1: free */
+	uint32_t generation;
+	bool due;
+	char line[COMMAND_LINE_MAX + 1];
+	size_t len;
+	const struct verb *verb;
+	struct name name;
+	uint16_t type;
+	unsigned step, at; /* of the verb's, how far it has told */
+	struct cache_cursor cursor;
+	bool waits, said;
+	struct writer text;
+	size_t taken; /* of it, by the reader */
+};
+
+/* What a record's text may have beside four characters for each octet. */
+enum {
+	RECORD_TEXT_MORE = NAME_TEXT_MAX + 512
+};
+
+static_assert(COMMAND_SLICE + 4 * ENTRY_MAX +
+	    (RRSET_RECORDS_MAX + RRSET_SIGNATURES_MAX + PROOFS_MAX) *
+		(RECORD_TEXT_MORE + 8) +
+	    4096 <=
+	COMMAND_TEXT_MAX,
+    "there is room for one thing more");
+
+/* Tell as much as a turn may take; true: that was all. */
+struct verb {
+	const char *word;
+	enum takes takes;
+	bool (*tell)(struct command *, uint64_t now_ms);
+};
+
+static struct {
+	const char *path; /* NULL: there is no socket */
+	int epoll, listener;
+	dev_t device; /* of the socket in the file system */
+	ino_t inode;
+	struct command commands[COMMANDS_MAX];
+	uint8_t (*texts)[COMMAND_TEXT_MAX];
+	struct timer_queue idle;
+	struct timer_queue pauses; /* no descriptor was left to accept with */
+	struct timer paused;
+	const struct statistics *counts;
+	bool reload; /* is still to be done */
+} control;
+
+static const struct verb *verb_find(const char *word);
+
+__attribute__((format(printf, 2, 3))) static void
+say(struct command *c, const char *format, ...)
+{
+	char text[256];
+	va_list args;
+	int len;
+
+	va_start(args, format);
+	len = vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	assert(len >= 0 && (size_t)len < sizeof(text));
+	write_bytes(&c->text, text, (size_t)len);
+}
+
+static void
+say_text(struct command *c, const char *text)
+{
+	write_bytes(&c->text, text, strlen(text));
+}
+
+/* The commands that are under way. */
+static bool
+command_is_open(const struct command *c)
+{
+	return c->fd >= 0;
+}
+
+/* -1 sets errno.  The file's mode is the operator's alone from the start. */
+static int
+control_listen(const struct sockaddr_un *at, socklen_t size)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0),
+	    err;
+	mode_t before;
+
+	if (fd < 0)
+		return -1;
+	before = umask(0177);
+	err = bind(fd, (const struct sockaddr *)at, size);
+	umask(before);
+	if (err == 0 && listen(fd, COMMANDS_MAX) == 0)
+		return fd;
+	err = errno;
+	close(fd);
+	errno = err;
+	return -1;
+}
+
+/* What stands at the path is a socket that no server has any more: away. */
+static void
+control_clear(const char *path, const struct sockaddr_un *at, socklen_t size)
+{
+	struct stat st;
+	int fd;
+
+	if (lstat(path, &st) == 0 && !S_ISSOCK(st.st_mode))
+		refuse("cannot make the control socket", path,
+		    "a file that is no socket is there");
+	fd = unix_connect(SOCK_STREAM | SOCK_NONBLOCK, at, size);
+	if (fd >= 0 || errno == EAGAIN) /* it has no time */
+		refuse("cannot make the control socket", path,
+		    "a server answers there");
+	if (errno != ECONNREFUSED || unlink(path) < 0)
+		refuse(
+		    "cannot replace the control socket", path, strerror(errno));
+}
+
+void
+control_open(const char *path, int epoll)
+{
+	struct epoll_event event = {.events = EPOLLIN};
+	struct sockaddr_un at;
+	struct stat st;
+	socklen_t size;
+	unsigned i;
+
+	control.path = path;
+	if (path == NULL)
+		return;
+	control.epoll = epoll;
+	timer_queue_init(&control.idle, COMMAND_IDLE_MS);
+	timer_queue_init(&control.pauses, ACCEPT_PAUSE_MS);
+	for (i = 0; i < COMMANDS_MAX; i++)
+		control.commands[i].fd = -1;
+	control.texts = calloc(COMMANDS_MAX, sizeof(*control.texts));
+	control.listener = -1;
+	if (unix_address(path, &at, &size))
+		control.listener = control_listen(&at, size);
+	if (control.listener < 0 && errno == EADDRINUSE) {
+		control_clear(path, &at, size);
+		control.listener = control_listen(&at, size);
+	}
+	event.data.u64 = tag_make(TAG_CONTROL, 0, COMMANDS_MAX);
+	if (control.texts == NULL || control.listener < 0 ||
+	    epoll_ctl(epoll, EPOLL_CTL_ADD, control.listener, &event) < 0)
+		refuse("cannot make the control socket", path, strerror(errno));
+	if (lstat(path, &st) == 0) {
+		control.device = st.st_dev;
+		control.inode = st.st_ino;
+	}
+}
+
+size_t
+control_memory(void)
+{
+	return sizeof(control) +
+	    (control.texts != NULL ? COMMANDS_MAX * sizeof(*control.texts) : 0);
+}
+
+static void
+command_close(struct command *c)
+{
+	timer_disarm(&c->idle);
+	close(c->fd);
+	c->fd = -1;
+	c->due = false;
+}
+
+/* Another server may have taken the path meanwhile; that is its own. */
+void
+control_close(void)
+{
+	struct stat st;
+	unsigned i;
+
+	if (control.path == NULL)
+		return;
+	for (i = 0; i < COMMANDS_MAX; i++)
+		if (command_is_open(&control.commands[i]))
+			command_close(&control.commands[i]);
+	close(control.listener);
+	if (lstat(control.path, &st) == 0 && st.st_dev == control.device &&
+	    st.st_ino == control.inode)
+		(void)unlink(control.path);
+	free(control.texts);
+	memset(&control, 0, sizeof(control));
+}
+
+/* False, which only a lack of memory makes it: it is closed. */
+static bool
+command_watch(struct command *c, int op, uint32_t events)
+{
+	struct epoll_event event = {.events = events};
+
+	event.data.u64 = tag_make(
+	    TAG_CONTROL, c->generation, (uint32_t)(c - control.commands));
+	if (epoll_ctl(control.epoll, op, c->fd, &event) == 0)
+		return true;
+	command_close(c);
+	return false;
+}
+
+static void
+listener_watch(uint32_t events)
+{
+	struct epoll_event event = {.events = events};
+
+	event.data.u64 = tag_make(TAG_CONTROL, 0, COMMANDS_MAX);
+	(void)epoll_ctl(control.epoll, EPOLL_CTL_MOD, control.listener, &event);
+}
+
+/* A free place, or NULL. */
+static struct command *
+command_place(void)
+{
+	unsigned i;
+
+	for (i = 0; i < COMMANDS_MAX; i++)
+		if (control.commands[i].fd < 0)
+			return &control.commands[i];
+	return NULL;
+}
+
+static void
+command_open(int fd, uint64_t now_ms)
+{
+	static const char full[] = "error: too many commands are under way\n";
+	struct command *c = command_place();
+	uint32_t generation;
+
+	if (c == NULL) {
+		(void)!write(fd, full, sizeof(full) - 1);
+		close(fd);
+		return;
+	}
+	generation = c->generation + 1;
+	memset(c, 0, sizeof(*c));
+	c->generation = generation;
+	c->fd = fd;
+	writer_init(&c->text, control.texts[c - control.commands],
+	    sizeof(control.texts[0]));
+	timer_arm(&control.idle, &c->idle, now_ms);
+	(void)command_watch(c, EPOLL_CTL_ADD, EPOLLIN);
+}
+
+static void
+commands_accept(uint64_t now_ms)
+{
+	int fd;
+
+	while ((fd = accept4(control.listener, NULL, NULL,
+		    SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0)
+		command_open(fd, now_ms);
+	if (errno != EMFILE && errno != ENFILE && errno != ENOBUFS &&
+	    errno != ENOMEM)
+		return;
+	listener_watch(0);
+	timer_arm(&control.pauses, &control.paused, now_ms);
+}
+
+void
+control_ready(uint64_t tag, uint64_t now_ms)
+{
+	struct command *c;
+
+	if (tag_index(tag) == COMMANDS_MAX) {
+		commands_accept(now_ms);
+		return;
+	}
+	c = &control.commands[tag_index(tag)];
+	if (c->fd >= 0 && c->generation == tag_generation(tag))
+		c->due = true;
+}
+
+uint64_t
+control_next_due(void)
+{
+	const struct timer *idle, *pause;
+	uint64_t due_ms = UINT64_MAX;
+
+	if (control.path == NULL)
+		return due_ms;
+	idle = timer_first(&control.idle);
+	pause = timer_first(&control.pauses);
+	if (idle != NULL)
+		due_ms = idle->due_ms;
+	if (pause != NULL && pause->due_ms < due_ms)
+		due_ms = pause->due_ms;
+	return due_ms;
+}
+
+bool
+control_is_due(uint64_t now_ms)
+{
+	unsigned i;
+
+	if (control.path == NULL)
+		return false;
+	for (i = 0; i < COMMANDS_MAX; i++)
+		if (control.commands[i].due || control.commands[i].waits)
+			return true;
+	return control_next_due() <= now_ms;
+}
+
+static void
+commands_expire(uint64_t now_ms)
+{
+	struct timer *t;
+
+	while ((t = timer_first(&control.idle)) != NULL && t->due_ms <= now_ms)
+		command_close((struct command *)t);
+	t = timer_first(&control.pauses);
+	if (t == NULL || t->due_ms > now_ms)
+		return;
+	timer_disarm(t);
+	listener_watch(EPOLLIN);
+}
+
+/* The next word of the line; NULL: there is none. */
+static char *
+word_take(char **line)
+{
+	char *word = *line + strspn(*line, " \t\r");
+	size_t len = strcspn(word, " \t\r");
+
+	*line = word + len + (word[len] != '\0');
+	word[len] = '\0';
+	return len > 0 ? word : NULL;
+}
+
+/* NULL, or what is wrong with the command, of which its word is the value. */
+static const char *
+command_parse(struct command *c, char **value)
+{
+	static const struct name root = {.len = 1};
+	char *line = c->line, *word = word_take(&line);
+
+	*value = word != NULL ? word : line;
+	if (word == NULL || (c->verb = verb_find(word)) == NULL)
+		return "unknown command";
+	c->type = TYPE_A;
+	if (c->verb->takes != TAKES_NOTHING) {
+		if ((word = word_take(&line)) == NULL)
+			return "a name is missing after";
+		*value = word;
+		if (!name_from_text(word, strlen(word), &root, &c->name))
+			return "bad name";
+	}
+	if (c->verb->takes == TAKES_NAME_TYPE &&
+	    (word = word_take(&line)) != NULL) {
+		*value = word;
+		if (!type_from_text(word, &c->type))
+			return "bad type";
+	}
+	if ((word = word_take(&line)) != NULL) {
+		*value = word;
+		return "unknown argument";
+	}
+	return NULL;
+}
+
+/* A terminal gets what it can show. */
+static void
+command_refuse(struct command *c, const char *what, const char *value)
+{
+	unsigned shown;
+
+	say(c, "error: %s ", what);
+	for (shown = 0; value[shown] != '\0' && shown < TOKEN_SHOWN_MAX;
+	     shown++) {
+		unsigned char octet = (unsigned char)value[shown];
+
+		say(c, octet > ' ' && octet <= '~' ? "%c" : "\\%03u", octet);
+	}
+	say(c, "%s\n", value[shown] != '\0' ? "..." : "");
+	c->said = true;
+}
+
+/* Hear its line, until that is whole. */
+static void
+command_hear(struct command *c)
+{
+	ssize_t n = read(c->fd, c->line + c->len, COMMAND_LINE_MAX - c->len);
+	const char *fault;
+	char *end, *value;
+
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (n < 0 || (n == 0 && c->len == 0)) {
+		command_close(c);
+		return;
+	}
+	c->len += (size_t)n;
+	end = memchr(c->line, '\n', c->len);
+	if (end == NULL && n > 0 && c->len < COMMAND_LINE_MAX)
+		return;
+	if (end == NULL)
+		end = c->line + c->len;
+	*end = '\0';
+	if (c->len == COMMAND_LINE_MAX && end == c->line + c->len)
+		command_refuse(c, "this is too long:", c->line);
+	else if ((fault = command_parse(c, &value)) != NULL)
+		command_refuse(c, fault, value);
+	(void)command_watch(c, EPOLL_CTL_MOD, EPOLLOUT);
+}
+
+/* What was not taken stays for the next turn. */
+static void
+command_write(struct command *c, uint64_t now_ms)
+{
+	size_t left = c->text.len - c->taken;
+	ssize_t n = 0;
+
+	if (left > 0)
+		n = write(c->fd, c->text.base + c->taken, left);
+	if (n < 0 && errno != EAGAIN && errno != EINTR) {
+		command_close(c);
+		return;
+	}
+	if (n > 0) {
+		c->taken += (size_t)n;
+		timer_arm(&control.idle, &c->idle, now_ms);
+	}
+	if (c->said && c->taken == c->text.len)
+		command_close(c);
+}
+
+static void
+command_go_on(struct command *c, uint64_t now_ms)
+{
+	c->due = false;
+	if (c->verb == NULL && !c->said)
+		command_hear(c);
+	if (c->fd < 0 || (c->verb == NULL && !c->said))
+		return;
+	if (!c->said && c->taken == c->text.len) {
+		write_back_to(&c->text, 0);
+		c->taken = 0;
+		c->said = c->verb->tell(c, now_ms);
+		assert(!c->text.failed);
+	}
+	if (c->fd >= 0 && !c->waits)
+		command_write(c, now_ms);
+}
+
+void
+control_serve(const struct statistics *counts, bool *reload, uint64_t now_ms)
+{
+	unsigned i;
+
+	control.counts = counts;
+	control.reload = *reload;
+	for (i = 0; i < COMMANDS_MAX; i++) {
+		struct command *c = &control.commands[i];
+
+		if (c->fd >= 0 && (c->due || c->waits))
+			command_go_on(c, now_ms);
+	}
+	*reload = control.reload;
+	commands_expire(now_ms);
+}
+
+/*
+ * What they tell.
+ */
+
+/* The end of a reply that is whole. */
+static bool
+all_said(struct command *c)
+{
+	say(c, "; ok\n");
+	return true;
+}
+
+/* May a slice still grow? */
+static bool
+has_room(const struct command *c)
+{
+	return c->text.len < COMMAND_SLICE;
+}
+
+static bool
+stats_tell(struct command *c, uint64_t now_ms)
+{
+	struct number numbers[NUMBERS_MAX];
+	unsigned count = eventlog_numbers(control.counts, numbers), i;
+
+	(void)now_ms;
+	for (i = 0; i < count; i++)
+		say(c, "%-20s %llu\n", numbers[i].key,
+		    (unsigned long long)numbers[i].value);
+	return all_said(c);
+}
+
+static void
+say_name(struct command *c, const struct name *name)
+{
+	char text[NAME_TEXT_MAX];
+
+	say_text(c, name_text(name, text));
+}
+
+static void
+say_question(struct command *c, const struct name *name, uint16_t type)
+{
+	char text[TYPE_TEXT_MAX];
+
+	say_name(c, name);
+	say(c, " %s", type_text(type, text));
+}
+
+/* The beginning of a line of a master file, for what is no record. */
+static void
+say_owner(
+    struct command *c, const struct name *owner, uint32_t ttl_s, uint16_t type)
+{
+	char text[TYPE_TEXT_MAX];
+
+	say(c, "; ");
+	say_name(c, owner);
+	say(c, " %u IN %s ", (unsigned)ttl_s, type_text(type, text));
+}
+
+/*
+ * A line of a master file.  Octets take at most four characters each, and a set
+ * of types so many that it is better told by its octets.
+ */
+static void
+say_record(struct command *c, const struct name *owner, uint16_t type,
+    uint32_t ttl_s, struct reader rdata)
+{
+	struct writer line;
+	size_t most = RECORD_TEXT_MORE + 4 * (rdata.len - rdata.at);
+
+	assert(most <= c->text.max - c->text.len);
+	writer_init(&line, c->text.base + c->text.len, most);
+	write_record_text(&line, owner, ttl_s, type, &rdata);
+	c->text.len += line.len;
+	say(c, "\n");
+}
+
+static void
+say_records(struct command *c, const struct name *owner, uint16_t type,
+    unsigned count, struct view *view)
+{
+	unsigned i;
+
+	for (i = 0; i < count; i++)
+		say_record(
+		    c, owner, type, view->ttl_s, read_stored(&view->body));
+}
+
+static void
+say_set(struct command *c, const struct name *owner, struct view *view)
+{
+	say_records(c, owner, view->type, view->records, view);
+	say_records(c, owner, TYPE_RRSIG, view->signatures, view);
+}
+
+static void
+say_proofs(struct command *c, struct view *view)
+{
+	struct name owner;
+	unsigned i;
+
+	for (i = 0; i < view->proofs && read_name(&view->body, &owner); i++) {
+		uint16_t type = read_u16(&view->body);
+
+		say(c, ";   ");
+		say_record(
+		    c, &owner, type, view->ttl_s, read_stored(&view->body));
+	}
+}
+
+/* What would keep a query from an address, or how long a reply takes. */
+static void
+say_server(struct command *c, const struct name *zone, const struct address *at,
+    bool typed, uint64_t now_ms)
+{
+	const char *fault = address_fault(at, typed);
+	uint64_t lame_ms = server_lame_ms(zone, at);
+	struct server_told s;
+
+	if (fault != NULL)
+		say(c, " (refused: %s)", fault);
+	else if (lame_ms > 0 && now_ms < lame_ms + LAME_HOLD_S * UINT64_C(1000))
+		say(c, " (lame)");
+	else if (!server_look(at, now_ms, &s))
+		return;
+	else if (s.held_ms > 0)
+		say(c, " (held %us)", (unsigned)(s.held_ms / 1000));
+	else if (s.srtt_ms > 0)
+		say(c, " (%ums)", s.srtt_ms);
+}
+
+/* Name servers and what addresses are known of them, a line a name. */
+static void
+say_delegation(struct command *c, const struct name *zone, struct view *view,
+    bool judged, uint64_t now_ms)
+{
+	struct reader *body = &view->body;
+	char text[ADDRESS_TEXT_MAX];
+	struct name ns;
+	unsigned i;
+
+	for (i = 0; i < view->records && read_name(body, &ns); i++) {
+		unsigned v4 = read_u8(body), all = v4 + read_u8(body), n;
+
+		say_owner(c, zone, view->ttl_s, TYPE_NS);
+		say_name(c, &ns);
+		for (n = 0; n < all && !body->failed; n++) {
+			uint8_t family = n < v4 ? 4 : 6;
+			struct address at;
+
+			read_address(body, family, &at);
+			say(c, " %s", address_text(&at, text));
+			if (judged)
+				say_server(c, zone, &at, false, now_ms);
+		}
+		say(c, "\n");
+	}
+}
+
+static void
+say_forward(struct command *c, const struct forward *f, uint64_t now_ms)
+{
+	char text[ADDRESS_TEXT_MAX];
+	unsigned i;
+
+	say(c, "; -f has these asked, for all in ");
+	say_name(c, &f->zone);
+	say(c, ":\n");
+	for (i = 0; i < f->count; i++) {
+		say(c, "; %s", address_port_text(&f->at[i], text));
+		say_server(c, &f->zone, &f->at[i], true, now_ms);
+		say(c, "\n");
+	}
+}
+
+static void
+lookup_say_delegation(struct command *c, uint64_t now_ms)
+{
+	struct name zone;
+	struct view view;
+	uint64_t until_ms;
+
+	if (!cache_find_delegation(
+		&c->name, cache_mark(), now_ms, &view, &until_ms)) {
+		say(c, "; no delegation: the roots would be asked\n");
+		return;
+	}
+	name_suffix(&c->name, view.owner_len, &zone);
+	if (view.forwarded) {
+		say_forward(c, server_forward(&zone), now_ms);
+		return;
+	}
+	say(c, "; these would be asked:\n");
+	say_delegation(c, &zone, &view, true, now_ms);
+}
+
+static void
+lookup_say_found(struct command *c, enum found found, struct view *view)
+{
+	static const char *const what[] = {
+	    [FOUND_NOTHING] = "nothing is known of",
+	    [FOUND_ANSWER] = "answer for",
+	    [FOUND_ALIAS] = "alias for",
+	    [FOUND_NO_DATA] = "no data for",
+	    [FOUND_NAME_ERROR] = "no such name as",
+	    [FOUND_FAILURE] = "failure for",
+	};
+	static const char *const trusts[] = {
+	    [TRUST_LAST_RESORT] = "without authority",
+	    [TRUST_REFERRAL] = "from a referral",
+	    [TRUST_ANSWER] = "authoritative",
+	};
+	struct name owner;
+
+	say(c, "; %s ", what[found]);
+	say_question(c, &c->name, c->type);
+	if (found == FOUND_NOTHING) {
+		say(c, "\n");
+		return;
+	}
+	say(c, ", %s, %u of %u s left\n",
+	    view->reason == NULL ? trusts[view->trust] : view->reason->text,
+	    (unsigned)view->ttl_s, (unsigned)view->ttl_first_s);
+	name_suffix(&c->name, view->owner_len, &owner);
+	if (found == FOUND_ANSWER || found == FOUND_ALIAS)
+		say_set(c, &owner, view);
+	if (view->reason == NULL)
+		say_proofs(c, view);
+}
+
+/* An alias and then what it leads to, each on a turn of its own. */
+static bool
+lookup_tell(struct command *c, uint64_t now_ms)
+{
+	struct name target;
+	struct view view;
+	enum found found =
+	    cache_find(&c->name, c->type, cache_mark(), now_ms, &view);
+	bool leads = found == FOUND_ALIAS && !alias_is_answer(c->type) &&
+	    c->at++ < ALIASES_MAX && alias_target(&view, &c->name, &target);
+
+	lookup_say_found(c, found, &view);
+	if (leads) {
+		c->name = target;
+		return false;
+	}
+	lookup_say_delegation(c, now_ms);
+	return all_said(c);
+}
+
+static void
+say_cached(struct command *c, struct cached *f, uint64_t now_ms)
+{
+	struct view *view = &f->view;
+
+	switch (f->kind) {
+	case KIND_RRSET:
+		say_set(c, &f->owner, view);
+		break;
+	case KIND_DELEGATION:
+		say_delegation(c, &f->owner, view, false, now_ms);
+		break;
+	case KIND_NO_DATA:
+		say_owner(c, &f->owner, view->ttl_s, view->type);
+		say(c, "no data\n");
+		break;
+	case KIND_NAME_ERROR:
+		say_owner(c, &f->owner, view->ttl_s, TYPE_ANY);
+		say(c, "no such name\n");
+		break;
+	case KIND_DEAD:
+		say_owner(c, &f->owner, view->ttl_s,
+		    view->type == TYPE_ZONE ? TYPE_ANY : view->type);
+		say(c, "failed: %s\n", view->reason->text);
+		break;
+	}
+}
+
+static bool
+dump_tell(struct command *c, uint64_t now_ms)
+{
+	unsigned looks = COMMAND_LOOKS;
+	struct cached found;
+
+	if (c->step++ == 0)
+		cache_cursor_init(&c->cursor);
+	while (has_room(c)) {
+		if (cache_next(&c->cursor, &looks, now_ms, &found))
+			say_cached(c, &found, now_ms);
+		else
+			return looks > 0 && all_said(c);
+	}
+	return false;
+}
+
+static void
+say_server_line(struct command *c, const struct server_told *s)
+{
+	static const char *const features[FEATURES] = {
+	    "edns", "case", "cookie", "pipeline"}; /* FEATURE_EDNS ... */
+	char text[ADDRESS_TEXT_MAX];
+	unsigned i;
+
+	say(c, "%-39s %5u %5u %4u %6llu ",
+	    s->at.port == DNS_PORT ? address_text(&s->at, text)
+				   : address_port_text(&s->at, text),
+	    s->srtt_ms, s->rto_ms, s->lost,
+	    (unsigned long long)s->used_ms / 1000);
+	if (s->held_ms > 0)
+		say(c, "held %us", (unsigned)(s->held_ms + 999) / 1000);
+	else if (s->lost > 0)
+		say(c, "silent");
+	else
+		say(c, s->srtt_ms > 0 ? "well" : "unknown");
+	for (i = 0; i < FEATURES; i++)
+		if (s->chokes >> i & 1)
+			say(c, ", no %s", features[i]);
+	if (s->no_tcp_ms > 0)
+		say(c, ", no tcp %us", (unsigned)(s->no_tcp_ms + 999) / 1000);
+	say(c, "\n");
+}
+
+static void
+say_lame(struct command *c, unsigned place, uint64_t now_ms)
+{
+	struct name zone;
+	struct address at;
+	char text[ADDRESS_TEXT_MAX];
+	uint64_t left_ms;
+
+	if (!server_lame_at(place, now_ms, &zone, &at, &left_ms))
+		return;
+	say(c, "%-39s lame %us for ", address_text(&at, text),
+	    (unsigned)(left_ms + 999) / 1000);
+	say_name(c, &zone);
+	say(c, "\n");
+}
+
+/* First all servers, then who is lame for which zone. */
+static bool
+servers_tell(struct command *c, uint64_t now_ms)
+{
+	struct server_told s;
+	unsigned looks;
+
+	if (c->step++ == 0)
+		say(c, "; %-37s %5s %5s %4s %6s %s\n", "address", "rtt/ms",
+		    "wait", "lost", "used/s", "state");
+	for (looks = 0; looks < COMMAND_LOOKS && has_room(c) &&
+	     c->at < SERVERS_MAX + LAME_MAX;
+	     looks++, c->at++) {
+		if (c->at >= SERVERS_MAX)
+			say_lame(c, c->at - SERVERS_MAX, now_ms);
+		else if (server_at(c->at, now_ms, &s))
+			say_server_line(c, &s);
+	}
+	return c->at == SERVERS_MAX + LAME_MAX && all_said(c);
+}
+
+static void
+say_walk(struct command *c, const struct walk_told *w)
+{
+	say_question(c, &w->qname, w->qtype);
+	say(c, "%s%s: %llu ms, %u sent", w->priming ? " (priming)" : "",
+	    w->refreshing ? " (ahead of its end)" : "",
+	    (unsigned long long)w->ms, w->sends);
+}
+
+static void
+say_walk_open(struct command *c, const struct walk_told *w)
+{
+	char text[ADDRESS_TEXT_MAX];
+
+	say_walk(c, w);
+	say(c, ", clients %u, walks %u", w->clients, w->parents);
+	if (w->asked.family != 0)
+		say(c, ", asks %s", address_port_text(&w->asked, text));
+	if (w->children > 0)
+		say(c, ", needs walks: %u", w->children);
+	if (w->zone.len > 0) {
+		say(c, " in ");
+		say_name(c, &w->zone);
+	}
+	say(c, "\n");
+}
+
+static void
+say_walk_over(struct command *c, const struct walk_told *w)
+{
+	say_walk(c, w);
+	if (w->limit != NULL)
+		say(c, ", limit %s", w->limit);
+	if (w->reason.ede != EDE_NONE)
+		say(c, ", failed: %s\n", w->reason.text);
+	else
+		say(c, w->wanted ? ", done\n" : ", nobody waited any more\n");
+}
+
+/* First those that are open, then the last that are over. */
+static bool
+walks_tell(struct command *c, uint64_t now_ms)
+{
+	struct referral_counts counts;
+	struct walk_told w;
+	unsigned looks = COMMAND_LOOKS;
+
+	referral_count(&counts);
+	if (c->step == 0)
+		say(c, "; %u open:\n", counts.open);
+	for (c->step = 1;
+	     looks-- > 0 && has_room(c) && c->at < counts.walks_max; c->at++)
+		if (referral_walk_at(c->at, now_ms, &w))
+			say_walk_open(c, &w);
+	if (c->at < counts.walks_max)
+		return false;
+	say(c, "; the last %u that are over, youngest first:\n",
+	    WALKS_OVER_MAX);
+	for (looks = 0; referral_walk_over(looks, &w); looks++)
+		say_walk_over(c, &w);
+	return all_said(c);
+}
+
+/* Walks that are under way must not bring back what is forgotten. */
+static bool
+flush_end(struct command *c, uint64_t count, uint64_t now_ms)
+{
+	referral_restart(now_ms);
+	say(c, "%llu forgotten\n", (unsigned long long)count);
+	return all_said(c);
+}
+
+static bool
+flush_tell(struct command *c, uint64_t now_ms)
+{
+	return flush_end(c, cache_flush_name(&c->name), now_ms);
+}
+
+static bool
+flush_tree_tell(struct command *c, uint64_t now_ms)
+{
+	return flush_end(c, cache_flush_tree(&c->name), now_ms);
+}
+
+static bool
+flush_all_tell(struct command *c, uint64_t now_ms)
+{
+	struct cache_counts counts;
+
+	cache_count(&counts);
+	cache_flush();
+	return flush_end(c, counts.entries, now_ms);
+}
+
+/* The loop looks at the files in its next turn, unless it just did. */
+static bool
+reload_tell(struct command *c, uint64_t now_ms)
+{
+	const struct root_servers *roots = hints_roots();
+	const char *bad = hints_bad_file();
+
+	(void)now_ms;
+	if (!c->waits) {
+		control.reload = c->waits = true;
+		(void)command_watch(c, EPOLL_CTL_MOD, 0);
+		return false;
+	}
+	if (control.reload)
+		return false;
+	c->waits = false;
+	if (!command_watch(c, EPOLL_CTL_MOD, EPOLLOUT))
+		return true;
+	if (bad != NULL) {
+		say_text(c, "error: the event log says what is wrong in ");
+		say_text(c, bad);
+		say(c, "\n");
+		return true;
+	}
+	say_text(c, "root hints of ");
+	say_text(c, hints_file());
+	say(c, ": %u names, %u addresses\n", roots->name_count,
+	    roots->address_count);
+	return all_said(c);
+}
+
+static const struct verb verbs[] = {
+    {"stats", TAKES_NOTHING, stats_tell},
+    {"lookup", TAKES_NAME_TYPE, lookup_tell},
+    {"dump", TAKES_NOTHING, dump_tell},
+    {"servers", TAKES_NOTHING, servers_tell},
+    {"walks", TAKES_NOTHING, walks_tell},
+    {"flush", TAKES_NAME, flush_tell},
+    {"flush-tree", TAKES_NAME, flush_tree_tell},
+    {"flush-all", TAKES_NOTHING, flush_all_tell},
+    {"reload", TAKES_NOTHING, reload_tell},
+};
+
+static const struct verb *
+verb_find(const char *word)
+{
+	unsigned i;
+
+	for (i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
+		if (strcmp(word, verbs[i].word) == 0)
+			return &verbs[i];
+	return NULL;
+}
+
+/*
+ * And the other side: give the words to the server at the path, and its reply
+ * to whoever reads.
+ */
+_Noreturn static void
+command_and_exit(const char *path, char **words)
+{
+	char line[4096] = "";
+	bool begins = true, good = false, bad = false;
+	struct sockaddr_un at;
+	socklen_t size;
+	int fd = unix_address(path, &at, &size)
+	    ? unix_connect(SOCK_STREAM, &at, size)
+	    : -1;
+	FILE *server = fd >= 0 ? fdopen(fd, "r+") : NULL;
+
+	if (server == NULL)
+		refuse("no server answers at", path, strerror(errno));
+	for (; *words != NULL; words++)
+		fprintf(server, "%s%c", *words, words[1] != NULL ? ' ' : '\n');
+	(void)fflush(server);
+	while (fgets(line, sizeof(line), server) != NULL) {
+		bad |= strncmp(line, "error: ", 7) == 0 && begins && !good;
+		good = begins && strcmp(line, "; ok\n") == 0;
+		begins = strchr(line, '\n') != NULL;
+		if (!good)
+			fputs(line, bad ? stderr : stdout);
+	}
+	if (!good && !bad)
+		fprintf(stderr, "dns: the reply broke off\n");
+	if (good)
+		print_end();
+	exit(EXIT_FAILURE);
 }

@@ -251,30 +251,38 @@ turn_begin(void)
 }
 
 static void
-statistics_write(uint64_t now_ms)
+statistics_collect(struct statistics *s, uint64_t now_ms)
 {
-	struct statistics s = self.counts;
 	struct referral_counts r;
 
+	*s = self.counts;
 	referral_count(&r);
-	s.uptime_s = (now_ms - self.start_ms) / 1000;
-	s.waiting = self.waiting;
-	s.connections = self.connections_open;
-	s.joined = r.joined;
-	s.walks = r.walks;
-	s.failed = r.failed;
-	s.sent = r.sent;
-	s.replies = r.replies;
-	s.timeouts = r.timeouts;
-	s.mismatched = r.mismatched;
-	s.tcp_connects = r.tcp_connects;
-	s.tcp_sent = r.tcp_sent;
-	s.tcp_reused = r.tcp_reused;
-	s.addresses_refused = r.addresses_refused;
-	s.sends_failed = r.sends_failed;
-	s.self_sends = r.self_sends;
-	s.lame = r.lame;
-	cache_count(&s.cache);
+	s->uptime_s = (now_ms - self.start_ms) / 1000;
+	s->waiting = self.waiting;
+	s->connections = self.connections_open;
+	s->joined = r.joined;
+	s->walks = r.walks;
+	s->failed = r.failed;
+	s->sent = r.sent;
+	s->replies = r.replies;
+	s->timeouts = r.timeouts;
+	s->mismatched = r.mismatched;
+	s->tcp_connects = r.tcp_connects;
+	s->tcp_sent = r.tcp_sent;
+	s->tcp_reused = r.tcp_reused;
+	s->addresses_refused = r.addresses_refused;
+	s->sends_failed = r.sends_failed;
+	s->self_sends = r.self_sends;
+	s->lame = r.lame;
+	cache_count(&s->cache);
+}
+
+static void
+statistics_write(uint64_t now_ms)
+{
+	struct statistics s;
+
+	statistics_collect(&s, now_ms);
 	eventlog_statistics(&s);
 }
 
@@ -443,6 +451,19 @@ files_look(uint64_t now_ms)
 		manager_ready();
 }
 
+/* The operator's commands; what a flush takes is still good for who waited. */
+static void
+commands_serve(uint64_t now_ms)
+{
+	struct statistics s;
+
+	if (!control_is_due(now_ms))
+		return;
+	queries_done(now_ms);
+	statistics_collect(&s, now_ms);
+	control_serve(&s, &self.reload, now_ms);
+}
+
 static uint64_t
 earlier(uint64_t a_ms, uint64_t b_ms)
 {
@@ -470,6 +491,7 @@ timeout_ms(uint64_t now_ms)
 	due_ms = earlier(due_ms, manager_next_due());
 	due_ms = earlier(due_ms, queue_due(&self.deadlines));
 	due_ms = earlier(due_ms, connections_next_due());
+	due_ms = earlier(due_ms, control_next_due());
 	if (due_ms <= now_ms)
 		return 0;
 	return due_ms - now_ms < 3600000 ? (int)(due_ms - now_ms) : 3600000;
@@ -500,6 +522,9 @@ dispatch(const struct epoll_event *events, int n, uint64_t now_ms)
 	for (i = 0; i < n; i++)
 		if (tag_kind(events[i].data.u64) == TAG_TCP_LISTENER)
 			self.knocked[tag_index(events[i].data.u64)] = true;
+	for (i = 0; i < n; i++)
+		if (tag_kind(events[i].data.u64) == TAG_CONTROL)
+			control_ready(events[i].data.u64, now_ms);
 	for (i = 0; i < n; i++)
 		if (tag_kind(events[i].data.u64) == TAG_SIGNAL)
 			signals_readable(now_ms);
@@ -539,6 +564,7 @@ serve(void)
 		now_ms = turn_begin();
 		dispatch(events, n, now_ms);
 		files_look(now_ms);
+		commands_serve(now_ms);
 		expire = all_is_seen(n);
 		if (expire)
 			referral_expire(now_ms);
@@ -1970,18 +1996,6 @@ answer_failure(struct query *q, const struct reason *why)
 	answer_error(q, RCODE_SERVFAIL, why, 1);
 }
 
-/* u16 length and rdata, as they lie in the cache. */
-static struct reader
-read_stored(struct reader *body)
-{
-	size_t len = read_u16(body);
-	struct reader rdata = *body;
-
-	(void)read_bytes(body, len);
-	rdata.len = rdata.at + len;
-	return rdata;
-}
-
 /* Every record is of the class that was asked. */
 static void
 reply_add_record(struct reply *a, const struct name *owner, uint16_t type,
@@ -2410,7 +2424,8 @@ startup_report(const struct options *o)
 	    .connections = self.connections_max,
 	    .cache_octets = o->cache_octets,
 	    .memory_octets = cache_memory() + referral_memory() +
-		server_memory() + eventlog_memory() + clients_memory(),
+		server_memory() + eventlog_memory() + clients_memory() +
+		control_memory(),
 	};
 	for (i = 0; i < o->forward_count; i++)
 		eventlog_forward(&o->forward[i]);
@@ -2451,6 +2466,7 @@ start(void)
 	network_open(self.epoll, self.start_ms);
 	forwards_check(o);
 	hints_take(o->hints);
+	control_open(o->control, self.epoll);
 	startup_report(o);
 	self.look_ms = self.start_ms + LOOK_MS;
 	manager_ready();
@@ -2465,6 +2481,7 @@ stop(uint64_t now_ms)
 	statistics_write(now_ms);
 	eventlog_shutdown(self.stop_cause, (now_ms - self.start_ms) / 1000,
 	    self.counts.answered);
+	control_close();
 	referral_close();
 	server_close();
 	for (i = 0; i < self.connections_used; i++)

@@ -157,6 +157,7 @@ enum {
 
 	/* Tables and turns. */
 	WALKS_MAX = 4096,         /* open at once: one descriptor each */
+	WALKS_OVER_MAX = 64,      /* remembered for the operator */
 	ZONE_QUERIES_MAX = 200,   /* out to one zone, once half are open ... */
 	SERVER_QUERIES_MAX = 100, /* ... to one server: water torture */
 	WAITERS_MAX = 24576,      /* one a client, two a walk */
@@ -196,6 +197,14 @@ enum {
 };
 
 enum {
+	/* The operator's commands. */
+	COMMANDS_MAX = 4,         /* at once; each needs its buffer */
+	COMMAND_LINE_MAX = 1200,  /* a fully escaped name takes 1 KiB */
+	COMMAND_IDLE_MS = 300000, /* who pages through a dump may rest */
+	COMMAND_LOOKS = 1024,     /* places looked at in a turn ... */
+	COMMAND_SLICE = 64 << 10, /* ... or octets of text, and one thing */
+	COMMAND_TEXT_MAX = 1 << 20,
+
 	/* The event log. */
 	LOG_LINE_MAX = 2048,    /* a fully escaped name takes 1 KiB */
 	LOG_BUFFER = 256 << 10, /* lines that wait for the file */
@@ -349,6 +358,7 @@ enum tag_kind {
 	TAG_LISTENER,
 	TAG_TCP_LISTENER,
 	TAG_CLIENT,
+	TAG_CONTROL,    /* control.c's */
 	TAG_UPSTREAM,   /* referral.c's: datagrams of a walk ... */
 	TAG_CONNECTION, /* ... and connections that walks share */
 };
@@ -455,6 +465,12 @@ const uint8_t *read_bytes(struct reader *, size_t n); /* NULL once failed */
 uint8_t read_u8(struct reader *);
 uint16_t read_u16(struct reader *);
 uint32_t read_u32(struct reader *);
+
+/* The octets of an address, which gets port 53. */
+void read_address(struct reader *, uint8_t family, struct address *);
+
+/* What has its length before it, in two octets, as rdata in the cache. */
+struct reader read_stored(struct reader *);
 
 /* RFC 1035 4.1.4: pointers lead strictly backwards; fails on anything else. */
 bool read_name(struct reader *, struct name *);
@@ -989,6 +1005,17 @@ uint64_t eventlog_next_due(void); /* when a window ends; UINT64_MAX never */
  */
 void eventlog_look(void);
 void eventlog_close(void); /* every open fold is written first */
+
+/* The numbers of the statistics event, in its order. */
+struct number {
+	const char *key;
+	uint64_t value;
+};
+enum {
+	NUMBERS_MAX = 64
+};
+unsigned eventlog_numbers(
+    const struct statistics *, struct number numbers[NUMBERS_MAX]);
 void eventlog_count(struct log_counts *);
 size_t eventlog_memory(void); /* octets of its tables */
 
@@ -1181,6 +1208,8 @@ bool hints_open(const char *named);
 bool hints_look(bool at_once);
 const struct root_servers *hints_roots(void);
 const char *hints_file(void); /* absolute path, or "compiled-in" */
+const char *hints_bad_file(
+    void); /* that would go before; NULL: there is none */
 
 /* Do these roots name this address? */
 bool roots_hold(const struct root_servers *, const struct address *);
@@ -1318,6 +1347,29 @@ uint64_t server_lame_ms(const struct name *zone, const struct address *);
 void server_mark_lame(
     const struct name *zone, const struct address *, uint64_t now_ms);
 
+/* What is known of a server, as the operator is told of it. */
+struct server_told {
+	struct address at;
+	unsigned srtt_ms; /* 0: it never replied over UDP */
+	unsigned rttvar_ms, rto_ms;
+	unsigned lost;      /* timeouts in a row */
+	uint64_t held_ms;   /* so long nobody asks it; 0: it is asked */
+	uint64_t no_tcp_ms; /* the same of TCP */
+	uint64_t used_ms;   /* so long ago */
+	unsigned chokes;    /* on these features */
+};
+
+/* What is known of an address; false: nothing. */
+bool server_look(const struct address *, uint64_t now_ms, struct server_told *);
+
+/*
+ * Who goes through all of them asks for each place below SERVERS_MAX, and for
+ * lame servers below LAME_MAX; false: nobody is there.
+ */
+bool server_at(unsigned place, uint64_t now_ms, struct server_told *);
+bool server_lame_at(unsigned place, uint64_t now_ms, struct name *zone,
+    struct address *, uint64_t *left_ms);
+
 /* Octets of the kernel's: nobody outside can guess what comes next. */
 uint32_t random_u32(void);
 uint32_t random_below(uint32_t bound); /* bound > 0 */
@@ -1434,6 +1486,29 @@ void referral_expire(uint64_t now_ms);  /* timers that are due */
 uint64_t referral_next_due(void);       /* UINT64_MAX: no timer is armed */
 bool referral_next_done(struct done *);
 void referral_count(struct referral_counts *);
+
+/* The cache has forgotten something, so nothing that walks learned counts. */
+void referral_restart(uint64_t now_ms);
+
+/* A walk, open or over, as the operator is told of it. */
+struct walk_told {
+	struct name qname, zone; /* zone.len 0: nobody was asked yet */
+	uint16_t qtype;
+	uint64_t ms; /* since it began, or until it ended */
+	unsigned sends, clients, parents, children;
+	struct address asked; /* a query to it is out; family 0: none is */
+	bool priming, refreshing, failed;
+	bool wanted;          /* somebody waits or waited for it */
+	const char *limit;    /* that ended it; NULL: none did */
+	struct reason reason; /* why it failed */
+};
+
+/*
+ * The walk in a place below walks_max; and of those that are over the last
+ * but n, below WALKS_OVER_MAX.  False: there is none.
+ */
+bool referral_walk_at(unsigned place, uint64_t now_ms, struct walk_told *);
+bool referral_walk_over(unsigned n, struct walk_told *);
 void referral_close(void); /* closes every socket */
 
 /* ---------------------------------------------------------------------------
@@ -1449,6 +1524,7 @@ struct options {
 	uint16_t port;
 	const char *hints; /* NULL: the default places */
 	struct log_options log;
+	const char *control; /* NULL: no socket */
 	size_t cache_octets;
 	struct prefix allow[ALLOWED_PREFIXES_MAX];
 	struct prefix allow_server[ALLOWED_PREFIXES_MAX];
@@ -1511,6 +1587,28 @@ void manager_reloading(uint64_t monotonic_us);
 void manager_turn(uint64_t now_ms);
 uint64_t manager_next_due(void); /* UINT64_MAX: no watchdog */
 void manager_close(void);
+
+/*
+ * Listen for the operator's commands on a Unix socket, which only he can open,
+ * with events of TAG_CONTROL; what stands in its way ends the program by
+ * refuse.  NULL: no socket.  It is removed in the end.
+ */
+void control_open(const char *path, int epoll);
+size_t control_memory(void);
+void control_close(void);
+void control_ready(uint64_t tag, uint64_t now_ms);
+
+/* Is there anything to be done for a command now?  Else when at the latest. */
+bool control_is_due(uint64_t now_ms);
+uint64_t control_next_due(void); /* UINT64_MAX: it waits for an event */
+
+/*
+ * Do what commands say, a slice of each.  No walk may wait to be taken by
+ * referral_next_done, and what is stored or forgotten here ends all views.
+ * *reload: files are still to be looked at; in the end that is wanted as well
+ * where a command says so.
+ */
+void control_serve(const struct statistics *, bool *reload, uint64_t now_ms);
 
 /*
  * Say on standard error, in one line, what is wrong with which value and what

@@ -1855,13 +1855,10 @@ line_tally(struct line *l, const struct tally *t)
 	line_number(l, "sends_max", QUERY_SENDS_MAX);
 }
 
-static void
-line_statistics(struct line *l, const struct statistics *s)
+unsigned
+eventlog_numbers(const struct statistics *s, struct number list[NUMBERS_MAX])
 {
-	const struct {
-		const char *key;
-		uint64_t value;
-	} numbers[] = {
+	const struct number numbers[] = {
 	    {"uptime_s", s->uptime_s},
 	    {"received", s->received},
 	    {"answered", s->answered},
@@ -1900,9 +1897,19 @@ line_statistics(struct line *l, const struct statistics *s)
 	    {"log_gated", counts.gated},
 	    {"log_lost", counts.lost},
 	};
-	size_t i;
 
-	for (i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
+	static_assert(sizeof numbers <= NUMBERS_MAX * sizeof *list, "room");
+	memcpy(list, numbers, sizeof numbers);
+	return sizeof numbers / sizeof numbers[0];
+}
+
+static void
+line_statistics(struct line *l, const struct statistics *s)
+{
+	struct number numbers[NUMBERS_MAX];
+	unsigned count = eventlog_numbers(s, numbers), i;
+
+	for (i = 0; i < count; i++)
 		line_number(l, numbers[i].key, numbers[i].value);
 }
 

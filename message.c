@@ -284,6 +284,30 @@ read_u32(struct reader *r)
 	    (uint32_t)b[2] << 8 | b[3];
 }
 
+void
+read_address(struct reader *r, uint8_t family, struct address *a)
+{
+	size_t len = family == 4 ? 4 : 16;
+	const uint8_t *ip = read_bytes(r, len);
+
+	memset(a, 0, sizeof(*a));
+	a->family = family;
+	a->port = DNS_PORT;
+	if (ip != NULL)
+		memcpy(a->ip, ip, len);
+}
+
+struct reader
+read_stored(struct reader *body)
+{
+	size_t len = read_u16(body);
+	struct reader stored = *body;
+
+	stored.failed |= read_bytes(body, len) == NULL;
+	stored.len = stored.at + (stored.failed ? 0 : len);
+	return stored;
+}
+
 /*
  * Every pointer must lead to before the run of labels that it ends.  So each
  * jump goes backwards, and the walk must end.
@@ -1557,15 +1581,12 @@ word_add_digits(
 static void
 word_add_address(const struct words *words, uint8_t family, struct reader *in)
 {
-	size_t len = family == 4 ? 4 : 16;
-	const uint8_t *ip = read_bytes(in, len);
-	struct address a = {.family = family};
+	struct address a;
 	char text[ADDRESS_TEXT_MAX];
 
-	if (ip == NULL)
-		return;
-	memcpy(a.ip, ip, len);
-	word_add(words, address_text(&a, text));
+	read_address(in, family, &a);
+	if (!in->failed)
+		word_add(words, address_text(&a, text));
 }
 
 static void

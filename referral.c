@@ -248,6 +248,7 @@ struct walk {
 	struct name most;               /* the last that has most of them */
 
 	unsigned steps_left;
+	unsigned sends;                 /* its own, whoever pays */
 	unsigned name_sends, referrals; /* since sname last changed */
 	uint8_t aliases, depth;
 
@@ -332,6 +333,9 @@ static struct {
 	uint64_t primed_until_ms, prime_next_ms;
 	struct walk *priming; /* the walk that is out for the root, or NULL */
 
+	struct walk_told over[WALKS_OVER_MAX]; /* the last ones */
+	uint64_t over_count;                   /* ever */
+
 	bool offline; /* if not, nothing else here is true */
 	uint64_t offline_since_ms, offline_retry_ms;
 	unsigned offline_wait_ms; /* after the next retry */
@@ -350,6 +354,7 @@ static void walk_child_done(struct waiter *, uint64_t);
 static void walk_report(const struct walk *, uint64_t);
 static void reason_fill(struct reason *, uint16_t ede, const char *what,
     const struct name *zone, const struct walk *, enum limit);
+static void walk_tell(const struct walk *, uint64_t, struct walk_told *);
 static bool walk_await(struct walk *, uint8_t, uint16_t, uint64_t);
 static enum walk_state walk_prime(struct walk *, struct candidate *, uint64_t);
 static void ready_run(uint64_t);
@@ -1546,6 +1551,7 @@ walk_finish(struct walk *w, uint64_t now_ms)
 		exchange_close(&w->exchange[i], now_ms);
 	walk_drop_children(w);
 	walk_unlist(w);
+	walk_tell(w, now_ms, &self.over[self.over_count++ % WALKS_OVER_MAX]);
 	if (w == self.priming)
 		self.priming = NULL;
 	if (w->priming && w->failed && !self.offline)
@@ -1838,19 +1844,6 @@ slist_add_ns(struct slist *l, const struct name *ns)
 	memset(&l->ns[l->ns_count], 0, sizeof(l->ns[0]));
 	l->ns[l->ns_count].name = *ns;
 	return l->ns_count++;
-}
-
-static void
-read_address(struct reader *r, uint8_t family, struct address *a)
-{
-	size_t len = family == 4 ? 4 : 16;
-	const uint8_t *ip = read_bytes(r, len);
-
-	memset(a, 0, sizeof(*a));
-	a->family = family;
-	a->port = DNS_PORT;
-	if (ip != NULL)
-		memcpy(a->ip, ip, len);
 }
 
 /* From a delegation of the cache, as delegation_body wrote it. */
@@ -2804,6 +2797,7 @@ exchange_charge(const struct exchange *x, struct candidate *to, uint64_t now_ms)
 	struct walk *w = x->walk;
 
 	bill_add(walk_payer(w), &w->slist.zone);
+	w->sends++;
 	w->name_sends++;
 	w->slist.sends++;
 	w->slist.asked = (uint8_t)(w->slist.asked + !to->asked);
@@ -4774,6 +4768,14 @@ walks_restart(uint64_t now_ms)
 			walk_restart((struct walk *)t, now_ms);
 }
 
+void
+referral_restart(uint64_t now_ms)
+{
+	assert(self.done == NULL);
+	walks_restart(now_ms);
+	ready_run(now_ms);
+}
+
 bool
 referral_hints(const struct root_servers *roots, uint64_t now_ms)
 {
@@ -4917,4 +4919,75 @@ walk_prime(struct walk *w, struct candidate *from, uint64_t now_ms)
 	eventlog_primed(p->name_count, p->address_count, &from->at);
 	primed_compare();
 	return WALK_DONE;
+}
+
+/* ---------------------------------------------------------------------------
+ * What the operator sees of walks.
+ */
+
+/* Whom it has asked and not heard yet; family 0: nobody. */
+static struct address
+walk_asks(const struct walk *w)
+{
+	unsigned i;
+
+	for (i = 0; i < CHANNELS; i++)
+		if (exchange_is_out(&w->exchange[i]))
+			return w->slist.addresses[w->exchange[i].to].at;
+	return (struct address){.family = 0};
+}
+
+static unsigned
+walk_parents(const struct walk *w)
+{
+	const struct waiter *waiter;
+	unsigned count = 0;
+
+	for (waiter = w->waiters; waiter != NULL; waiter = waiter->next)
+		count += waiter->parent != NULL;
+	return count;
+}
+
+static void
+walk_tell(const struct walk *w, uint64_t now_ms, struct walk_told *t)
+{
+	*t = (struct walk_told){
+	    .qname = w->qname,
+	    .zone = w->slist.zone,
+	    .qtype = w->qtype,
+	    .ms = now_ms - (w->deadline.due_ms - QUERY_MS_MAX),
+	    .sends = w->sends,
+	    .clients = w->clients,
+	    .parents = walk_parents(w),
+	    .children = w->children,
+	    .asked = walk_asks(w),
+	    .priming = w->priming,
+	    .refreshing = w->refreshing,
+	    .failed = w->failed,
+	    .wanted = w->waiters != NULL || w->refreshing || w->priming,
+	    .limit = limits[w->limit].name,
+	    .reason = w->reason,
+	};
+}
+
+/* One that is over is no walk any more, though clients may still wait. */
+bool
+referral_walk_at(unsigned place, uint64_t now_ms, struct walk_told *t)
+{
+	const struct walk *w = &self.walks[place];
+
+	assert(place < self.options.walks_max);
+	if (place >= self.walks_used || w->deadline.next == NULL)
+		return false;
+	walk_tell(w, now_ms, t);
+	return true;
+}
+
+bool
+referral_walk_over(unsigned n, struct walk_told *t)
+{
+	if (n >= WALKS_OVER_MAX || n >= self.over_count)
+		return false;
+	*t = self.over[(self.over_count - 1 - n) % WALKS_OVER_MAX];
+	return true;
 }

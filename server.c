@@ -47,6 +47,8 @@ struct server {
 struct lame {
 	uint64_t key; /* hash of both: 64 keyed bits stand for them */
 	uint64_t since_ms;
+	struct name zone; /* for the operator, as what follows */
+	struct address at;
 };
 
 enum {
@@ -562,6 +564,72 @@ server_mark_lame(
 
 	lame->key = key;
 	lame->since_ms = now_ms;
+	lame->zone = *zone;
+	lame->at = *at;
+}
+
+static uint64_t
+left_ms(uint64_t until_ms, uint64_t now_ms)
+{
+	return now_ms < until_ms ? until_ms - now_ms : 0;
+}
+
+static void
+server_tell(const struct server *s, uint64_t now_ms, struct server_told *t)
+{
+	unsigned i;
+
+	*t = (struct server_told){
+	    .at = s->at,
+	    .srtt_ms = s->srtt_ms,
+	    .rttvar_ms = s->rttvar_ms,
+	    .rto_ms = s->rto_ms != 0 ? s->rto_ms : RTO_FIRST_MS,
+	    .lost = s->lost,
+	    .held_ms = left_ms(s->held_until_ms, now_ms),
+	    .no_tcp_ms = left_ms(s->no_tcp_until_ms, now_ms),
+	    .used_ms = now_ms - s->used_ms,
+	};
+	for (i = 0; i < FEATURES; i++)
+		if (now_ms < s->chokes_until_ms[i])
+			t->chokes |= 1u << i;
+}
+
+bool
+server_look(const struct address *at, uint64_t now_ms, struct server_told *t)
+{
+	const struct server *s = server_find(at);
+
+	if (s == NULL)
+		return false;
+	server_tell(s, now_ms, t);
+	return true;
+}
+
+bool
+server_at(unsigned place, uint64_t now_ms, struct server_told *t)
+{
+	const struct server *s = &self.servers[place];
+
+	assert(place < SERVERS_MAX);
+	if (s->at.family == 0)
+		return false;
+	server_tell(s, now_ms, t);
+	return true;
+}
+
+bool
+server_lame_at(unsigned place, uint64_t now_ms, struct name *zone,
+    struct address *at, uint64_t *left)
+{
+	const struct lame *lame = &self.lames[place];
+
+	assert(place < LAME_MAX);
+	*left = left_ms(lame->since_ms + LAME_HOLD_S * UINT64_C(1000), now_ms);
+	if (lame->at.family == 0 || *left == 0)
+		return false;
+	*zone = lame->zone;
+	*at = lame->at;
+	return true;
 }
 
 /* ---------------------------------------------------------------------------
@@ -2056,6 +2124,17 @@ hints_file(void)
 {
 	return hints.in_use < hints.count ? hints.places[hints.in_use].name
 					  : "compiled-in";
+}
+
+const char *
+hints_bad_file(void)
+{
+	unsigned i;
+
+	for (i = 0; i < hints.count && i <= hints.in_use; i++)
+		if (hints.places[i].bad)
+			return hints.places[i].name;
+	return NULL;
 }
 
 /* ---------------------------------------------------------------------------

@@ -610,7 +610,7 @@ connection_read(
  */
 int
 driver_words(const struct scenario *scenario, const char *hints,
-    const char *log, char *words[COMMAND_WORDS_MAX + 1])
+    const char *log, const char *control, char *words[COMMAND_WORDS_MAX + 1])
 {
 	static const char *const base[] = {
 	    "dns", "-l", "127.0.0.1@53", "-r", "HINTS", "-e", "LOG"};
@@ -625,6 +625,8 @@ driver_words(const struct scenario *scenario, const char *hints,
 			word = hints;
 		else if (strcmp(word, "LOG") == 0)
 			word = log;
+		else if (strcmp(word, "CONTROL") == 0)
+			word = control;
 		snprintf(text[n], sizeof(text[n]), "%s", word);
 		words[n] = text[n];
 		n++;

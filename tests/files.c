@@ -11,6 +11,7 @@
 
 const char files_hints_path[] = "/virtual/cache.dns";
 const char files_log_path[] = "/virtual/dns.log";
+const char files_control_path[] = "/virtual/dns.sock";
 
 enum {
 	DEVICE = 1,

@@ -19,6 +19,7 @@ enum path {
 };
 
 extern const char files_hints_path[], files_log_path[];
+extern const char files_control_path[];
 
 /* Somebody changes the hints; by this clock on the wall. */
 void files_edit(const struct hints_edit *, int64_t wall_ms);

@@ -367,6 +367,9 @@ file_close(struct file *f)
 		free(p);
 	while ((stream = stream_take(f)) != NULL)
 		stream_drop(stream, true);
+	/* Of a Unix socket nothing is lost: af_unix.c, unix_release_sock. */
+	if (f->stream != NULL && f->local.family == 0)
+		buffer_drop(&f->stream->in, f->stream->in.len);
 	if (f->stream != NULL)
 		stream_drop(f->stream, false);
 	f->kind = FILE_FREE;
@@ -575,7 +578,9 @@ __wrap_socket(int domain, int type, int protocol)
 	fd = file_open(FILE_SOCKET);
 	if (fd == -1)
 		return -1;
-	k.files[fd - FD_FIRST].local.family = domain == AF_INET ? 4 : 6;
+	/* A Unix socket has no address: family 0, and one listens. */
+	if (domain != AF_UNIX)
+		k.files[fd - FD_FIRST].local.family = domain == AF_INET ? 4 : 6;
 	k.files[fd - FD_FIRST].tcp = (type & SOCK_STREAM) != 0;
 	return fd;
 }
@@ -678,6 +683,10 @@ __wrap_bind(int fd, const struct sockaddr *sa, socklen_t len)
 		return -1;
 	if (f->kind == FILE_NETLINK)
 		return netlink_bind(f, sa, len);
+	if (f->local.family == 0 && sa->sa_family == AF_UNIX) {
+		f->bound = true;
+		return is_failing(CALL_BIND, NULL) ? -1 : 0;
+	}
 	if (!address_from_any(sa, len, &a) || a.family != f->local.family) {
 		errno = EINVAL;
 		return -1;
@@ -753,7 +762,7 @@ __wrap_accept4(int fd, struct sockaddr *sa, socklen_t *len, int flags)
 	accepted->stream = stream_take(f);
 	accepted->local = accepted->stream->here;
 	accepted->peer = accepted->stream->there;
-	if (sa != NULL) {
+	if (sa != NULL && accepted->peer.family != 0) {
 		room = *len;
 		*len = address_to_sockaddr(&accepted->peer, &storage);
 		memcpy(sa, &storage, room < *len ? room : *len);
@@ -1267,8 +1276,10 @@ __wrap_write(int fd, const void *octets, size_t len)
 		return __real_write(fd, octets, len);
 	if ((f = file_of(fd)) == NULL || is_failing(CALL_WRITE, NULL))
 		return -1;
+	if (f->stream != NULL)
+		return stream_write(f, octets, len);
 	if (f->kind != FILE_LOG)
-		world_give_up("the simulator writes only to the log");
+		world_give_up("the simulator writes to the log and commands");
 	k.inside = true;
 	world_log(octets, len);
 	k.inside = false;

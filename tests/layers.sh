@@ -152,16 +152,16 @@ callers dns.c manager_turn | grep -v '^serve$' |
 
 {
 	users accept dns
-	users accept4 dns
+	users accept4 dns control
 	users listen control
-} | rule "only dns.c takes connections, and only control.c listens for them"
+} | rule "only dns.c takes clients, and only control.c listens for them"
 
 heap="malloc calloc realloc reallocarray aligned_alloc posix_memalign strdup
     strndup asprintf vasprintf getline mmap free"
 {
 	for symbol in $heap; do
-		users "$symbol" cache server referral dns
-		for part in cache server referral dns; do
+		users "$symbol" cache server referral dns control
+		for part in cache server referral dns control; do
 			callers $part.c "$symbol"
 		done | grep -Ev '_(init|open|close)$|hints' |
 		    sed "s/\$/ calls $symbol/"

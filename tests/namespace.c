@@ -19,6 +19,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
@@ -31,6 +32,7 @@
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -75,6 +77,7 @@ static struct {
 	unsigned late_ms;   /* so long did something have to wait for us */
 
 	char hints[PATH_LEN_MAX], log[PATH_LEN_MAX], said[PATH_LEN_MAX];
+	char control[PATH_LEN_MAX];
 	int log_fd;
 	char log_part[LOG_LINE_MAX]; /* a line that has not its end yet */
 	size_t log_part_len;
@@ -228,6 +231,7 @@ step_left(const struct step *step, const struct netns *net, bool started)
 	case STEP_WAIT:
 	case STEP_STOP:
 	case STEP_SIGNAL:
+	case STEP_CONTROL:
 	case STEP_EXIT:
 		return LEFT_NOT;
 	default:
@@ -932,6 +936,43 @@ step_judge(const struct step *step)
 		driver_trace(&n.d, "line %u does not come true", step->line);
 }
 
+/* The reply to a command, up to the end of the connection. */
+static void
+reply_read(int fd, struct buffer *reply)
+{
+	const struct timeval patience = {.tv_sec = WAIT_MAX_MS / 1000};
+	uint8_t octets[4096];
+	ssize_t len;
+
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+	while ((len = read(fd, octets, sizeof(octets))) > 0)
+		buffer_put(reply, octets, (size_t)len);
+	buffer_put(reply, (const uint8_t *)"", 1);
+}
+
+/* Who is stalled keeps his connection until the run is over. */
+static void
+step_control(const struct step *step)
+{
+	struct sockaddr_un at = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	struct buffer reply = {0};
+
+	assert(strlen(n.control) < sizeof(at.sun_path));
+	memcpy(at.sun_path, n.control, strlen(n.control));
+	if (connect(fd, (struct sockaddr *)&at, sizeof(at)) < 0)
+		driver_fault(
+		    &n.d, "nobody takes commands: %s\n", strerror(errno));
+	dprintf(fd, "%s\n", step->control.command);
+	if (step->control.stalled)
+		return;
+	reply_read(fd, &reply);
+	close(fd);
+	(void)witness_control(&n.d.witness, step, (const char *)reply.octets,
+	    UINT_MAX, n.d.fault);
+	buffer_free(&reply);
+}
+
 static void
 step_take(const struct step *step)
 {
@@ -967,6 +1008,9 @@ step_take(const struct step *step)
 	case STEP_STOP:
 		n.stop_ms = n.d.now_ms + (uint64_t)step->stop.in_ms;
 		n.go_on_ms = n.stop_ms + (uint64_t)step->stop.for_ms;
+		break;
+	case STEP_CONTROL:
+		step_control(step);
 		break;
 	case STEP_SIGNAL:
 		kill(n.server, step->signal);
@@ -1018,7 +1062,7 @@ server_exec(void)
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	sigemptyset(&set);
 	sigprocmask(SIG_SETMASK, &set, NULL);
-	driver_words(n.run->scenario, n.hints, n.log, words);
+	driver_words(n.run->scenario, n.hints, n.log, n.control, words);
 	if (chdir("/") < 0 || dup2(none, STDIN_FILENO) < 0 ||
 	    dup2(none, STDOUT_FILENO) < 0 || dup2(said, STDERR_FILENO) < 0)
 		abort();
@@ -1116,6 +1160,7 @@ paths_make(const char *directory)
 {
 	snprintf(n.hints, sizeof(n.hints), "%s/cache.dns", directory);
 	snprintf(n.log, sizeof(n.log), "%s/dns.log", directory);
+	snprintf(n.control, sizeof(n.control), "%s/dns.sock", directory);
 	snprintf(n.said, sizeof(n.said), "%s/said", directory);
 	n.log_fd = -1;
 }

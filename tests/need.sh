@@ -40,6 +40,7 @@ package()
 	apt-get:dnssec-*) echo bind9-utils ;;
 	apt-get:script)	echo bsdutils ;;
 	*:systemd-analyze) echo systemd ;;
+	apt-get:nc | apk:nc) echo netcat-openbsd ;;
 	apk:check)	echo check-dev pkgconf ;;
 	apk:dig)	echo bind-tools ;;
 	apk:kdig)	echo knot-utils ;;
@@ -57,10 +58,12 @@ package()
 	dnf:delv)	echo bind-utils ;;
 	dnf:dnssec-*)	echo bind-dnssec-utils ;;
 	dnf:ip)		echo iproute ;;
+	dnf:nc)		echo nmap-ncat ;;
 	dnf:script)	echo util-linux-script ;;
 	dnf:vim)	echo vim-enhanced ;;
 	pacman:check)	echo check pkgconf ;;
 	pacman:dig)	echo bind ;;
+	pacman:nc)	echo openbsd-netcat ;;
 	pacman:kdig | pacman:knotd) echo knot ;;
 	pacman:named | pacman:delv | pacman:dnssec-*) echo bind ;;
 	*:ip)		echo iproute2 ;;

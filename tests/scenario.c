@@ -1093,6 +1093,44 @@ log_parse(struct parser *p)
 	return true;
 }
 
+/* line|no-line "PATTERN", slices N, error "PATTERN" */
+static bool
+control_line(struct parser *p)
+{
+	struct control *c = &p->scenario->last->control;
+
+	if (word_given(p, "error")) {
+		c->error = word_take(p);
+		return true;
+	}
+	if (word_given(p, "slices"))
+		return parse_number(p, 65535, &c->slices);
+	if (c->count == CONTROL_LINES_MAX)
+		return complain(p, "too many lines");
+	c->lines[c->count].absent = word_given(p, "no-line");
+	if (!c->lines[c->count].absent && !word_given(p, "line"))
+		return false;
+	c->lines[c->count++].pattern = word_take(p);
+	return true;
+}
+
+/* control [stalled] WORD...: and below, what is in the reply */
+static bool
+control_parse(struct parser *p)
+{
+	struct control *c = &step_add(p, STEP_CONTROL)->control;
+	char words[2048] = "";
+	size_t len = 0;
+
+	c->stalled = word_given(p, "stalled");
+	while (words_left(p) && len < sizeof(words))
+		len += (size_t)snprintf(words + len, sizeof(words) - len,
+		    "%s%s", len > 0 ? " " : "", word_take(p));
+	c->command = scenario_text(p->scenario, words, strlen(words));
+	p->block_line = control_line;
+	return true;
+}
+
 /* ---------------------------------------------------------------------------
  * The world around: hints, interface, route, network, fail, files, refused,
  * time.
@@ -1459,10 +1497,11 @@ static const struct {
 } lines[] = {{"ask", ask_parse}, {"close", close_parse},
     {"closed", closed_parse}, {"command", command_parse},
     {"connect", connect_parse}, {"connections", connections_parse},
-    {"exit", exit_parse}, {"expect", expect_parse}, {"fail", fail_parse},
-    {"files", files_parse}, {"forge", forge_parse}, {"gaps", gaps_parse},
-    {"hints", hints_parse_block}, {"interface", interface_parse},
-    {"log", log_parse}, {"network", network_parse}, {"open", open_parse},
+    {"control", control_parse}, {"exit", exit_parse}, {"expect", expect_parse},
+    {"fail", fail_parse}, {"files", files_parse}, {"forge", forge_parse},
+    {"gaps", gaps_parse}, {"hints", hints_parse_block},
+    {"interface", interface_parse}, {"log", log_parse},
+    {"network", network_parse}, {"open", open_parse},
     {"options", options_parse}, {"packets", packets_parse},
     {"proves", proves_parse}, {"read", read_parse}, {"refused", refused_parse},
     {"reply", reply_parse}, {"reset", reset_parse}, {"send", send_parse},

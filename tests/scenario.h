@@ -20,10 +20,11 @@ enum {
 	GAPS_MAX = 64,
 	EDES_MAX = 8,        /* looked for in one reply */
 	BEGINNINGS_MAX = 64, /* of answers, told apart */
-	OPTIONS_MAX = 256,   /* octets of a client's EDNS options */
-	RULES_MAX = 1024,    /* server and reply lines in force */
-	ZONES_MAX = 1024,    /* published */
-	DATAGRAMS_MAX = 4,   /* sent back for one query */
+	CONTROL_LINES_MAX = 32,
+	OPTIONS_MAX = 256, /* octets of a client's EDNS options */
+	RULES_MAX = 1024,  /* server and reply lines in force */
+	ZONES_MAX = 1024,  /* published */
+	DATAGRAMS_MAX = 4, /* sent back for one query */
 	FAULT_TEXT_MAX = 8192,
 	WAIT_MAX_MS = 20000,    /* an ask waits so long for its replies */
 	WINDOW_DEFAULT = 65536, /* octets that wait for a client to read */
@@ -285,6 +286,19 @@ struct log {
 	unsigned pairs;
 };
 
+/* A command, and what is in its reply. */
+struct control {
+	const char *command;
+	bool stalled; /* nobody reads the reply */
+	struct {
+		const char *pattern;
+		bool absent;
+	} lines[CONTROL_LINES_MAX];
+	unsigned count;
+	unsigned slices;   /* it comes in as many at least */
+	const char *error; /* it is this alone; NULL: it is whole */
+};
+
 struct failure {
 	enum call call;
 	int err;
@@ -364,7 +378,8 @@ enum step_kind {
 	STEP_WALL,
 	STEP_STOP, /* the process is stopped, as by SIGSTOP */
 	STEP_SIGNAL,
-	STEP_EXIT /* the server ends by itself, with this status and line */
+	STEP_CONTROL, /* the operator gives a command */
+	STEP_EXIT     /* the server ends by itself, with this status and line */
 };
 
 struct step {
@@ -399,6 +414,7 @@ struct step {
 		} writes;
 		struct packets packets; /* of CONNECTIONS, PACKETS, GAPS */
 		struct log log;
+		struct control control;
 		int64_t ms; /* of WAIT and WALL */
 		struct {
 			int64_t in_ms, for_ms;
@@ -612,6 +628,10 @@ const char *witness_bad_line(const struct witness *);
 
 /* EXPECT, CLOSED to LOG: did it happen so?  If not, the fault. */
 bool witness_judge(struct witness *, const struct step *, struct fault *);
+
+/* Is the reply to a command as the step has it?  If not, that is the fault. */
+bool witness_control(struct witness *, const struct step *, const char *reply,
+    unsigned slices, struct fault *);
 void witness_free(struct witness *);
 
 /* Does the text look like the pattern, in which `*' is anything? */

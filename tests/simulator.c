@@ -25,7 +25,9 @@ enum {
 	SYN_GIVE_UP_MS = 127000, /* net.ipv4.tcp_syn_retries = 6 */
 	CLIENT_PORT_FIRST = 20000,
 	CLIENT_PORT_LAST = 60000,
-	TRANSLATIONS_MAX = 64
+	TRANSLATIONS_MAX = 64,
+	STALLED_WINDOW = 1024,
+	COMMAND_REPLY_MAX = 16 << 20
 };
 
 /* 2026-11-23T00:00:00Z, when every simulation begins. */
@@ -34,8 +36,9 @@ static const uint64_t BOOT_START_MS = 1000000;
 
 enum waiting {
 	WAITING_NOT,
-	WAITING_QUIET, /* until no packet is under way */
-	WAITING_REPLY, /* the same, and every ask has its reply */
+	WAITING_QUIET,   /* until no packet is under way */
+	WAITING_REPLY,   /* the same, and every ask has its reply */
+	WAITING_COMMAND, /* until its reply has ended */
 	WAITING_TIME
 };
 
@@ -65,6 +68,7 @@ static struct {
 	uint64_t until_ms;
 	unsigned turn; /* of an ask that repeats */
 	uint16_t client_port;
+	struct stream *command; /* whose reply is waited for; NULL: none */
 	struct stream *streams; /* all there ever were */
 	struct translation translations[TRANSLATIONS_MAX]; /* the last ones */
 	unsigned translation_count;
@@ -370,10 +374,27 @@ client_look(struct stream *t)
 		connection_end(&s.d, on, false);
 }
 
+/* The reply to a command is kept until it has ended. */
+static void
+command_look(struct stream *t)
+{
+	if (t->held || t != s.command)
+		return;
+	s.command = NULL;
+	buffer_put(&t->out, (const uint8_t *)"", 1);
+	world_trace("control %s: %s", t->step->control.command,
+	    (const char *)t->out.octets);
+	if (s.simulation->failure == NULL)
+		(void)witness_control(&s.d.witness, t->step,
+		    (const char *)t->out.octets, t->writes, s.d.fault);
+}
+
 void
 world_look(struct stream *t)
 {
-	if (t->client != NULL) {
+	if (t->step != NULL) {
+		command_look(t);
+	} else if (t->client != NULL) {
 		client_look(t);
 	} else if (t->session != NULL) {
 		if (t->out.len > 0)
@@ -400,6 +421,7 @@ world_written(struct stream *t)
 {
 	if (t->client != NULL)
 		t->client->writes++;
+	t->writes++;
 	world_look(t);
 }
 
@@ -635,6 +657,31 @@ step_ask(const struct step *step)
 	}
 }
 
+/* Who is stalled has room for a little that he does not read. */
+static void
+step_control(const struct step *step)
+{
+	static const struct address none;
+	const char *command = step->control.command;
+	struct stream *t = stream_new(&none, &none,
+	    step->control.stalled ? STALLED_WINDOW : COMMAND_REPLY_MAX);
+
+	stream_keep(t);
+	t->step = step;
+	if (kernel_knock(t) != WELCOME_OPEN) {
+		world_fault("nobody takes commands\n");
+		return;
+	}
+	stream_opened(t);
+	stream_arrive(t, (const uint8_t *)command, strlen(command));
+	stream_arrive(t, (const uint8_t *)"\n", 1);
+	if (step->control.stalled)
+		return;
+	s.command = t;
+	s.waiting = WAITING_COMMAND;
+	s.until_ms = s.d.now_ms + WAIT_MAX_MS;
+}
+
 static void
 step_signal(int sig)
 {
@@ -712,6 +759,9 @@ step_take(const struct step *step)
 		s.stop_ms = s.d.now_ms + (uint64_t)step->stop.in_ms;
 		s.go_on_ms = s.stop_ms + (uint64_t)step->stop.for_ms;
 		break;
+	case STEP_CONTROL:
+		step_control(step);
+		break;
 	case STEP_SIGNAL:
 		step_signal(step->signal);
 		break;
@@ -735,6 +785,12 @@ waiting_is_over(void)
 	}
 	if (s.waiting == WAITING_QUIET && s.d.flight == NULL)
 		s.waiting = WAITING_NOT;
+	if (s.waiting == WAITING_COMMAND && s.command == NULL)
+		s.waiting = WAITING_NOT;
+	if (s.waiting == WAITING_COMMAND && s.d.now_ms >= s.until_ms) {
+		world_fault("the reply does not end\n");
+		s.command = NULL;
+	}
 	return s.waiting == WAITING_NOT || s.d.now_ms >= s.until_ms;
 }
 
@@ -889,8 +945,8 @@ static int
 server_run(char *said, size_t said_max)
 {
 	char *words[COMMAND_WORDS_MAX + 1];
-	int count = driver_words(
-	    s.simulation->scenario, files_hints_path, files_log_path, words);
+	int count = driver_words(s.simulation->scenario, files_hints_path,
+	    files_log_path, files_control_path, words);
 	int keep = dup(STDERR_FILENO);
 	ssize_t n;
 

@@ -32,6 +32,8 @@ struct stream {
 	bool stalled;              /* the other end does not read */
 	struct connection *client; /* NULL: it is a name server */
 	struct session *session;   /* of a name server */
+	const struct step *step;   /* an operator's command ... */
+	unsigned writes;           /* ... and so often its reply was sent */
 };
 
 struct stream *stream_new(

@@ -1406,6 +1406,53 @@ log_judge(struct witness *w, const struct step *step, struct fault *fault)
 	return false;
 }
 
+/* A line of the reply is like this. */
+static bool
+control_has(const char *text, const char *pattern)
+{
+	while (*text != '\0') {
+		size_t len = strcspn(text, "\n");
+
+		if (resembles(text, len, pattern))
+			return true;
+		text += len + (text[len] != '\0');
+	}
+	return false;
+}
+
+static bool
+control_is_whole(const char *text)
+{
+	static const char end[] = "\n; ok\n";
+	size_t len = strlen(text), end_len = sizeof(end) - 1;
+
+	if (len < end_len)
+		return strcmp(text, end + 1) == 0;
+	return strcmp(text + len - end_len, end) == 0;
+}
+
+bool
+witness_control(struct witness *w, const struct step *step, const char *text,
+    unsigned slices, struct fault *fault)
+{
+	const struct control *c = &step->control;
+	bool good = c->error == NULL ? control_is_whole(text)
+				     : strncmp(text, "error: ", 7) == 0 &&
+		resembles(text + 7, strcspn(text + 7, "\n"), c->error) &&
+		strchr(text, '\n') == text + strlen(text) - 1;
+	unsigned i;
+
+	for (i = 0; i < c->count; i++)
+		good &= control_has(text, c->lines[i].pattern) !=
+		    c->lines[i].absent;
+	if (!good)
+		fault_at(fault, w->scenario, step, "the reply is:\n%s\n", text);
+	if (slices < c->slices)
+		fault_at(
+		    fault, w->scenario, step, "it came in %u slices\n", slices);
+	return good;
+}
+
 bool
 witness_judge(struct witness *w, const struct step *step, struct fault *fault)
 {
