@@ -1280,8 +1280,10 @@ uint64_t server_held_until_ms(const struct address *); /* 0: it never was */
 bool server_is_silent(const struct address *);         /* when last asked */
 void server_asked(const struct address *, uint64_t now_ms);
 void server_replied(const struct address *, uint64_t rtt_ms, uint64_t now_ms);
-void server_timed_out(
-    const struct address *, uint64_t sent_ms, uint64_t now_ms);
+
+/* It was sent to, and what it was to be waited for has passed. */
+void server_timed_out(const struct address *, uint64_t sent_ms,
+    uint64_t waited_ms, uint64_t now_ms);
 bool server_has_answered(const struct address *); /* over UDP, ever */
 void server_replied_tcp(const struct address *, uint64_t now_ms);
 bool server_takes_tcp(const struct address *, uint64_t now_ms);

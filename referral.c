@@ -3036,6 +3036,18 @@ forwarder_report(const struct exchange *x, bool down)
 	eventlog_forwarder(&i, down);
 }
 
+/*
+ * How long the server was waited for.  Where this process did not run
+ * meanwhile, or the machine slept, that is no longer than was meant.
+ */
+static uint64_t
+exchange_waited_ms(const struct exchange *x, uint64_t now_ms)
+{
+	uint64_t until_ms = now_ms < x->timer.due_ms ? now_ms : x->timer.due_ms;
+
+	return until_ms - x->sent_ms;
+}
+
 /* An event, maybe of an earlier life. */
 static void
 walk_readable(struct walk *w, uint32_t generation, uint64_t now_ms)
@@ -3059,7 +3071,8 @@ walk_readable(struct walk *w, uint32_t generation, uint64_t now_ms)
 	if (w->slist.forwarded &&
 	    server_held_until_ms(&exchange_candidate(x)->at) > 0)
 		forwarder_report(x, false);
-	server_replied(&exchange_candidate(x)->at, now_ms - x->sent_ms, now_ms);
+	server_replied(
+	    &exchange_candidate(x)->at, exchange_waited_ms(x, now_ms), now_ms);
 	exchange_heard(x, (size_t)n, now_ms);
 }
 
@@ -3076,6 +3089,7 @@ exchange_expire(struct exchange *x, uint64_t now_ms)
 {
 	struct walk *w = x->walk;
 	struct candidate *to = exchange_candidate(x);
+	uint64_t waited_ms = exchange_waited_ms(x, now_ms);
 	struct incident i;
 
 	if (exchange_traced(x, &i))
@@ -3085,8 +3099,8 @@ exchange_expire(struct exchange *x, uint64_t now_ms)
 	if (x->connection != NULL) {
 		connection_doubt(x, now_ms);
 		exchange_put_off(x, to);
-	} else if (now_ms - x->sent_ms >= server_rto_ms(&to->at)) {
-		server_timed_out(&to->at, x->sent_ms, now_ms);
+	} else if (waited_ms >= server_rto_ms(&to->at)) {
+		server_timed_out(&to->at, x->sent_ms, waited_ms, now_ms);
 		if (w->slist.forwarded && server_is_held(&to->at, now_ms))
 			forwarder_report(x, true);
 	}

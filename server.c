@@ -504,10 +504,11 @@ server_chokes_on_tcp(const struct address *at, bool refused, uint64_t now_ms)
  * queries counts, and doubles the timeout, once.
  */
 void
-server_timed_out(const struct address *at, uint64_t sent_ms, uint64_t now_ms)
+server_timed_out(const struct address *at, uint64_t sent_ms, uint64_t waited_ms,
+    uint64_t now_ms)
 {
 	struct server *s = server_get(at, now_ms);
-	uint16_t rto_ms = clamp_rto_ms(2 * (unsigned)(now_ms - sent_ms));
+	uint16_t rto_ms = clamp_rto_ms(2 * (unsigned)waited_ms);
 
 	if (rto_ms > s->rto_ms)
 		s->rto_ms = rto_ms;

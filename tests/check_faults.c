@@ -20,7 +20,10 @@ enum {
 	ERRORS_MAX = 12,
 	SWEEP_MAX = 150,  /* calls of one kind: more are looks at idle files */
 	SWEEP_WHOLE = 20, /* so many of them, then samples ... */
-	SWEEP_STRIDE = 9  /* ... at most so far apart */
+	SWEEP_STRIDE = 9, /* ... at most so far apart */
+	TURNS_WHOLE = 100,
+	TURN_STRIDE = 15,
+	TURNS_SWEPT = 400
 };
 
 /* What is swept: between them they come by whatever can fail. */
@@ -206,6 +209,51 @@ START_TEST(any_one_call_may_fail_at_the_start)
 }
 END_TEST
 
+/* False: there were not so many turns. */
+static bool
+machine_sleeps(struct simulation *simulation, unsigned turn, uint64_t for_ms)
+{
+	struct outcome *o = share(sizeof(*o));
+	bool came;
+
+	simulation->sleep.turn = turn;
+	simulation->sleep.for_ms = for_ms;
+	run_apart(simulation, o);
+	story_show(simulation, o);
+	ck_assert_msg(o->passed, "%s: it sleeps at turn %u for %llu ms: %.*s",
+	    simulation->scenario->path, turn, (unsigned long long)for_ms,
+	    SHOWN_MAX, o->fault.text);
+	came = o->trouble_came;
+	unshare(o, sizeof(*o));
+	return came;
+}
+
+/*
+ * attacks:I10: CLOCK_BOOTTIME jumps, at each turn of the loop up to the last
+ * question, by hours or by more than 32 bits of milliseconds; what was on its
+ * way to us is lost.  Late turns are sampled.
+ */
+START_TEST(machine_may_sleep_at_any_turn)
+{
+	static const uint64_t spans_ms[] = {
+	    3 * UINT64_C(3600000), 60 * UINT64_C(86400000)};
+	struct scenario *scenario = scenario_open(swept[_i]);
+	struct simulation simulation;
+	uint64_t random;
+	unsigned turn, span;
+
+	simulation_init(&simulation, scenario);
+	random = simulation.seed;
+	for (span = 0; span < 2; span++)
+		for (turn = 1; turn < TURNS_SWEPT &&
+		     machine_sleeps(&simulation, turn, spans_ms[span]);)
+			turn += turn < TURNS_WHOLE ? 1
+						   : 1 +
+				(unsigned)(random_next(&random) % TURN_STRIDE);
+	scenario_free(scenario);
+}
+END_TEST
+
 int
 main(int argc, char **argv)
 {
@@ -220,6 +268,7 @@ main(int argc, char **argv)
 	tcase_add_loop_test(tcase, any_one_call_may_fail, 0, SWEPT * SWEEPS);
 	tcase_add_loop_test(
 	    tcase, any_one_call_may_fail_at_the_start, 0, START_SWEEPS);
+	tcase_add_loop_test(tcase, machine_may_sleep_at_any_turn, 0, SWEPT);
 	suite_add_tcase(suite, tcase);
 	srunner_run_all(runner, CK_ENV);
 	failed = srunner_ntests_failed(runner);

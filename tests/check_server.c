@@ -2181,7 +2181,7 @@ time_out(unsigned times)
 		uint64_t sent_ms = now_ms;
 
 		now_ms += server_rto_ms(&server);
-		server_timed_out(&server, sent_ms, now_ms);
+		server_timed_out(&server, sent_ms, now_ms - sent_ms, now_ms);
 	}
 }
 
@@ -2405,7 +2405,8 @@ time_out_together(unsigned queries)
 	unsigned rto_ms = server_rto_ms(&server), i;
 
 	for (i = 0; i < queries; i++)
-		server_timed_out(&server, now_ms + i, now_ms + i + rto_ms);
+		server_timed_out(
+		    &server, now_ms + i, rto_ms, now_ms + i + rto_ms);
 	now_ms += queries - 1 + rto_ms;
 }
 
@@ -2432,7 +2433,7 @@ START_TEST(queries_sent_before_a_hold_do_not_lengthen_it)
 
 	time_out(DEAD_AFTER);
 	for (i = 1; i <= 100; i++)
-		server_timed_out(&server, now_ms - i, now_ms);
+		server_timed_out(&server, now_ms - i, i, now_ms);
 	ck_assert(held_for_s(HOLD_MIN_S));
 }
 END_TEST
@@ -2738,7 +2739,8 @@ START_TEST(crowd_of_servers_is_forgotten_oldest_first)
 	for (i = 0; i < CROWD; i++) {
 		struct address a = server_of_number(i);
 
-		server_timed_out(&a, now_ms - RTO_FIRST_MS, now_ms);
+		server_timed_out(
+		    &a, now_ms - RTO_FIRST_MS, RTO_FIRST_MS, now_ms);
 		now_ms++;
 	}
 	for (i = 0; i < CROWD; i++) {

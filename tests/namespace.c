@@ -229,11 +229,12 @@ step_left(const struct step *step, const struct netns *net, bool started)
 	case STEP_PACKETS:
 	case STEP_LOG:
 	case STEP_WAIT:
-	case STEP_STOP:
 	case STEP_SIGNAL:
 	case STEP_CONTROL:
 	case STEP_EXIT:
 		return LEFT_NOT;
+	case STEP_STOP:
+		return step->stop.asleep ? LEFT_STEP : LEFT_NOT;
 	default:
 		return LEFT_STEP;
 	}

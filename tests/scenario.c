@@ -1373,6 +1373,16 @@ stop_parse(struct parser *p)
 	    parse_duration(p, false, &step->stop.for_ms);
 }
 
+/* sleep IN FOR: the machine, which nothing reaches meanwhile */
+static bool
+sleep_parse(struct parser *p)
+{
+	if (!stop_parse(p))
+		return false;
+	p->scenario->last->stop.asleep = true;
+	return true;
+}
+
 /* wall +1y: the clock on the wall is set, the other goes on */
 static bool
 wall_parse(struct parser *p)
@@ -1506,9 +1516,9 @@ static const struct {
     {"proves", proves_parse}, {"read", read_parse}, {"refused", refused_parse},
     {"reply", reply_parse}, {"reset", reset_parse}, {"send", send_parse},
     {"route", route_parse}, {"server", server_parse}, {"shut", shut_parse},
-    {"signal", signal_parse}, {"stall", stall_parse}, {"stop", stop_parse},
-    {"wait", wait_parse}, {"wall", wall_parse}, {"writes", writes_parse},
-    {"zone", zone_parse}};
+    {"signal", signal_parse}, {"sleep", sleep_parse}, {"stall", stall_parse},
+    {"stop", stop_parse}, {"wait", wait_parse}, {"wall", wall_parse},
+    {"writes", writes_parse}, {"zone", zone_parse}};
 
 /* A zone is complete when the next thing begins. */
 static void

@@ -376,7 +376,7 @@ enum step_kind {
 	STEP_LOG,
 	STEP_WAIT,
 	STEP_WALL,
-	STEP_STOP, /* the process is stopped, as by SIGSTOP */
+	STEP_STOP, /* the process is stopped, as by SIGSTOP, or asleep */
 	STEP_SIGNAL,
 	STEP_CONTROL, /* the operator gives a command */
 	STEP_EXIT     /* the server ends by itself, with this status and line */
@@ -418,6 +418,7 @@ struct step {
 		int64_t ms; /* of WAIT and WALL */
 		struct {
 			int64_t in_ms, for_ms;
+			bool asleep; /* what was on its way is lost */
 		} stop;
 		int signal;
 		struct {

@@ -58,7 +58,8 @@ static struct {
 
 	uint64_t over_ms;
 	int64_t wall_ms; /* by how much the clock on the wall was set */
-	uint64_t stop_ms, go_on_ms; /* the process is stopped between */
+	uint64_t stop_ms, go_on_ms; /* the process is stopped between ... */
+	bool asleep;                /* ... and the whole machine */
 	bool stopped;               /* it was, a moment ago */
 	unsigned turns;             /* since the clock last moved */
 	unsigned turn_count;        /* in all */
@@ -758,6 +759,7 @@ step_take(const struct step *step)
 	case STEP_STOP:
 		s.stop_ms = s.d.now_ms + (uint64_t)step->stop.in_ms;
 		s.go_on_ms = s.stop_ms + (uint64_t)step->stop.for_ms;
+		s.asleep = step->stop.asleep;
 		break;
 	case STEP_CONTROL:
 		step_control(step);
@@ -840,23 +842,9 @@ step_advance(void)
 /* ---------------------------------------------------------------------------
  * epoll_wait: where the world goes on.
  */
+/* What was on its way to this host is lost; over TCP it is sent again. */
 static void
-clock_move(uint64_t to_ms)
-{
-	assert(to_ms >= s.d.now_ms);
-	s.stopped = s.d.now_ms < s.stop_ms && to_ms >= s.stop_ms;
-	if (s.stopped && to_ms < s.go_on_ms)
-		to_ms = s.go_on_ms; /* all that came due is due at once */
-	if (to_ms > s.d.now_ms)
-		s.turns = 0;
-	s.d.now_ms = to_ms;
-	if (s.over && s.d.now_ms > s.over_ms + END_MAX_MS)
-		world_give_up("the server does not end on SIGTERM");
-}
-
-/* What was on its way to this host finds nobody; name servers go on. */
-static void
-machine_sleep(void)
+datagrams_lose(void)
 {
 	struct packet **at = &s.d.flight, *p;
 
@@ -867,10 +855,22 @@ machine_sleep(void)
 		} else {
 			at = &p->next;
 		}
-	world_trace("the machine sleeps");
-	s.slept = true;
-	clock_move(s.d.now_ms + s.simulation->sleep.for_ms);
-	world_trace("and wakes up");
+}
+
+static void
+clock_move(uint64_t to_ms)
+{
+	assert(to_ms >= s.d.now_ms);
+	s.stopped = s.d.now_ms < s.stop_ms && to_ms >= s.stop_ms;
+	if (s.stopped && to_ms < s.go_on_ms)
+		to_ms = s.go_on_ms; /* all that came due is due at once */
+	if (s.stopped && s.asleep)
+		datagrams_lose();
+	if (to_ms > s.d.now_ms)
+		s.turns = 0;
+	s.d.now_ms = to_ms;
+	if (s.over && s.d.now_ms > s.over_ms + END_MAX_MS)
+		world_give_up("the server does not end on SIGTERM");
 }
 
 int
@@ -888,8 +888,13 @@ world_turn(struct epoll_event *events, int max, int timeout_ms)
 	}
 	if (++s.turns > TURNS_MAX)
 		world_give_up("the server spins");
-	if (++s.turn_count == s.simulation->sleep.turn && s.d.witness.troubled)
-		machine_sleep();
+	if (++s.turn_count == s.simulation->sleep.turn &&
+	    s.d.witness.troubled) {
+		world_trace("the machine sleeps");
+		datagrams_lose();
+		clock_move(s.d.now_ms + s.simulation->sleep.for_ms);
+		s.slept = true;
+	}
 	for (;;) {
 		packets_deliver();
 		n = kernel_events(events, max);
