@@ -1314,10 +1314,11 @@ void server_write_cookie(
     const struct address *, struct edns *query, uint64_t now_ms);
 
 /*
- * Was the reply made by who has our cookie?  If it has none, that is so as
- * long as the server never gave us one of its own.
+ * Was the reply made by who has our cookie, as it was sent?  If it has none,
+ * that may be so as long as the server had not given us one of its own.
  */
-bool server_knows_cookie(const struct address *, const struct edns *reply);
+bool cookie_is_answered(const uint8_t sent[COOKIE_CLIENT_LEN], size_t sent_len,
+    const struct edns *reply);
 
 /*
  * It replied to the point, to a query with these features.  If it has shown

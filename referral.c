@@ -85,8 +85,10 @@ struct exchange {
 	struct question asked; /* as it was sent; the reply must echo it */
 	uint64_t sent_ms;
 	uint16_t id;
-	uint8_t to;     /* index into slist.addresses */
-	uint8_t with;   /* these features */
+	uint8_t to;                        /* index into slist.addresses */
+	uint8_t with;                      /* these features */
+	uint8_t cookie_len;                /* with the server's part, ... */
+	uint8_t cookie[COOKIE_CLIENT_LEN]; /* ... and ours */
 	bool came_back; /* to ourselves, or somebody guessed it */
 };
 
@@ -2666,8 +2668,7 @@ exchange_prepare(
 }
 
 static void
-exchange_compose(
-    const struct exchange *x, struct writer *query, uint64_t now_ms)
+exchange_compose(struct exchange *x, struct writer *query, uint64_t now_ms)
 {
 	bool edns = x->with & FEATURE_EDNS;
 	struct header header = {.id = x->id,
@@ -2681,6 +2682,8 @@ exchange_compose(
 	write_question(query, &x->asked);
 	if (x->with & FEATURE_COOKIE)
 		server_write_cookie(&exchange_candidate(x)->at, &opt, now_ms);
+	x->cookie_len = opt.cookie_len;
+	memcpy(x->cookie, opt.cookie, COOKIE_CLIENT_LEN);
 	if (edns)
 		write_opt(query, &opt, NULL, 0);
 	assert(!query->failed);
@@ -2964,7 +2967,7 @@ exchange_matches(const struct exchange *x, uint8_t *octets, size_t len)
 	else if (!exchange_is_answered(x))
 		return false;
 	if (x->with & FEATURE_COOKIE &&
-	    !server_knows_cookie(&exchange_candidate(x)->at, &response.edns))
+	    !cookie_is_answered(x->cookie, x->cookie_len, &response.edns))
 		missing |= FEATURE_COOKIE;
 	exchange_candidate(x)->without |= (uint8_t)missing;
 	return missing == 0;

@@ -39,8 +39,7 @@ struct server {
 	uint8_t lost_cookie; /* the same of queries with a cookie */
 	uint8_t cookie_len;  /* 0: none was drawn yet */
 	uint8_t cookie[COOKIE_MAX]; /* ours, and behind it the server's */
-	uint8_t cookie_before[COOKIE_CLIENT_LEN]; /* queries out may have it */
-	uint32_t cookie_move; /* of self.moves when it was drawn */
+	uint32_t cookie_move;       /* of self.moves when it was drawn */
 };
 
 /* A server that is lame for a zone. */
@@ -323,9 +322,6 @@ server_write_cookie(
 		uint32_t drawn[2] = {random_u32(), random_u32()};
 
 		static_assert(sizeof(drawn) == COOKIE_CLIENT_LEN, "RFC 7873 4");
-		memcpy(s->cookie_before,
-		    s->cookie_len > 0 ? s->cookie : (uint8_t *)drawn,
-		    sizeof(drawn));
 		memcpy(s->cookie, drawn, sizeof(drawn));
 		s->cookie_len = COOKIE_CLIENT_LEN;
 		s->cookie_move = self.moves;
@@ -335,18 +331,14 @@ server_write_cookie(
 }
 
 bool
-server_knows_cookie(const struct address *at, const struct edns *reply)
+cookie_is_answered(const uint8_t sent[COOKIE_CLIENT_LEN], size_t sent_len,
+    const struct edns *reply)
 {
-	const struct server *s = server_find(at);
-
-	if (s == NULL)
-		return reply->cookie_len == 0;
 	if (reply->cookie_len > 0 &&
-	    memcmp(reply->cookie, s->cookie, COOKIE_CLIENT_LEN) != 0 &&
-	    memcmp(reply->cookie, s->cookie_before, COOKIE_CLIENT_LEN) != 0)
+	    memcmp(reply->cookie, sent, COOKIE_CLIENT_LEN) != 0)
 		return false;
 	return reply->cookie_len > COOKIE_CLIENT_LEN ||
-	    s->cookie_len <= COOKIE_CLIENT_LEN;
+	    sent_len <= COOKIE_CLIENT_LEN;
 }
 
 void

@@ -2565,6 +2565,16 @@ START_TEST(edns_that_was_shown_is_not_lacked_within_the_hour)
 }
 END_TEST
 
+static struct address
+server_of_number(unsigned n)
+{
+	struct address a = {.family = 6, .port = DNS_PORT};
+
+	a.ip[0] = 0x2a;
+	memcpy(a.ip + 12, &n, sizeof(n));
+	return a;
+}
+
 /* The cookie for a server, and so many octets of it must there be. */
 static struct edns
 cookie_for(const struct address *at, size_t len)
@@ -2603,6 +2613,13 @@ START_TEST(each_server_has_a_cookie_of_its_own)
 }
 END_TEST
 
+/* Would the reply be believed, of a query with this cookie? */
+static bool
+answers(const struct edns *query, const struct edns *reply)
+{
+	return cookie_is_answered(query->cookie, query->cookie_len, reply);
+}
+
 /* K10, K11 */
 START_TEST(reply_must_know_the_cookie_once_the_server_gave_one)
 {
@@ -2613,24 +2630,49 @@ START_TEST(reply_must_know_the_cookie_once_the_server_gave_one)
 	struct edns forged = good;
 
 	forged.cookie[COOKIE_CLIENT_LEN - 1] ^= 1;
-	ck_assert(server_knows_cookie(&server, &none));
-	ck_assert(server_knows_cookie(&server, &half));
-	ck_assert(server_knows_cookie(&server, &good));
-	ck_assert(!server_knows_cookie(&server, &forged));
+	ck_assert(answers(&query, &none));
+	ck_assert(answers(&query, &half));
+	ck_assert(answers(&query, &good));
+	ck_assert(!answers(&query, &forged));
 	server_showed(&server, FEATURE_COOKIE, &good, now_ms);
-	ck_assert(server_knows_cookie(&server, &good));
-	ck_assert(!server_knows_cookie(&server, &none));
-	ck_assert(!server_knows_cookie(&server, &half));
 	query = cookie_for(&server, COOKIE_LEN);
 	ck_assert_mem_eq(query.cookie, good.cookie, COOKIE_LEN);
+	ck_assert(answers(&query, &good));
+	ck_assert(!answers(&query, &none));
+	ck_assert(!answers(&query, &half));
 	good = cookie_reply(&query, COOKIE_MAX);
 	server_showed(&server, FEATURE_COOKIE, &good, now_ms);
 	query = cookie_for(&server, COOKIE_MAX);
 	ck_assert_mem_eq(query.cookie, good.cookie, COOKIE_MAX);
 	server_chokes_on(&server, FEATURE_COOKIE, now_ms);
-	ck_assert(server_knows_cookie(&server, &none));
 	forged = cookie_for(&server, COOKIE_CLIENT_LEN);
 	ck_assert_mem_eq(query.cookie, forged.cookie, COOKIE_CLIENT_LEN);
+}
+END_TEST
+
+/* K10: and if the server gives one, it is not put behind another of ours. */
+START_TEST(cookie_of_a_query_that_is_out_is_known_though_the_server_is_not)
+{
+	const struct edns none = {.present = true};
+	struct edns query = cookie_for(&server, COOKIE_CLIENT_LEN);
+	struct edns good = cookie_reply(&query, COOKIE_LEN);
+	struct address fresh = server;
+	unsigned i;
+
+	server_showed(&server, FEATURE_COOKIE, &good, now_ms);
+	query = cookie_for(&server, COOKIE_LEN);
+	for (i = 0; i < CROWD; i++) {
+		server = server_of_number(i);
+		now_ms++;
+		(void)cookie_for(&server, COOKIE_CLIENT_LEN);
+	}
+	server = fresh;
+	ck_assert(answers(&query, &good));
+	ck_assert(!answers(&query, &none));
+	server_showed(&server, FEATURE_COOKIE, &good, now_ms);
+	query = cookie_for(&server, COOKIE_CLIENT_LEN);
+	ck_assert_mem_ne(query.cookie, good.cookie, COOKIE_CLIENT_LEN);
+	ck_assert(!answers(&query, &good));
 }
 END_TEST
 
@@ -2720,16 +2762,6 @@ START_TEST(a_reply_over_tcp_ends_a_hold_and_tells_no_time)
 	ck_assert_uint_eq(server_rto_ms(&server), rto_ms);
 }
 END_TEST
-
-static struct address
-server_of_number(unsigned n)
-{
-	struct address a = {.family = 6, .port = DNS_PORT};
-
-	a.ip[0] = 0x2a;
-	memcpy(a.ip + 12, &n, sizeof(n));
-	return a;
-}
 
 /* What is remembered is bounded, and it is the latest. */
 START_TEST(crowd_of_servers_is_forgotten_oldest_first)
@@ -3058,6 +3090,8 @@ times(void)
 	tcase_add_test(t, edns_that_was_shown_is_not_lacked_within_the_hour);
 	tcase_add_test(t, each_server_has_a_cookie_of_its_own);
 	tcase_add_test(t, reply_must_know_the_cookie_once_the_server_gave_one);
+	tcase_add_test(
+	    t, cookie_of_a_query_that_is_out_is_known_though_the_server_is_not);
 	tcase_add_test(t, cookies_are_left_out_after_two_silences_in_a_row);
 	tcase_add_test(t, timeouts_leave_edns_alone);
 	tcase_add_loop_test(
