@@ -39,8 +39,8 @@ package()
 	apt-get:delv)	echo bind9-dnsutils ;;
 	apt-get:dnssec-*) echo bind9-utils ;;
 	apt-get:script)	echo bsdutils ;;
-	*:systemd-analyze) echo systemd ;;
 	apt-get:nc | apk:nc) echo netcat-openbsd ;;
+	apt-get:musl-gcc) echo musl-tools ;;
 	apk:check)	echo check-dev pkgconf ;;
 	apk:dig)	echo bind-tools ;;
 	apk:kdig)	echo knot-utils ;;
@@ -67,6 +67,8 @@ package()
 	pacman:kdig | pacman:knotd) echo knot ;;
 	pacman:named | pacman:delv | pacman:dnssec-*) echo bind ;;
 	*:ip)		echo iproute2 ;;
+	*:node)		echo nodejs ;;
+	*:systemd-analyze) echo systemd ;;
 	*:script | *:setpriv) echo util-linux ;;
 	*)		echo "$2" ;;
 	esac

@@ -1,7 +1,8 @@
 #!/bin/sh
-# real.sh -- the server between real software: NSD has the zones, and dig, kdig
-# and the C library ask.  See net.sh for the network.  A case is a record in
-# tests/real/*.zone and a line here; each prints "ok", "FAIL" or "skip".
+# real.sh -- the server between real software: NSD has the zones, and dig and
+# kdig ask; clients.sh has the clients that others use.  See net.sh for the
+# network.  A case is a record in tests/real/*.zone and a line here; each prints
+# "ok", "FAIL" or "skip".
 
 # shellcheck source-path=SCRIPTDIR source=net.sh
 . "$(dirname "$0")/net.sh"
@@ -124,32 +125,6 @@ tcp()
 	fi
 }
 
-# In a mount namespace of its own, the C library sees a resolv.conf that names
-# our server.
-with_resolv_conf()
-{
-	[ "$(id -u)" = 0 ] && flags=-m || flags=-Urm
-	# shellcheck disable=SC2016
-	unshare "$flags" sh -c '
-		mount --bind "$1" "$(readlink -f /etc/resolv.conf)" || exit
-		shift
-		exec "$@"' sh "$net/resolv.conf" "$@"
-}
-
-library()
-{
-	echo "nameserver 127.0.0.1" >"$net/resolv.conf"
-	if ! with_resolv_conf true 2>/dev/null; then
-		echo "skip  the C library: no mount over /etc/resolv.conf here"
-		return
-	fi
-	expect "the C library's getaddrinfo" '199.43.135.80 +STREAM' \
-	    with_resolv_conf getent -s dns ahostsv4 www.example.com
-	expect "the C library's gethostbyname" \
-	    '199.43.135.25 +mail.example.com' \
-	    with_resolv_conf getent -s dns hosts mail.example.com
-}
-
 cached()
 {
 	first=$(ttl www.example.com)
@@ -235,7 +210,6 @@ questions_with_dig
 delegations
 edns
 tcp
-library
 cached
 port_in_use
 ends

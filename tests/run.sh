@@ -72,7 +72,8 @@ for check in tests/check_*.c; do
 	CK_TAP_LOG_FILE_NAME=$B/results/$check.tap run "$B/$check"
 	count_check "$status"
 done
-for script in layers man cli install fuzz hints log control readers real signed rfc8906 forward demo; do
+for script in layers man cli install fuzz hints log control readers real \
+    clients signed rfc8906 forward demo; do
 	echo "== $script.sh"
 	run sh tests/$script.sh
 	count_script "$status"
