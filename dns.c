@@ -64,6 +64,7 @@ struct query {
 	struct question question; /* name.len 0: could not be parsed */
 	struct edns edns;
 	uint32_t octets; /* of the message */
+	unsigned sends;  /* to name servers, as its walk was done */
 };
 
 /* Octets of answers that the kernel has not taken. */
@@ -359,7 +360,7 @@ query_fail(struct query *q, const struct reason *why, uint64_t now_ms)
 static void
 queries_expire(uint64_t now_ms)
 {
-	struct reason why;
+	struct done done;
 	struct timer *t;
 
 	while (
@@ -367,8 +368,9 @@ queries_expire(uint64_t now_ms)
 		struct query *q = (struct query *)t;
 		const struct client_question told = query_told(q);
 
-		referral_give_up(q->waiter, &told, &why, now_ms);
-		query_fail(q, &why, now_ms);
+		referral_give_up(q->waiter, &told, &done, now_ms);
+		q->sends = done.sends;
+		query_fail(q, &done.reason, now_ms);
 	}
 }
 
@@ -379,6 +381,7 @@ queries_done(uint64_t now_ms)
 	struct done done;
 
 	while (referral_next_done(&done)) {
+		done.query->sends = done.sends;
 		if (query_is_late(done.query, now_ms))
 			self.counts.dropped++;
 		else if (!answer_from_cache(done.query, done.mark, now_ms))
@@ -1645,6 +1648,7 @@ query_parse(struct query *q, const uint8_t *octets, size_t len)
 
 	memset(&q->question, 0, sizeof(q->question));
 	q->octets = (uint32_t)len;
+	q->sends = 0;
 	q->waiter = NULL;
 	reader_init(&r, octets, len);
 	if (!read_header(&r, &q->header) || q->header.response) {
@@ -1843,6 +1847,34 @@ reply_empty(struct reply *a)
 	a->proof_count = a->told_count = 0;
 }
 
+/* At level debug the log has each record that a question is answered with. */
+static void
+reply_trace(const struct reply *a)
+{
+	static const char *const sections[] = {"answer", "authority"};
+	const unsigned counts[] = {a->header.answers, a->header.authorities};
+	static uint8_t octets[MESSAGE_MAX];
+	struct reader message, rdata;
+	struct record record;
+	struct writer w;
+	unsigned i, n;
+
+	if (!eventlog_is_tracing() || a->query->question.class != CLASS_IN)
+		return;
+	reader_init(&message, a->message.base, a->message.len);
+	message.at = a->sections;
+	for (i = 0; i < 2; i++)
+		for (n = 0; n < counts[i] && read_record(&message, &record);
+		     n++) {
+			writer_init(&w, octets, sizeof(octets));
+			if (!read_rdata(&message, &record, &w))
+				continue;
+			reader_init(&rdata, octets, w.len);
+			eventlog_record(a->query->number, sections[i],
+			    &record.owner, record.ttl_s, record.type, &rdata);
+		}
+}
+
 /* Who waited was told after a walk; who did not, from the cache or not. */
 static void
 reply_log(const struct reply *a, enum rcode rcode)
@@ -1852,7 +1884,7 @@ reply_log(const struct reply *a, enum rcode rcode)
 
 	if (a->query->waiter != NULL)
 		hit = "no";
-	eventlog_query(&told, rcode, hit, a->message.len);
+	eventlog_query(&told, rcode, hit, a->query->sends, a->message.len);
 }
 
 static void
@@ -1974,6 +2006,7 @@ reply_end(struct reply *a, enum rcode rcode, const struct reason *why,
 	assert(!a->message.failed);
 	writer_init(&head, a->message.base, HEADER_LEN);
 	write_header(&head, &a->header);
+	reply_trace(a);
 	reply_send(a);
 	if (eventlog_logs_queries())
 		reply_log(a, rcode);

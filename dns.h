@@ -887,6 +887,17 @@ struct incident {
 	const struct address *addr; /* of the name server */
 	const struct address *peer; /* who told us of it */
 	const char *transport;      /* "udp" or "tcp" */
+
+	/* Only the steps of level debug tell these. */
+	unsigned depth; /* of walks that wait for this one, 0: a client's */
+	const struct name *sname; /* what is looked for by a probe at qname */
+};
+
+/* Why a name server was drawn. */
+struct drawing {
+	const char *why;
+	unsigned of;     /* out of so many; 0: there was nothing to choose */
+	uint64_t rtt_ms; /* as known before; 0: it is not known */
 };
 
 /* What a question cost, and what was tried in vain in the zone that failed. */
@@ -1077,7 +1088,7 @@ void eventlog_network_unsure(int err);    /* 10018 */
  */
 bool eventlog_logs_queries(void);
 void eventlog_query(const struct client_question *, enum rcode, const char *hit,
-    size_t size); /* 10015 */
+    unsigned sends, size_t size); /* 10015; sends: that the walk cost */
 
 /*
  * What is done for a question, step by step, each as often as it happens.
@@ -1086,14 +1097,34 @@ void eventlog_query(const struct client_question *, enum rcode, const char *hit,
 bool eventlog_is_tracing(void);
 void eventlog_question(const struct client_question *); /* 10100 */
 void eventlog_joined(
-    const struct client_question *, uint64_t joined);                /* 10101 */
-void eventlog_query_sent(const struct incident *, uint64_t wait_ms); /* 10102 */
+    const struct client_question *, uint64_t joined); /* 10101 */
+void eventlog_query_sent(const struct incident *, const struct drawing *,
+    uint64_t wait_ms); /* 10102 */
 void eventlog_reply(const struct incident *, const char *rcode,
-    const char *kind, uint64_t ms, size_t size);               /* 10103 */
+    const char *kind, const struct name *cut, uint64_t ms,
+    size_t size);                                              /* 10103 */
 void eventlog_timed_out(const struct incident *, uint64_t ms); /* 10104 */
-void eventlog_undelivered(const struct incident *, int err);   /* 10105 */
+void eventlog_undelivered(
+    const struct incident *, int err, const char *cause); /* 10105 */
 void eventlog_address_refused(
-    const struct incident *, const char *class); /* 10106 */
+    const struct incident *, const char *class, const char *rfc); /* 10106 */
+
+/*
+ * from: "hints", "priming", "referral" or "forwarders"; ttl_s: UINT64_MAX is
+ * for ever.
+ */
+void eventlog_zone_servers(const struct incident *, unsigned servers,
+    const char *from, uint64_t ttl_s); /* 10107 */
+void eventlog_alias_followed(const struct incident *, uint16_t type,
+    const struct name *target); /* 10108 */
+
+/* An address of i->ns is looked up; found none: text may say why. */
+void eventlog_server_lookup(const struct incident *, bool joined); /* 10109 */
+void eventlog_server_looked_up(
+    const struct incident *, unsigned found, const char *text); /* 10110 */
+void eventlog_reply_dropped(const struct incident *);           /* 10111 */
+void eventlog_record(uint64_t q, const char *section, const struct name *owner,
+    uint32_t ttl_s, uint16_t type, struct reader *rdata); /* 10112 */
 
 /* ---------------------------------------------------------------------------
  * server.c: what is known of name servers: hints, addresses, times.  Sends
@@ -1285,6 +1316,7 @@ void server_replied(const struct address *, uint64_t rtt_ms, uint64_t now_ms);
 void server_timed_out(const struct address *, uint64_t sent_ms,
     uint64_t waited_ms, uint64_t now_ms);
 bool server_has_answered(const struct address *); /* over UDP, ever */
+unsigned server_rtt_ms(const struct address *);   /* 0: it never has */
 void server_replied_tcp(const struct address *, uint64_t now_ms);
 bool server_takes_tcp(const struct address *, uint64_t now_ms);
 
@@ -1436,6 +1468,7 @@ struct done {
 	struct query *query;
 	uint32_t mark;        /* ... by the time its walk asked; if that */
 	struct reason reason; /* finds nothing, this is why */
+	unsigned sends;       /* that it cost, on whoever's account */
 };
 
 /* Allocate everything; false when there is not so much memory. */
@@ -1462,10 +1495,10 @@ void referral_forget(struct waiter *, uint64_t now_ms); /* client is gone */
 
 /*
  * The time of this question is over, and its walk goes on for others: forget
- * it, tell the operator, and give the reason.
+ * it, tell the operator, and say why.
  */
 void referral_give_up(struct waiter *, const struct client_question *,
-    struct reason *, uint64_t now_ms);
+    struct done *, uint64_t now_ms);
 
 /*
  * Ask for what the cache has but not for much longer, if it has it and there

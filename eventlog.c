@@ -44,6 +44,9 @@ enum {
 	FIELDS_MAX = LOG_LINE_MAX - LINE_END_MAX,
 	LONG_FIELDS_MAX = FIELDS_MAX - LINE_SHORT_MAX,
 
+	/* A name, a TTL and 64 KiB that are told octet by octet. */
+	RECORD_TEXT_MAX = NAME_TEXT_MAX + 40 + 2 * MESSAGE_MAX,
+
 	ID_LIMITED_FIRST = 5050, /* where Microsoft's own suppression began */
 	FOLD_HEADS = 2 * LOG_FOLDS_MAX,
 	SUBJECT_MAX = 640,    /* two names, an address, a word, three numbers */
@@ -112,12 +115,18 @@ enum row {
 	EVENT_TIMED_OUT,
 	EVENT_UNDELIVERED,
 	EVENT_ADDRESS_REFUSED,
+	EVENT_ZONE_SERVERS,
+	EVENT_ALIAS_FOLLOWED,
+	EVENT_SERVER_LOOKUP,
+	EVENT_SERVER_LOOKED_UP,
+	EVENT_REPLY_DROPPED,
+	EVENT_RECORD,
 	EVENTS
 };
 
 #define HINT_PLACE "file line column token"
 #define INCIDENT "q peer zone ns addr qname qtype"
-#define EXCHANGE "q zone ns addr transport qname qtype"
+#define EXCHANGE "q depth zone ns addr transport qname qtype sname"
 
 /* By id.  Ids, old ids and names are Microsoft's, but for those above 10000. */
 static const struct event catalogue[EVENTS] = {
@@ -317,8 +326,9 @@ static const struct event catalogue[EVENTS] = {
 	"sent for it, most went to most_zone.",
 	"Look at the zones: few are built so, but for attacks."},
     [EVENT_QUERY] = {10015, 0, LEVEL_INFO, ALWAYS, "QUERY", "question answered",
-	"q client transport qname qtype rcode hit ms size",
-	"What a client asked and got; hit=yes came from the cache at once.",
+	"q client transport qname qtype rcode hit sends ms size",
+	"What a client asked and got; hit=yes came from the cache at once, and "
+	"hit=no after a walk that sent so many queries.",
 	"Nothing; --query-log writes it, and so does level debug."},
     [EVENT_HINTS_DIFFER] = {10016, 0, LEVEL_INFO, LIMITED, "HINTS_DIFFER",
 	"root servers are not those of the hints", "file added removed",
@@ -366,22 +376,63 @@ static const struct event catalogue[EVENTS] = {
 	"The same is being looked up already, on the account of q=joined.",
 	"Follow that q."},
     [EVENT_QUERY_SENT] = {10102, 0, LEVEL_DEBUG, ALWAYS, "QUERY_SENT",
-	"query sent to a name server", EXCHANGE " wait_ms",
-	"A name server is asked, and given so long to reply.", "Nothing."},
+	"query sent to a name server", EXCHANGE " why of rtt_ms wait_ms",
+	"A name server is asked, and given so long to reply.  It was drawn "
+	"from so many (of): those as good as the best (why: in the band), "
+	"now and then any (at random), those that have had their turn "
+	"(asked before) or are known not to serve the zone (lame before).  "
+	"It is asked once more if it did not like the query (again), and "
+	"over TCP if it said so (truncated) or a reply did not match (in "
+	"doubt).  By a query for a name above it sname is looked for; "
+	"depth look-ups of name servers wait for this one.",
+	"Nothing."},
     [EVENT_REPLY] = {10103, 0, LEVEL_DEBUG, ALWAYS, "REPLY",
-	"reply of a name server", EXCHANGE " rcode kind ms size",
-	"It replied; kind says what that means to the question.", "Nothing."},
+	"reply of a name server", EXCHANGE " rcode kind cut ms size",
+	"It replied; kind says what that means to the question, and cut is the "
+	"zone that a delegation leads to.",
+	"Nothing."},
     [EVENT_TIMED_OUT] = {10104, 0, LEVEL_DEBUG, ALWAYS, "QUERY_TIMED_OUT",
 	"no reply in time", EXCHANGE " ms",
 	"It did not reply; another one is asked, or the same again.",
 	"Nothing."},
     [EVENT_UNDELIVERED] = {10105, 0, LEVEL_DEBUG, ALWAYS, "QUERY_UNDELIVERED",
-	"query could not be delivered", EXCHANGE " errno",
-	"This system could not send it, or the other has no name server.",
+	"query could not be delivered", EXCHANGE " errno cause",
+	"This system could not send it, for the cause that 7053 tells, or the "
+	"other has no name server.",
 	"See errno."},
     [EVENT_ADDRESS_REFUSED] = {10106, 0, LEVEL_DEBUG, ALWAYS, "ADDRESS_REFUSED",
-	"name server address refused", "q peer zone ns addr class qname qtype",
+	"name server address refused",
+	"q depth peer zone ns addr qname qtype class rfc",
 	"As 10002 or 7062 tell, but each time.", "As for 10002 and 7062."},
+    [EVENT_ZONE_SERVERS] = {10107, 0, LEVEL_DEBUG, ALWAYS, "ZONE_SERVERS",
+	"servers of the closest known zone",
+	"q depth zone qname qtype servers from ttl_s",
+	"So many name servers are known of the zone closest to the name, for "
+	"ttl_s more seconds; those of the root are from hints or from priming, "
+	"and forwarders from -f.",
+	"Nothing."},
+    [EVENT_ALIAS_FOLLOWED] = {10108, 0, LEVEL_DEBUG, ALWAYS, "ALIAS_FOLLOWED",
+	"alias followed", "q depth zone qname qtype kind target",
+	"What is looked for from now on is the target of the CNAME or DNAME.",
+	"Nothing."},
+    [EVENT_SERVER_LOOKUP] = {10109, 0, LEVEL_DEBUG, ALWAYS, "SERVER_LOOKUP",
+	"address of a name server is looked up", "q depth zone ns qtype joined",
+	"None of the addresses at hand is left to ask, so that of ns is looked "
+	"up; joined=yes: it was already.",
+	"Nothing."},
+    [EVENT_SERVER_LOOKED_UP] = {10110, 0, LEVEL_DEBUG, ALWAYS,
+	"SERVER_LOOKED_UP", "address of a name server was looked up",
+	"q depth zone ns qtype found text",
+	"So many addresses that may be asked were found, or none, for the "
+	"reason in text.",
+	"Nothing."},
+    [EVENT_REPLY_DROPPED] = {10111, 0, LEVEL_DEBUG, ALWAYS, "REPLY_DROPPED",
+	"reply does not match the query; dropped", EXCHANGE,
+	"Somebody guesses, or the server errs; the true reply is waited for.",
+	"Nothing."},
+    [EVENT_RECORD] = {10112, 0, LEVEL_DEBUG, ALWAYS, "RECORD",
+	"record of an answer", "q section record",
+	"What a client got, as a master file has it.", "Nothing."},
 };
 
 /*
@@ -540,6 +591,7 @@ static void line_q(struct line *, uint64_t q);
 static void line_client_question(struct line *, const struct client_question *);
 static void line_incident(
     struct line *, const struct incident *, const char *class);
+static void line_step(struct line *, const struct incident *);
 static void line_question(
     struct line *, const struct name *qname, uint16_t qtype);
 static void line_hint_place(struct line *, const struct hint_fault *);
@@ -1251,7 +1303,7 @@ eventlog_logs_queries(void)
 
 void
 eventlog_query(const struct client_question *c, enum rcode rcode,
-    const char *hit, size_t size)
+    const char *hit, unsigned sends, size_t size)
 {
 	struct line l;
 
@@ -1260,6 +1312,8 @@ eventlog_query(const struct client_question *c, enum rcode rcode,
 	line_client_question(&l, c);
 	line_word(&l, "rcode", rcode_text((uint8_t)rcode));
 	line_word(&l, "hit", hit);
+	if (sends > 0)
+		line_number(&l, "sends", sends);
 	line_number(&l, "ms", hour.now_ms - c->asked_ms);
 	line_number(&l, "size", size);
 	line_end(&l);
@@ -1296,28 +1350,35 @@ eventlog_joined(const struct client_question *c, uint64_t joined)
 }
 
 void
-eventlog_query_sent(const struct incident *i, uint64_t wait_ms)
+eventlog_query_sent(
+    const struct incident *i, const struct drawing *drawing, uint64_t wait_ms)
 {
 	struct line l;
 
 	if (!line_begin(&l, EVENT_QUERY_SENT, NULL))
 		return;
-	line_incident(&l, i, NULL);
+	line_step(&l, i);
+	line_word(&l, "why", drawing->why);
+	if (drawing->of > 0)
+		line_number(&l, "of", drawing->of);
+	if (drawing->rtt_ms > 0)
+		line_number(&l, "rtt_ms", drawing->rtt_ms);
 	line_number(&l, "wait_ms", wait_ms);
 	line_end(&l);
 }
 
 void
 eventlog_reply(const struct incident *i, const char *rcode, const char *kind,
-    uint64_t ms, size_t size)
+    const struct name *cut, uint64_t ms, size_t size)
 {
 	struct line l;
 
 	if (!line_begin(&l, EVENT_REPLY, NULL))
 		return;
-	line_incident(&l, i, NULL);
+	line_step(&l, i);
 	line_word(&l, "rcode", rcode);
 	line_word(&l, "kind", kind);
+	line_name(&l, "cut", cut);
 	line_number(&l, "ms", ms);
 	line_number(&l, "size", size);
 	line_end(&l);
@@ -1330,31 +1391,123 @@ eventlog_timed_out(const struct incident *i, uint64_t ms)
 
 	if (!line_begin(&l, EVENT_TIMED_OUT, NULL))
 		return;
-	line_incident(&l, i, NULL);
+	line_step(&l, i);
 	line_number(&l, "ms", ms);
 	line_end(&l);
 }
 
 void
-eventlog_undelivered(const struct incident *i, int err)
+eventlog_undelivered(const struct incident *i, int err, const char *cause)
 {
 	struct line l;
 
 	if (!line_begin(&l, EVENT_UNDELIVERED, NULL))
 		return;
-	line_incident(&l, i, NULL);
+	line_step(&l, i);
 	line_errno(&l, err);
+	line_word(&l, "cause", cause);
 	line_end(&l);
 }
 
 void
-eventlog_address_refused(const struct incident *i, const char *class)
+eventlog_address_refused(
+    const struct incident *i, const char *class, const char *rfc)
 {
 	struct line l;
 
 	if (!line_begin(&l, EVENT_ADDRESS_REFUSED, NULL))
 		return;
-	line_incident(&l, i, class);
+	line_step(&l, i);
+	line_word(&l, "class", class);
+	line_word(&l, "rfc", rfc);
+	line_end(&l);
+}
+
+void
+eventlog_zone_servers(const struct incident *i, unsigned servers,
+    const char *from, uint64_t ttl_s)
+{
+	struct line l;
+
+	if (!line_begin(&l, EVENT_ZONE_SERVERS, NULL))
+		return;
+	line_step(&l, i);
+	line_number(&l, "servers", servers);
+	line_word(&l, "from", from);
+	if (ttl_s != UINT64_MAX)
+		line_number(&l, "ttl_s", ttl_s);
+	line_end(&l);
+}
+
+void
+eventlog_alias_followed(
+    const struct incident *i, uint16_t type, const struct name *target)
+{
+	char text[TYPE_TEXT_MAX];
+	struct line l;
+
+	if (!line_begin(&l, EVENT_ALIAS_FOLLOWED, NULL))
+		return;
+	line_step(&l, i);
+	line_word(&l, "kind", type_text(type, text));
+	line_name(&l, "target", target);
+	line_end(&l);
+}
+
+void
+eventlog_server_lookup(const struct incident *i, bool joined)
+{
+	struct line l;
+
+	if (!line_begin(&l, EVENT_SERVER_LOOKUP, NULL))
+		return;
+	line_step(&l, i);
+	line_word(&l, "joined", joined ? "yes" : NULL);
+	line_end(&l);
+}
+
+void
+eventlog_server_looked_up(
+    const struct incident *i, unsigned found, const char *text)
+{
+	struct line l;
+
+	if (!line_begin(&l, EVENT_SERVER_LOOKED_UP, NULL))
+		return;
+	line_step(&l, i);
+	line_number(&l, "found", found);
+	if (found == 0 && text[0] != '\0')
+		line_text(&l, "text", text, strlen(text));
+	line_end(&l);
+}
+
+void
+eventlog_reply_dropped(const struct incident *i)
+{
+	struct line l;
+
+	if (!line_begin(&l, EVENT_REPLY_DROPPED, NULL))
+		return;
+	line_step(&l, i);
+	line_end(&l);
+}
+
+void
+eventlog_record(uint64_t q, const char *section, const struct name *owner,
+    uint32_t ttl_s, uint16_t type, struct reader *rdata)
+{
+	static uint8_t text[RECORD_TEXT_MAX];
+	struct writer w;
+	struct line l;
+
+	if (!line_begin(&l, EVENT_RECORD, NULL))
+		return;
+	writer_init(&w, text, sizeof text);
+	write_record_text(&w, owner, ttl_s, type, rdata);
+	assert(!w.failed);
+	line_q(&l, q);
+	line_word(&l, "section", section);
+	line_text(&l, "record", (const char *)text, w.len);
 	line_end(&l);
 }
 
@@ -1768,6 +1921,22 @@ line_incident(struct line *l, const struct incident *i, const char *class)
 	line_question(l, i->qname, i->qtype);
 }
 
+/* The same, as level debug tells it: how deep it is, and a probe's purpose. */
+static void
+line_step(struct line *l, const struct incident *i)
+{
+	line_q(l, i->q);
+	if (i->depth > 0)
+		line_number(l, "depth", i->depth);
+	line_peer(l, i->peer);
+	line_name(l, "zone", i->zone);
+	line_name(l, "ns", i->ns);
+	line_addr(l, i->addr);
+	line_word(l, "transport", i->transport);
+	line_question(l, i->qname, i->qtype);
+	line_name(l, "sname", i->sname);
+}
+
 /* What nobody asked for, as the priming of the roots, has none. */
 static void
 line_q(struct line *l, uint64_t q)
@@ -1816,8 +1985,9 @@ line_errno(struct line *l, int err)
 		const char *name;
 	} names[] = {{EACCES, "EACCES"}, {EADDRINUSE, "EADDRINUSE"},
 	    {EADDRNOTAVAIL, "EADDRNOTAVAIL"}, {EAFNOSUPPORT, "EAFNOSUPPORT"},
-	    {EAGAIN, "EAGAIN"}, {ECONNREFUSED, "ECONNREFUSED"},
-	    {EDQUOT, "EDQUOT"}, {EFBIG, "EFBIG"}, {EHOSTDOWN, "EHOSTDOWN"},
+	    {EAGAIN, "EAGAIN"}, {EBADMSG, "EBADMSG"},
+	    {ECONNREFUSED, "ECONNREFUSED"}, {EDQUOT, "EDQUOT"},
+	    {EFBIG, "EFBIG"}, {EHOSTDOWN, "EHOSTDOWN"},
 	    {EHOSTUNREACH, "EHOSTUNREACH"}, {EINVAL, "EINVAL"}, {EIO, "EIO"},
 	    {EISDIR, "EISDIR"}, {ELOOP, "ELOOP"}, {EMFILE, "EMFILE"},
 	    {EMSGSIZE, "EMSGSIZE"}, {ENAMETOOLONG, "ENAMETOOLONG"},

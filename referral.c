@@ -201,11 +201,12 @@ struct slist {
 	uint8_t timeouts, lame, failed, unsent; /* for the reason */
 	uint16_t refused, unrouted; /* 100 a set, so an octet would wrap */
 	uint8_t barred;             /* of the unsent: our network lacks a way */
-	bool intercepted;  /* the roots': who answers is none of them */
-	const char *cause; /* of the last that was not sent */
-	enum limit limit;  /* for which an NS name was not looked up */
-	bool unsure;       /* an NS name failed of late: it may be well soon */
-	uint16_t best_ms;  /* the least timeout of those that could be asked */
+	bool intercepted;       /* the roots': who answers is none of them */
+	const char *cause;      /* of the last that was not sent */
+	enum limit limit;       /* for which an NS name was not looked up */
+	struct drawing drawing; /* of who is asked now, for the log */
+	bool unsure;      /* an NS name failed of late: it may be well soon */
+	uint16_t best_ms; /* the least timeout of those that could be asked */
 };
 
 /*
@@ -358,6 +359,11 @@ static void reason_fill(struct reason *, uint16_t ede, const char *what,
     const struct name *zone, const struct walk *, enum limit);
 static void walk_tell(const struct walk *, uint64_t, struct walk_told *);
 static bool walk_await(struct walk *, uint8_t, uint16_t, uint64_t);
+static void walk_trace_zone(const struct walk *, const struct name *zone,
+    unsigned servers, const char *from, uint64_t ttl_s);
+static void walk_trace_alias(
+    const struct walk *, uint16_t type, const struct name *target);
+static bool exchange_traced(const struct exchange *, struct incident *);
 static enum walk_state walk_prime(struct walk *, struct candidate *, uint64_t);
 static void ready_run(uint64_t);
 static void slist_fill(
@@ -1243,6 +1249,7 @@ walk_look(struct walk *w, uint64_t now_ms)
 	if (alias_is_answer(w->qtype) || w->clients == 0 ||
 	    !alias_target(&view, &w->sname, &target))
 		return WALK_DONE;
+	walk_trace_alias(w, view.type, &target);
 	if (++w->aliases > ALIASES_MAX)
 		return walk_fail_limit(w, LIMIT_ALIASES, NULL, now_ms);
 	walk_turn_to(w, &target);
@@ -1276,6 +1283,8 @@ walk_find(struct walk *w, uint64_t now_ms)
 	}
 	if (++w->referrals > NAME_REFERRALS_MAX)
 		return walk_fail_limit(w, LIMIT_NAME_REFERRALS, &zone, now_ms);
+	walk_trace_zone(w, &zone, view.records, "referral",
+	    until_ms > now_ms ? (until_ms - now_ms + 999) / 1000 : 0);
 	slist_fill(w, &zone, &view, until_ms);
 	walk_show_more(w, name_labels(&zone), now_ms);
 	return WALK_SEND;
@@ -1617,6 +1626,7 @@ referral_next_done(struct done *done)
 			done->query = w->waiters->query;
 			done->mark = w->mark;
 			done->reason = w->reason;
+			done->sends = bill_len(w);
 			waiter_unlink(w->waiters);
 			return true;
 		}
@@ -1657,6 +1667,7 @@ walk_incident(const struct walk *w, struct incident *i)
 {
 	memset(i, 0, sizeof(*i));
 	i->q = walk_payer(w)->q;
+	i->depth = w->depth;
 	i->zone = w->slist.zone.len > 0 ? &w->slist.zone : NULL;
 	i->qname = &w->sname;
 	i->qtype = w->qtype;
@@ -1710,14 +1721,73 @@ walk_report(const struct walk *w, uint64_t now_ms)
 
 void
 referral_give_up(struct waiter *waiter, const struct client_question *c,
-    struct reason *why, uint64_t now_ms)
+    struct done *done, uint64_t now_ms)
 {
 	const struct walk *w = waiter->on;
 
-	reason_fill(why, EDE_NO_REACHABLE_AUTHORITY,
+	done->query = waiter->query;
+	done->mark = w->mark;
+	done->sends = bill_len(w);
+	reason_fill(&done->reason, EDE_NO_REACHABLE_AUTHORITY,
 	    limits[LIMIT_QUERY_MS].what, &w->slist.zone, w, LIMIT_QUERY_MS);
-	question_report(w, c, LIMIT_QUERY_MS, why, now_ms);
+	question_report(w, c, LIMIT_QUERY_MS, &done->reason, now_ms);
 	referral_forget(waiter, now_ms);
+}
+
+/* ---------------------------------------------------------------------------
+ * The steps of a walk, at level debug.
+ */
+
+static void
+walk_trace_zone(const struct walk *w, const struct name *zone, unsigned servers,
+    const char *from, uint64_t ttl_s)
+{
+	struct incident i;
+
+	if (!eventlog_is_tracing())
+		return;
+	walk_incident(w, &i);
+	i.zone = zone;
+	eventlog_zone_servers(&i, servers, from, ttl_s);
+}
+
+static void
+walk_trace_alias(const struct walk *w, uint16_t type, const struct name *target)
+{
+	struct incident i;
+
+	walk_incident(w, &i);
+	eventlog_alias_followed(&i, type, target);
+}
+
+/* What the edge awaits. */
+static void
+edge_incident(
+    const struct walk *w, const struct waiter *edge, struct incident *i)
+{
+	walk_incident(w, i);
+	i->ns = &w->slist.ns[edge->ns].name;
+	i->qname = NULL;
+	i->qtype = edge->type;
+}
+
+static void
+walk_trace_lookup(const struct walk *w, const struct waiter *edge, bool joined)
+{
+	struct incident i;
+
+	edge_incident(w, edge, &i);
+	eventlog_server_lookup(&i, joined);
+}
+
+static void
+walk_trace_looked_up(
+    const struct walk *w, const struct waiter *edge, unsigned found)
+{
+	struct incident i;
+
+	edge_incident(w, edge, &i);
+	eventlog_server_looked_up(&i, found, edge->on->reason.text);
 }
 
 /* ---------------------------------------------------------------------------
@@ -1748,6 +1818,15 @@ candidate_is_reached(const struct slist *l, const struct address *at)
 	return l->forwarded || family_is_up(at->family);
 }
 
+/* The RFC that says what such an address is, if its own block is why. */
+static const char *
+class_rfc(const struct address *at, const char *class)
+{
+	const struct address_class *block = address_classify(at);
+
+	return strcmp(block->name, class) == 0 ? block->rfc : NULL;
+}
+
 /* Tell the operator of an address that would have been asked. */
 static void
 walk_refused(const struct walk *w, const struct name *ns,
@@ -1760,7 +1839,7 @@ walk_refused(const struct walk *w, const struct name *ns,
 	i.addr = at;
 	if (w->told_by.family != 0)
 		i.peer = &w->told_by;
-	eventlog_address_refused(&i, class);
+	eventlog_address_refused(&i, class, class_rfc(at, class));
 	if (strcmp(class, CLASS_OWN) == 0) {
 		self.counts.self_sends++;
 		eventlog_self_send(&i);
@@ -1881,6 +1960,7 @@ slist_fill_forwarders(struct walk *w, const struct name *zone, uint64_t now_ms)
 	unsigned i;
 
 	assert(f != NULL && f->count <= FORWARDERS_MAX);
+	walk_trace_zone(w, zone, f->count, "forwarders", UINT64_MAX);
 	slist_clear(w, zone, UINT64_MAX);
 	w->slist.forwarded = true;
 	w->told_by.family = 0;
@@ -1954,6 +2034,8 @@ slist_fill_roots(struct walk *w, uint64_t now_ms)
 
 	if (slist_is_root(l))
 		return;
+	walk_trace_zone(w, &root, from->name_count,
+	    primed ? "priming" : "hints", UINT64_MAX);
 	slist_clear(w, &root, UINT64_MAX);
 	walk_show_more(w, 0, now_ms);
 	first = from->name_count > 0 ? random_below(from->name_count) : 0;
@@ -2127,6 +2209,7 @@ walk_await(struct walk *w, uint8_t ns, uint16_t type, uint64_t now_ms)
 	child->favoured |= w->favoured;
 	edge->ns = ns;
 	edge->type = type;
+	walk_trace_lookup(w, edge, joined);
 	edge->next_awaited = w->awaited;
 	w->awaited = edge;
 	w->children++;
@@ -2140,6 +2223,7 @@ walk_child_done(struct waiter *edge, uint64_t now_ms)
 {
 	struct walk *w = edge->parent;
 	struct waiter **at = &w->awaited;
+	unsigned before = w->slist.address_count;
 
 	while (*at != edge)
 		at = &(*at)->next_awaited;
@@ -2147,6 +2231,7 @@ walk_child_done(struct waiter *edge, uint64_t now_ms)
 	w->children--;
 	w->slist.ns[edge->ns].busy = false;
 	(void)slist_add_found(w, edge->ns, edge->type, edge->on->mark, now_ms);
+	walk_trace_looked_up(w, edge, w->slist.address_count - before);
 	if (edge->on->reason.ede == EDE_NETWORK_ERROR &&
 	    !edge->on->slist.forwarded)
 		w->slist.unsent++;
@@ -2349,6 +2434,8 @@ server_choose(struct walk *w, uint64_t now_ms)
 
 	slist_shorten(l, now_ms);
 	again = candidate_again(w, now_ms);
+	l->drawing = (struct drawing){
+	    .why = again != NULL && again->truncated ? "truncated" : "again"};
 	if (again != NULL)
 		return again;
 	for (pass = n = 0; pass < 2 && n == 0; pass++)
@@ -2370,6 +2457,10 @@ server_choose(struct walk *w, uint64_t now_ms)
 	}
 	l->best_ms = (uint16_t)best_ms;
 	band_ms = random_below(100) < EXPLORE_PERCENT ? RTO_MAX_MS : BAND_MS;
+	l->drawing.why = pass > 1 ? "lame before"
+	    : fewest > 0          ? "asked before"
+	    : band_ms > BAND_MS   ? "at random"
+				  : "in the band";
 	return candidate_draw(l, usable, n, fewest, best_ms + band_ms);
 }
 
@@ -2389,6 +2480,7 @@ candidate_draw(struct slist *l, const uint8_t *usable, unsigned n,
 		    random_below(++seen) == 0)
 			drawn = c;
 	}
+	l->drawing.of = seen;
 	return drawn;
 }
 
@@ -2713,6 +2805,7 @@ exchange_traced(const struct exchange *x, struct incident *i)
 		return false;
 	walk_question(x->walk, &asked);
 	candidate_incident(x->walk, exchange_candidate(x), i);
+	i->sname = walk_is_probing(x->walk) ? i->qname : NULL;
 	i->qname = &asked.name;
 	i->qtype = asked.type;
 	i->transport = exchange_transport(x);
@@ -2722,10 +2815,13 @@ exchange_traced(const struct exchange *x, struct incident *i)
 static void
 exchange_trace(const struct exchange *x, uint64_t now_ms)
 {
+	struct drawing *drawing = &x->walk->slist.drawing;
 	struct incident i;
 
-	if (exchange_traced(x, &i))
-		eventlog_query_sent(&i, x->timer.due_ms - now_ms);
+	if (!exchange_traced(x, &i))
+		return;
+	drawing->rtt_ms = server_rtt_ms(i.addr);
+	eventlog_query_sent(&i, drawing, x->timer.due_ms - now_ms);
 }
 
 static void
@@ -2745,11 +2841,17 @@ exchange_trace_reply(
 	    [RESPONSE_FAILURE] = "failure",
 	    [RESPONSE_BIZARRE] = "bizarre",
 	};
+	struct records_left authority =
+	    response_section(&response, SECTION_AUTHORITY);
+	const struct name *cut = NULL;
 	struct incident i;
 
-	if (exchange_traced(x, &i))
-		eventlog_reply(&i, rcode_text(response.header.rcode),
-		    kinds[class], now_ms - x->sent_ms, response.message.len);
+	if (!exchange_traced(x, &i))
+		return;
+	if (class == RESPONSE_DELEGATION)
+		cut = &records_next(&authority, NULL, TYPE_NS)->owner;
+	eventlog_reply(&i, rcode_text(response.header.rcode), kinds[class], cut,
+	    now_ms - x->sent_ms, response.message.len);
 }
 
 /* A datagram from a fresh socket and port (RFC 5452 9.2). */
@@ -2847,7 +2949,8 @@ exchange_fail(
 	candidate_incident(w, to, &i);
 	i.transport = exchange_transport(x);
 	eventlog_send_failed(&i, err, cause->word);
-	eventlog_undelivered(&i, err);
+	if (exchange_traced(x, &i))
+		eventlog_undelivered(&i, err, cause->word);
 }
 
 /* The server itself ended it: nobody listens there, or it talks nonsense. */
@@ -2857,7 +2960,7 @@ exchange_give_up(struct exchange *x, int err, uint64_t now_ms)
 	struct incident i;
 
 	if (exchange_traced(x, &i))
-		eventlog_undelivered(&i, err);
+		eventlog_undelivered(&i, err, NULL);
 	exchange_put_off(x, exchange_candidate(x));
 	x->walk->slist.failed++;
 	exchange_close(x, now_ms);
@@ -3019,12 +3122,16 @@ exchange_doubt(struct exchange *x, uint64_t now_ms)
 {
 	struct walk *w = x->walk;
 	struct candidate *to = exchange_candidate(x);
+	struct incident i;
 
 	self.counts.mismatched++;
+	if (exchange_traced(x, &i))
+		eventlog_reply_dropped(&i);
 	if (to->sends[CHANNEL_TCP] > 0 || !candidate_takes_tcp(to, now_ms) ||
 	    walk_spent(w, walk_account(w)) != LIMIT_NONE ||
 	    w->slist.sends >= ZONE_SENDS_MAX)
 		return;
+	w->slist.drawing = (struct drawing){.why = "in doubt"};
 	(void)exchange_open(w, to, CHANNEL_TCP, now_ms);
 }
 

@@ -449,12 +449,18 @@ send_cause(int err)
 	return &other;
 }
 
-bool
-server_has_answered(const struct address *at)
+unsigned
+server_rtt_ms(const struct address *at)
 {
 	const struct server *s = server_find(at);
 
-	return s != NULL && s->srtt_ms > 0;
+	return s == NULL ? 0 : s->srtt_ms;
+}
+
+bool
+server_has_answered(const struct address *at)
+{
+	return server_rtt_ms(at) > 0;
 }
 
 /*

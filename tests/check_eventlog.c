@@ -1031,7 +1031,7 @@ log_query(void)
 	struct client_question c = client_asks();
 
 	eventlog_time(now_ms + 12, wall_0 + now_ms);
-	eventlog_query(&c, RCODE_NXDOMAIN, "no", 104);
+	eventlog_query(&c, RCODE_NXDOMAIN, "no", 3, 104);
 	time_pass(0);
 }
 
@@ -1044,7 +1044,7 @@ log_query_malformed(void)
 
 	c.qname = &none;
 	c.qtype = 0;
-	eventlog_query(&c, RCODE_FORMERR, NULL, 12);
+	eventlog_query(&c, RCODE_FORMERR, NULL, 0, 12);
 }
 
 static void
@@ -1079,8 +1079,30 @@ static void
 log_query_sent(void)
 {
 	struct incident i = server_is_asked();
+	struct drawing drawing = {.why = "again"};
 
-	eventlog_query_sent(&i, 400);
+	eventlog_query_sent(&i, &drawing, 400);
+}
+
+/* A probe, of a look-up that two others wait for. */
+static struct incident
+server_is_probed(void)
+{
+	struct incident i = server_is_asked();
+
+	i.depth = 2;
+	i.sname = &qname;
+	i.qname = &zone;
+	return i;
+}
+
+static void
+log_probe_sent(void)
+{
+	struct incident i = server_is_probed();
+	struct drawing drawing = {.why = "in the band", .of = 13, .rtt_ms = 12};
+
+	eventlog_query_sent(&i, &drawing, 400);
 }
 
 static void
@@ -1088,13 +1110,21 @@ log_reply(void)
 {
 	struct incident i = server_is_asked();
 
-	eventlog_reply(&i, "NOERROR", "no data", 15, 96);
+	eventlog_reply(&i, "NOERROR", "no data", NULL, 15, 96);
+}
+
+static void
+log_referral(void)
+{
+	struct incident i = server_is_probed();
+
+	eventlog_reply(&i, "NOERROR", "delegation", &zone, 15, 96);
 }
 
 static void
 log_timed_out(void)
 {
-	struct incident i = server_is_asked();
+	struct incident i = server_is_probed();
 
 	eventlog_timed_out(&i, 400);
 }
@@ -1104,13 +1134,117 @@ log_undelivered(void)
 {
 	struct incident i = server_is_asked();
 
-	eventlog_undelivered(&i, ECONNREFUSED);
+	eventlog_undelivered(&i, ECONNREFUSED, NULL);
+}
+
+static void
+log_unsent(void)
+{
+	struct incident i = server_is_probed();
+
+	eventlog_undelivered(&i, ENETUNREACH, "route");
 }
 
 static void
 log_address_refused(void)
 {
-	eventlog_address_refused(&incident, "unspecified");
+	eventlog_address_refused(&incident, "unspecified", "1122 3.2.1.3");
+}
+
+static void
+log_own_address_refused(void)
+{
+	struct incident i = incident;
+
+	i.depth = 1;
+	eventlog_address_refused(&i, "own", NULL);
+}
+
+static void
+log_zone_servers(void)
+{
+	struct incident i = {
+	    .q = 7, .zone = &zone, .qname = &qname, .qtype = TYPE_A};
+
+	eventlog_zone_servers(&i, 2, "referral", 172800);
+}
+
+static void
+log_root_servers(void)
+{
+	struct incident i = {
+	    .depth = 1, .zone = &root, .qname = &qname, .qtype = TYPE_A};
+
+	eventlog_zone_servers(&i, 13, "hints", UINT64_MAX);
+}
+
+static void
+log_alias_followed(void)
+{
+	struct incident i = {.q = 7,
+	    .depth = 1,
+	    .zone = &zone,
+	    .qname = &qname,
+	    .qtype = TYPE_A};
+
+	eventlog_alias_followed(&i, TYPE_CNAME, &ns);
+}
+
+static struct incident
+server_is_looked_up(void)
+{
+	return (struct incident){
+	    .q = 7, .depth = 1, .zone = &zone, .ns = &ns, .qtype = TYPE_AAAA};
+}
+
+static void
+log_server_lookup(void)
+{
+	struct incident i = server_is_looked_up();
+
+	eventlog_server_lookup(&i, false);
+}
+
+static void
+log_server_lookup_joined(void)
+{
+	struct incident i = server_is_looked_up();
+
+	eventlog_server_lookup(&i, true);
+}
+
+static void
+log_server_looked_up(void)
+{
+	struct incident i = server_is_looked_up();
+
+	eventlog_server_looked_up(&i, 2, "");
+}
+
+static void
+log_server_not_found(void)
+{
+	struct incident i = server_is_looked_up();
+
+	eventlog_server_looked_up(&i, 0, "no server answers");
+}
+
+static void
+log_reply_dropped(void)
+{
+	struct incident i = server_is_probed();
+
+	eventlog_reply_dropped(&i);
+}
+
+static void
+log_record(void)
+{
+	static const uint8_t octets[] = {3, 'a', ' ', 'b'};
+	struct reader rdata;
+
+	reader_init(&rdata, octets, sizeof octets);
+	eventlog_record(7, "answer", &qname, 300, TYPE_TXT, &rdata);
 }
 
 /* All of the contract; the second line of a kind shows what may be absent. */
@@ -1340,7 +1474,7 @@ static const struct {
     {log_query, LEVEL_DEBUG, false,
 	"level=info id=10015 event=QUERY msg=\"question answered\" seq=1 q=9 "
 	"client=198.51.100.7:4711 transport=udp qname=www.lame.example. "
-	"qtype=A rcode=NXDOMAIN hit=no ms=12 size=104"},
+	"qtype=A rcode=NXDOMAIN hit=no sends=3 ms=12 size=104"},
     {log_query_malformed, LEVEL_DEBUG, false,
 	"level=info id=10015 event=QUERY msg=\"question answered\" seq=1 q=9 "
 	"client=198.51.100.7:4711 transport=udp rcode=FORMERR ms=0 size=12"},
@@ -1356,26 +1490,90 @@ static const struct {
 	"level=debug id=10102 event=QUERY_SENT "
 	"msg=\"query sent to a name server\" seq=1 q=7 zone=lame.example. "
 	"ns=ns1.lame.example. addr=192.0.2.1 transport=udp "
-	"qname=www.lame.example. qtype=A wait_ms=400"},
+	"qname=www.lame.example. qtype=A why=again wait_ms=400"},
+    {log_probe_sent, LEVEL_DEBUG, false,
+	"level=debug id=10102 event=QUERY_SENT "
+	"msg=\"query sent to a name server\" seq=1 q=7 depth=2 "
+	"zone=lame.example. ns=ns1.lame.example. addr=192.0.2.1 "
+	"transport=udp qname=lame.example. qtype=A sname=www.lame.example. "
+	"why=\"in the band\" of=13 rtt_ms=12 wait_ms=400"},
     {log_reply, LEVEL_DEBUG, false,
 	"level=debug id=10103 event=REPLY msg=\"reply of a name server\" seq=1 "
 	"q=7 zone=lame.example. ns=ns1.lame.example. addr=192.0.2.1 "
 	"transport=udp qname=www.lame.example. qtype=A rcode=NOERROR "
 	"kind=\"no data\" ms=15 size=96"},
+    {log_referral, LEVEL_DEBUG, false,
+	"level=debug id=10103 event=REPLY msg=\"reply of a name server\" "
+	"seq=1 q=7 depth=2 zone=lame.example. ns=ns1.lame.example. "
+	"addr=192.0.2.1 transport=udp qname=lame.example. qtype=A "
+	"sname=www.lame.example. rcode=NOERROR kind=delegation "
+	"cut=lame.example. ms=15 size=96"},
     {log_timed_out, LEVEL_DEBUG, false,
 	"level=debug id=10104 event=QUERY_TIMED_OUT msg=\"no reply in time\" "
-	"seq=1 q=7 zone=lame.example. ns=ns1.lame.example. addr=192.0.2.1 "
-	"transport=udp qname=www.lame.example. qtype=A ms=400"},
+	"seq=1 q=7 depth=2 zone=lame.example. ns=ns1.lame.example. "
+	"addr=192.0.2.1 transport=udp qname=lame.example. qtype=A "
+	"sname=www.lame.example. ms=400"},
     {log_undelivered, LEVEL_DEBUG, false,
 	"level=debug id=10105 event=QUERY_UNDELIVERED "
 	"msg=\"query could not be delivered\" seq=1 q=7 zone=lame.example. "
 	"ns=ns1.lame.example. addr=192.0.2.1 transport=udp "
 	"qname=www.lame.example. qtype=A errno=ECONNREFUSED"},
+    {log_unsent, LEVEL_DEBUG, false,
+	"level=debug id=10105 event=QUERY_UNDELIVERED msg=\"query could not "
+	"be delivered\" seq=1 q=7 depth=2 zone=lame.example. "
+	"ns=ns1.lame.example. addr=192.0.2.1 transport=udp "
+	"qname=lame.example. qtype=A sname=www.lame.example. "
+	"errno=ENETUNREACH cause=route"},
     {log_address_refused, LEVEL_DEBUG, false,
 	"level=debug id=10106 event=ADDRESS_REFUSED "
 	"msg=\"name server address refused\" seq=1 q=7 peer=192.0.2.53:53 "
 	"zone=lame.example. ns=ns1.lame.example. addr=0.0.0.0 "
-	"class=unspecified qname=www.lame.example. qtype=A"},
+	"qname=www.lame.example. qtype=A class=unspecified "
+	"rfc=\"1122 3.2.1.3\""},
+    {log_own_address_refused, LEVEL_DEBUG, false,
+	"level=debug id=10106 event=ADDRESS_REFUSED msg=\"name server "
+	"address refused\" seq=1 q=7 depth=1 peer=192.0.2.53:53 "
+	"zone=lame.example. ns=ns1.lame.example. addr=0.0.0.0 "
+	"qname=www.lame.example. qtype=A class=own"},
+    {log_zone_servers, LEVEL_DEBUG, false,
+	"level=debug id=10107 event=ZONE_SERVERS "
+	"msg=\"servers of the closest known zone\" seq=1 q=7 "
+	"zone=lame.example. qname=www.lame.example. qtype=A servers=2 "
+	"from=referral ttl_s=172800"},
+    {log_root_servers, LEVEL_DEBUG, false,
+	"level=debug id=10107 event=ZONE_SERVERS "
+	"msg=\"servers of the closest known zone\" seq=1 depth=1 zone=. "
+	"qname=www.lame.example. qtype=A servers=13 from=hints"},
+    {log_alias_followed, LEVEL_DEBUG, false,
+	"level=debug id=10108 event=ALIAS_FOLLOWED msg=\"alias followed\" "
+	"seq=1 q=7 depth=1 zone=lame.example. qname=www.lame.example. "
+	"qtype=A kind=CNAME target=ns1.lame.example."},
+    {log_server_lookup, LEVEL_DEBUG, false,
+	"level=debug id=10109 event=SERVER_LOOKUP "
+	"msg=\"address of a name server is looked up\" seq=1 q=7 depth=1 "
+	"zone=lame.example. ns=ns1.lame.example. qtype=AAAA"},
+    {log_server_lookup_joined, LEVEL_DEBUG, false,
+	"level=debug id=10109 event=SERVER_LOOKUP "
+	"msg=\"address of a name server is looked up\" seq=1 q=7 depth=1 "
+	"zone=lame.example. ns=ns1.lame.example. qtype=AAAA joined=yes"},
+    {log_server_looked_up, LEVEL_DEBUG, false,
+	"level=debug id=10110 event=SERVER_LOOKED_UP "
+	"msg=\"address of a name server was looked up\" seq=1 q=7 depth=1 "
+	"zone=lame.example. ns=ns1.lame.example. qtype=AAAA found=2"},
+    {log_server_not_found, LEVEL_DEBUG, false,
+	"level=debug id=10110 event=SERVER_LOOKED_UP "
+	"msg=\"address of a name server was looked up\" seq=1 q=7 depth=1 "
+	"zone=lame.example. ns=ns1.lame.example. qtype=AAAA found=0 "
+	"text=\"no server answers\""},
+    {log_reply_dropped, LEVEL_DEBUG, false,
+	"level=debug id=10111 event=REPLY_DROPPED msg=\"reply does not match "
+	"the query; dropped\" seq=1 q=7 depth=2 zone=lame.example. "
+	"ns=ns1.lame.example. addr=192.0.2.1 transport=udp "
+	"qname=lame.example. qtype=A sname=www.lame.example."},
+    {log_record, LEVEL_DEBUG, false,
+	"level=debug id=10112 event=RECORD msg=\"record of an answer\" seq=1 "
+	"q=7 section=answer "
+	"record=\"www.lame.example. 300 IN TXT \\\"a b\\\"\""},
 };
 
 enum {
@@ -1879,7 +2077,7 @@ START_TEST(no_octets_leave_their_value)
 			f.token_len = lens[i];
 			eventlog_hint_fault(&f);
 			random_name(&state, &names[i]);
-			eventlog_query(&c, RCODE_NOERROR, NULL, 0);
+			eventlog_query(&c, RCODE_NOERROR, NULL, 0, 0);
 		}
 		eventlog_flush();
 		log_fetch(); /* the lines are read one by one below */

@@ -132,13 +132,13 @@ event_make(struct input *in)
 		eventlog_limit_reached(&i, &tally);
 		break;
 	case 11:
-		eventlog_query(&c, RCODE_NXDOMAIN, a, 100);
+		eventlog_query(&c, RCODE_NXDOMAIN, a, 5, 100);
 		break;
 	case 12:
 		eventlog_question(&c);
 		break;
 	case 13:
-		eventlog_reply(&i, a, b, 1, 2);
+		eventlog_reply(&i, a, b, &zone, 1, 2);
 		break;
 	case 14:
 		eventlog_roots_unreachable(4, a);
