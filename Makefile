@@ -116,6 +116,10 @@ $(B)/check_stream: tests/stream.c tests/buffer.c tests/stream.h tests/buffer.h
 $(B)/check_stream: CHECK_EXTRA = tests/stream.c tests/buffer.c
 $(B)/check_driver: $(PLAY) $(PLAY_H) $(B)/test/message.o
 $(B)/check_driver: CHECK_EXTRA = $(PLAY)
+$(B)/check_cache_file: tests/scratch.c tests/scratch.h $(B)/test/control.o \
+	$(B)/test/referral.o $(B)/test/server.o $(B)/test/cache.o \
+	$(B)/test/eventlog.o $(B)/test/message.o
+$(B)/check_cache_file: CHECK_EXTRA = tests/scratch.c
 # The program itself is what this one tests.
 $(B)/check_dns: $(B)/dns tests/scratch.c tests/scratch.h $(B)/test/message.o
 $(B)/check_dns: CHECK_EXTRA = tests/scratch.c

@@ -145,6 +145,7 @@ static bool chain_admits(const struct draft *, uint32_t hash, uint64_t now_ms);
 static void chain_clear(const struct draft *, uint32_t hash);
 static void room_make(uint32_t units, uint64_t now_ms);
 static void entry_write(const struct draft *, uint32_t hash, uint64_t now_ms);
+static uint32_t room_at_newest(void);
 
 static struct entry *
 entry_at(uint32_t at)
@@ -1013,6 +1014,14 @@ arena_holds(const uint8_t *octet)
 	return at >= base && at - base < cache.size * sizeof(*cache.units);
 }
 
+static uint32_t
+draft_hash(const struct draft *d)
+{
+	uint32_t hash = (uint32_t)name_hash(d->owner, cache.key);
+
+	return d->kind == KIND_DELEGATION ? hash ^ DELEGATION_HASH : hash;
+}
+
 bool
 cache_store(const struct draft *d, uint64_t now_ms)
 {
@@ -1030,9 +1039,7 @@ cache_store(const struct draft *d, uint64_t now_ms)
 	units = units_for(d->owner->len, d->body_len);
 	if (units > ENTRY_MAX / UNIT)
 		return false;
-	hash = (uint32_t)name_hash(d->owner, cache.key);
-	if (d->kind == KIND_DELEGATION)
-		hash ^= DELEGATION_HASH;
+	hash = draft_hash(d);
 	if (!chain_admits(d, hash, now_ms))
 		return false;
 	failure_forget(d->owner, d->type, hash);
@@ -1128,6 +1135,34 @@ existence_note(const struct draft *d)
 			    entry_owner_is(entry_at(at), &ancestor))
 				entry_at(at)->nothing_below = false;
 	}
+}
+
+/* Is anything live there that the draft would take the place of? */
+static bool
+chain_clashes(const struct draft *d, uint32_t hash, uint64_t now_ms)
+{
+	uint32_t at = *chain_head(hash);
+
+	while (at != 0) {
+		const struct entry *e = entry_at(at);
+
+		if (now_ms < e->expires_ms && entry_clashes(e, d, hash))
+			return true;
+		at = e->older;
+	}
+	return false;
+}
+
+bool
+cache_restore(const struct draft *d, uint64_t now_ms)
+{
+	uint32_t hash = draft_hash(d);
+
+	if (d->body_len > ENTRY_MAX || cache.wrapped ||
+	    units_for(d->owner->len, d->body_len) > room_at_newest() ||
+	    chain_clashes(d, hash, now_ms))
+		return false;
+	return cache_store(d, now_ms);
 }
 
 /* Append the entry that stands at newest, written, to arena and chain. */

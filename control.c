@@ -35,6 +35,7 @@ enum {
 	OPTION_PROXY,
 	OPTION_LOOK_UP,
 	OPTION_CONTROL,
+	OPTION_CACHE_FILE,
 	OPTION_PRINT_HINTS,
 	OPTION_EVENTS,
 	OPTION_CHECK,
@@ -60,8 +61,7 @@ static const char usage[] =
     "       dns --classify [options] ADDRESS...  would each of them be asked?\n"
     "       dns --control PATH COMMAND  stats, lookup NAME [TYPE], "
     "flush NAME, ...\n"
-    "       dns --print-hints | --events [--log-format json]\n"
-    "       dns -h, --help | -V, --version\n"
+    "       dns --print-hints | --events | -h, --help | -V, --version\n"
     "\n"
     "  -l, --listen ADDRESS[@PORT]  repeatable; default 127.0.0.1 and ::1\n"
     "  -p, --port PORT              default 53\n"
@@ -79,6 +79,7 @@ static const char usage[] =
     "  -f, --forward ZONE=ADDRESS[@PORT],...  ask these alone for ZONE\n"
     "      --look-up NAME           look up what is special, as home.arpa\n"
     "      --control PATH           a Unix socket for commands\n"
+    "      --cache-file FILE        keep the cache over a restart\n"
     "SIGHUP: look at cache.dns and log now.  SIGUSR1: write statistics.\n";
 
 static int listener_socket(const struct address *, int type);
@@ -376,6 +377,11 @@ option_take(struct options *o, int option, const char *value)
 		break;
 	case 'f':
 		forward_parse(o, value);
+		break;
+	case OPTION_CACHE_FILE:
+		if (strlen(value) + sizeof(".new") > PATH_MAX)
+			refuse("too long a path", value, "");
+		o->cache_file = value;
 		break;
 	case OPTION_LOOK_UP:
 		look_up_parse(o, value);
@@ -1036,6 +1042,7 @@ options_take(struct options *o, int argc, char **argv)
 	    {"source", required_argument, NULL, OPTION_SOURCE},
 	    {"forward", required_argument, NULL, 'f'},
 	    {"look-up", required_argument, NULL, OPTION_LOOK_UP},
+	    {"cache-file", required_argument, NULL, OPTION_CACHE_FILE},
 	    {"print-hints", no_argument, NULL, OPTION_PRINT_HINTS},
 	    {"help", no_argument, NULL, 'h'},
 	    {"version", no_argument, NULL, 'V'},
@@ -2374,10 +2381,11 @@ walks_tell(struct command *c, uint64_t now_ms)
 	return all_said(c);
 }
 
-/* Walks that are under way must not bring back what is forgotten. */
+/* Neither walks nor the cache file may bring back what is forgotten. */
 static bool
 flush_end(struct command *c, uint64_t count, uint64_t now_ms)
 {
+	cache_file_abandon();
 	referral_restart(now_ms);
 	say(c, "%llu forgotten\n", (unsigned long long)count);
 	return all_said(c);
@@ -2492,4 +2500,553 @@ command_and_exit(const char *path, char **words)
 	if (good)
 		print_end();
 	exit(EXIT_FAILURE);
+}
+
+/* ---------------------------------------------------------------------------
+ * --cache-file: what is known, kept over a restart.
+ *
+ *	u64 CACHE_FILE_MAGIC, u64 when it was written (ms since 1970), u64 whom
+ *	the questions went to
+ *	blocks x (u32 length, u64 hash, entries), the last one empty
+ *
+ * and an entry is
+ *	u8 kind, u8 trust, u16 type, u32 what is left of the TTL,
+ *	u8 records, u8 signatures, u8 proofs, owner, u32 length, body as of a
+ *draft
+ *
+ * The hash of a block is keyed with the hour and the block's number, so that
+ * each stands where it was written.  Nothing in a block is looked at before its
+ * hash is right, and then each entry is taken apart by the reader and must be
+ * what it says: a file is not a friend because it lies in our directory.
+ *
+ *	state	on					to
+ *	IDLE	cache_file_open, and it may be read	READING
+ *	READING	a block					READING
+ *		the empty block, a fault, a flush	IDLE
+ *	IDLE	cache_file_save				IDLE, in one go
+ */
+
+#define CACHE_FILE_MAGIC UINT64_C(0x646e736361636801) /* "dnscach", 1 */
+
+enum {
+	CACHE_FILE_HEAD = 24,
+	CACHE_FILE_LOOKS = 1 << 16, /* for one block, if few chains have any */
+	CACHE_BLOCK_HEAD = 12,
+	CACHE_ENTRY_HEAD = 15, /* without its owner */
+	CACHE_BLOCK_MAX =
+	    CACHE_FILE_BLOCK + CACHE_ENTRY_HEAD + NAME_LEN_MAX + MESSAGE_MAX
+};
+
+static struct {
+	const char *path;
+	int fd;              /* being read; -1: idle */
+	uint64_t written_ms; /* by the clock on the wall */
+	uint64_t age_ms;     /* when it was opened, at now_ms: */
+	uint64_t opened_ms;
+	uint32_t block;
+	uint64_t entries; /* taken so far, or written */
+	int err;          /* why it could not be written */
+	uint8_t octets[CACHE_BLOCK_MAX];
+	uint8_t rdata[MESSAGE_MAX]; /* to see that it is what it says */
+} file = {.fd = -1};
+
+static uint64_t
+read_u64(struct reader *r)
+{
+	uint64_t high = read_u32(r);
+
+	return high << 32 | read_u32(r);
+}
+
+static void
+write_u64(struct writer *w, uint64_t n)
+{
+	write_u32(w, (uint32_t)(n >> 32));
+	write_u32(w, (uint32_t)n);
+}
+
+static uint64_t
+block_hash(const uint8_t *octets, size_t len, uint64_t written_ms, uint32_t n)
+{
+	uint8_t key[16] = {0};
+	struct writer w;
+
+	writer_init(&w, key, sizeof(key));
+	write_u64(&w, written_ms);
+	write_u32(&w, n);
+	return hash_keyed(octets, len, key);
+}
+
+/*
+ * Whom the questions of this server go to: what others say is another truth.
+ * In whatever order the roots and the options stand.
+ */
+static uint64_t
+truth_hash(const struct options *o)
+{
+	static const uint8_t key[16];
+	const struct root_servers *roots = hints_roots();
+	uint64_t hash = 0;
+	unsigned i, k;
+
+	for (i = 0; i < roots->address_count; i++)
+		hash ^= hash_keyed(roots->addresses[i].at.ip, 16, key);
+	for (i = 0; i < o->forward_count; i++) {
+		const struct forward *f = &o->forward[i];
+
+		for (k = 0; k < f->count; k++)
+			hash ^= name_hash(&f->zone, key) +
+			    hash_keyed(f->at[k].ip, 16, key) + f->at[k].port;
+	}
+	for (i = 0; i < o->look_up_count; i++)
+		hash ^= ~name_hash(&o->look_up[i], key);
+	return hash;
+}
+
+/*
+ * A name as it stands, without pointers; there are none in the cache, and what
+ * one leads to here is another entry.
+ */
+static bool
+read_plain_name(struct reader *r, struct name *name)
+{
+	size_t at = r->at;
+
+	return read_name(r, name) && r->at - at == name->len;
+}
+
+/* u16 length and rdata of the type, as read_rdata leaves it. */
+static bool
+read_plain_rdata(struct reader *r, uint16_t type)
+{
+	struct record record = {.type = type, .class = CLASS_IN};
+	struct writer copy;
+
+	record.rdata_len = read_u16(r);
+	record.rdata_at = (uint16_t)r->at;
+	if (r->at > UINT16_MAX || read_bytes(r, record.rdata_len) == NULL)
+		return false;
+	writer_init(&copy, file.rdata, sizeof(file.rdata));
+	return read_rdata(r, &record, &copy) && copy.len == record.rdata_len &&
+	    memcmp(copy.base, r->base + record.rdata_at, copy.len) == 0;
+}
+
+static bool
+read_proof(struct reader *r)
+{
+	struct name owner;
+	uint16_t type;
+
+	if (!read_plain_name(r, &owner))
+		return false;
+	type = read_u16(r);
+	return type != TYPE_OPT && read_plain_rdata(r, type);
+}
+
+static bool
+read_name_server(struct reader *r)
+{
+	struct name ns;
+	size_t v4, v6;
+
+	if (!read_plain_name(r, &ns))
+		return false;
+	v4 = read_u8(r);
+	v6 = read_u8(r);
+	return v4 <= NS_FAMILY_ADDRESSES_MAX && v6 <= NS_FAMILY_ADDRESSES_MAX &&
+	    (v4 + v6 == 0 || read_bytes(r, 4 * v4 + 16 * v6) != NULL);
+}
+
+/* Has the body the shape that cache.c and its readers take for granted? */
+static bool
+body_is_sound(struct reader *r, const struct draft *d)
+{
+	unsigned i;
+
+	if (d->kind == KIND_DELEGATION) {
+		for (i = 0; i < d->records; i++)
+			if (!read_name_server(r))
+				return false;
+		return !r->failed && d->signatures + d->proofs == 0;
+	}
+	for (i = 0; i < d->records; i++)
+		if (!read_plain_rdata(r, d->type))
+			return false;
+	for (i = 0; i < d->signatures; i++)
+		if (!read_plain_rdata(r, TYPE_RRSIG))
+			return false;
+	for (i = 0; i < d->proofs; i++)
+		if (!read_proof(r))
+			return false;
+	return !r->failed;
+}
+
+/* Can there be an entry of this kind, with so many parts, for so long? */
+static bool
+draft_is_sound(const struct draft *d)
+{
+	static const uint32_t life_s[] = {
+	    [KIND_RRSET] = TTL_MAX_S,
+	    [KIND_NO_DATA] = TTL_NEGATIVE_MAX_S,
+	    [KIND_NAME_ERROR] = TTL_NEGATIVE_MAX_S,
+	    [KIND_DELEGATION] = TTL_DELEGATION_MAX_S,
+	};
+
+	switch (d->kind) {
+	case KIND_RRSET:
+		if (d->records == 0 || d->records > RRSET_RECORDS_MAX ||
+		    d->signatures > RRSET_SIGNATURES_MAX ||
+		    d->type == TYPE_ZONE || d->type == TYPE_OPT ||
+		    d->type == TYPE_ANY)
+			return false;
+		break;
+	case KIND_NO_DATA:
+	case KIND_NAME_ERROR:
+		if (d->records + d->signatures > 0 ||
+		    (d->kind == KIND_NAME_ERROR) != (d->type == 0))
+			return false;
+		break;
+	case KIND_DELEGATION:
+		if (d->records == 0 || d->records > SLIST_NS_MAX ||
+		    d->type != TYPE_NS)
+			return false;
+		break;
+	default:
+		return false;
+	}
+	return d->proofs <= PROOFS_MAX && d->ttl_s <= life_s[d->kind] &&
+	    (d->trust == TRUST_REFERRAL || d->trust == TRUST_ANSWER);
+}
+
+/* The next entry; its body stays where it is read. */
+static bool
+read_entry(struct reader *r, struct draft *d, struct name *owner)
+{
+	struct reader body;
+
+	memset(d, 0, sizeof(*d));
+	d->kind = (enum kind)read_u8(r);
+	d->trust = (enum trust)read_u8(r);
+	d->type = read_u16(r);
+	d->ttl_s = read_u32(r);
+	d->records = read_u8(r);
+	d->signatures = read_u8(r);
+	d->proofs = read_u8(r);
+	if (r->failed || !read_plain_name(r, owner))
+		return false;
+	d->owner = owner;
+	d->body_len = read_u32(r);
+	d->body = read_bytes(r, d->body_len);
+	if (d->body == NULL || d->body_len > MESSAGE_MAX || !draft_is_sound(d))
+		return false;
+	reader_init(&body, d->body, d->body_len);
+	return body_is_sound(&body, d) && body.at == body.len;
+}
+
+/* All of it or nothing; what comes short sets errno to 0. */
+static bool
+file_read(uint8_t *octets, size_t len)
+{
+	while (len > 0) {
+		ssize_t n = read(file.fd, octets, len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n == 0)
+			errno = 0;
+		if (n <= 0)
+			return false;
+		octets += n;
+		len -= (size_t)n;
+	}
+	return true;
+}
+
+static bool
+file_write(const uint8_t *octets, size_t len)
+{
+	while (len > 0) {
+		ssize_t n = write(file.fd, octets, len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return false;
+		octets += n;
+		len -= (size_t)n;
+	}
+	return true;
+}
+
+static void
+file_close(void)
+{
+	if (file.fd >= 0)
+		close(file.fd);
+	file.fd = -1;
+}
+
+void
+cache_file_abandon(void)
+{
+	if (file.fd < 0)
+		return;
+	file_close();
+	eventlog_cache_not_restored(file.path, 0, "flushed");
+}
+
+/* It goes no further; what was taken so far was sound. */
+static void
+file_refuse(const char *why)
+{
+	int err = errno;
+
+	file_close();
+	eventlog_cache_not_restored(file.path, why != NULL ? 0 : err, why);
+}
+
+/* Why a file at our path is not ours to read, nor to write over; or NULL. */
+static const char *
+file_fault(void)
+{
+	struct stat st;
+
+	if (fstat(file.fd, &st) < 0 || !S_ISREG(st.st_mode))
+		return "no regular file";
+	if (st.st_uid != geteuid())
+		return "of another owner";
+	return st.st_mode & (S_IWGRP | S_IWOTH) ? "open to others" : NULL;
+}
+
+/* The head of the file; why it is not one for us, or NULL. */
+static const char *
+file_read_head(const struct options *o, uint64_t wall_ms)
+{
+	struct reader r;
+
+	errno = 0;
+	if (!file_read(file.octets, CACHE_FILE_HEAD))
+		return errno == 0 ? "cut off" : NULL;
+	reader_init(&r, file.octets, CACHE_FILE_HEAD);
+	if (read_u64(&r) != CACHE_FILE_MAGIC)
+		return "no cache of this version";
+	file.written_ms = read_u64(&r);
+	if (file.written_ms > wall_ms)
+		return "from the future";
+	if (read_u64(&r) != truth_hash(o))
+		return "of other roots or forwarders";
+	errno = 0;
+	return NULL;
+}
+
+void
+cache_file_open(const struct options *o, uint64_t wall_ms, uint64_t now_ms)
+{
+	const char *why;
+
+	file.path = o->cache_file;
+	if (file.path == NULL)
+		return;
+	file.fd =
+	    open(file.path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	if (file.fd < 0 && errno == ENOENT)
+		return; /* there will be one */
+	why = file.fd < 0 ? NULL : file_fault();
+	if (file.fd < 0 || why != NULL) {
+		file_refuse(
+		    file.fd < 0 && errno == ELOOP ? "a symbolic link" : why);
+		file.path = NULL; /* nor will it be written over */
+		return;
+	}
+	why = file_read_head(o, wall_ms);
+	if (why != NULL || errno != 0) {
+		file_refuse(why);
+		return;
+	}
+	file.age_ms = wall_ms - file.written_ms;
+	file.opened_ms = now_ms;
+	file.block = 0;
+	file.entries = 0;
+}
+
+uint64_t
+cache_file_next_due(void)
+{
+	return file.fd >= 0 ? 0 : UINT64_MAX;
+}
+
+/* Take the entries of a block; false if one is not sound. */
+static bool
+block_take(struct reader *r, uint64_t now_ms)
+{
+	uint64_t age_s = (file.age_ms + (now_ms - file.opened_ms) + 999) / 1000;
+	struct name owner;
+	struct draft d;
+
+	while (r->at < r->len) {
+		if (!read_entry(r, &d, &owner))
+			return false;
+		if (d.ttl_s <= age_s)
+			continue;
+		d.ttl_s -= (uint32_t)age_s;
+		file.entries += cache_restore(&d, now_ms);
+	}
+	return true;
+}
+
+void
+cache_file_read(uint64_t now_ms)
+{
+	struct reader r;
+	uint64_t hash;
+	size_t len;
+
+	if (file.fd < 0)
+		return;
+	if (!file_read(file.octets, CACHE_BLOCK_HEAD)) {
+		file_refuse(errno == 0 ? "cut off" : NULL);
+		return;
+	}
+	reader_init(&r, file.octets, CACHE_BLOCK_HEAD);
+	len = read_u32(&r);
+	hash = read_u64(&r);
+	if (len > sizeof(file.octets) || !file_read(file.octets, len)) {
+		file_refuse(len > sizeof(file.octets) ? "damaged"
+			: errno == 0                  ? "cut off"
+						      : NULL);
+		return;
+	}
+	reader_init(&r, file.octets, len);
+	if (block_hash(file.octets, len, file.written_ms, file.block++) !=
+		hash ||
+	    !block_take(&r, now_ms)) {
+		file_refuse("damaged");
+	} else if (len == 0) {
+		file_close();
+		eventlog_cache_restored(
+		    file.path, file.entries, file.age_ms / 1000);
+	}
+}
+
+/* An entry that is worth its place: it outlives a restart. */
+static bool
+write_entry(struct writer *w, const struct cached *c)
+{
+	struct reader body = c->view.body;
+
+	if (body.len > MESSAGE_MAX || c->view.ttl_s == 0 ||
+	    c->view.trust == TRUST_LAST_RESORT)
+		return false;
+	write_u8(w, (uint8_t)c->kind);
+	write_u8(w, (uint8_t)c->view.trust);
+	write_u16(w, c->view.type);
+	write_u32(w, c->view.ttl_s);
+	write_u8(w, c->view.records);
+	write_u8(w, c->view.signatures);
+	write_u8(w, c->view.proofs);
+	write_bytes(w, c->owner.wire, c->owner.len);
+	write_u32(w, (uint32_t)body.len);
+	write_bytes(w, body.base, body.len);
+	assert(!w->failed);
+	return true;
+}
+
+/* So much of the block, with its head before it. */
+static bool
+block_write(struct writer *w)
+{
+	size_t len = w->len - CACHE_BLOCK_HEAD;
+	struct writer head;
+
+	writer_init(&head, file.octets, CACHE_BLOCK_HEAD);
+	write_u32(&head, (uint32_t)len);
+	write_u64(&head,
+	    block_hash(file.octets + CACHE_BLOCK_HEAD, len, file.written_ms,
+		file.block++));
+	return file_write(file.octets, w->len);
+}
+
+static void
+block_begin(struct writer *w)
+{
+	static const uint8_t head[CACHE_BLOCK_HEAD];
+
+	writer_init(w, file.octets, sizeof(file.octets));
+	write_bytes(w, head, sizeof(head));
+}
+
+/* Where it is written, until it is whole and takes the place of the other. */
+static const char *
+file_draft(void)
+{
+	static char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s.new", file.path);
+	return path;
+}
+
+bool
+cache_file_begin(
+    const struct options *o, struct cache_cursor *at, uint64_t wall_ms)
+{
+	struct writer w;
+
+	if (file.path == NULL || file.fd >= 0)
+		return false;       /* what is not read yet is worth more */
+	(void)unlink(file_draft()); /* of one that did not come to its end */
+	file.fd = open(file_draft(),
+	    O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+	writer_init(&w, file.octets, CACHE_FILE_HEAD);
+	write_u64(&w, CACHE_FILE_MAGIC);
+	write_u64(&w, wall_ms);
+	write_u64(&w, truth_hash(o));
+	if (file.fd < 0 || !file_write(file.octets, w.len)) {
+		eventlog_cache_saved(file.path, 0, errno);
+		file_close();
+		return false;
+	}
+	file.written_ms = wall_ms;
+	file.block = 0;
+	file.entries = 0;
+	file.err = 0;
+	cache_cursor_init(at);
+	return true;
+}
+
+bool
+cache_file_write(struct cache_cursor *at, uint64_t now_ms)
+{
+	unsigned looks = CACHE_FILE_LOOKS;
+	struct cached found;
+	struct writer w;
+	bool more = true;
+
+	block_begin(&w);
+	while (more && w.len < CACHE_FILE_BLOCK) {
+		more = cache_next(at, &looks, now_ms, &found) &&
+		    found.kind != KIND_DEAD; /* failures come last */
+		if (more)
+			file.entries += write_entry(&w, &found);
+	}
+	if (w.len > CACHE_BLOCK_HEAD && !block_write(&w)) {
+		file.err = errno;
+		return false;
+	}
+	return more || looks == 0;
+}
+
+void
+cache_file_end(void)
+{
+	struct writer w;
+
+	block_begin(&w);
+	if (file.err == 0 && !block_write(&w))
+		file.err = errno;
+	file_close();
+	if (file.err == 0 && rename(file_draft(), file.path) < 0)
+		file.err = errno;
+	if (file.err != 0)
+		(void)unlink(file_draft());
+	eventlog_cache_saved(file.path, file.entries, file.err);
 }

@@ -429,6 +429,8 @@ hints_change(uint64_t now_ms)
 
 	queries_done(now_ms); /* what is in the cache is still good for them */
 	flushed = referral_hints(roots, now_ms);
+	if (flushed)
+		cache_file_abandon(); /* it is of the roots before */
 	eventlog_hints_loaded(
 	    hints_file(), roots->name_count, roots->address_count, flushed);
 }
@@ -495,6 +497,7 @@ timeout_ms(uint64_t now_ms)
 	due_ms = earlier(due_ms, queue_due(&self.deadlines));
 	due_ms = earlier(due_ms, connections_next_due());
 	due_ms = earlier(due_ms, control_next_due());
+	due_ms = earlier(due_ms, cache_file_next_due());
 	if (due_ms <= now_ms)
 		return 0;
 	return due_ms - now_ms < 3600000 ? (int)(due_ms - now_ms) : 3600000;
@@ -580,6 +583,7 @@ serve(void)
 			connections_expire(now_ms);
 		connections_accept(now_ms);
 		wishes_begin(now_ms);
+		cache_file_read(now_ms);
 		eventlog_flush();
 		manager_turn(now_ms);
 	}
@@ -2500,9 +2504,25 @@ start(void)
 	forwards_check(o);
 	hints_take(o->hints);
 	control_open(o->control, self.epoll);
+	cache_file_open(o, clock_ms(CLOCK_REALTIME), self.start_ms);
 	startup_report(o);
 	self.look_ms = self.start_ms + LOOK_MS;
 	manager_ready();
+}
+
+/* As much as there is time for; the clock is looked at after each block. */
+static void
+cache_save(uint64_t now_ms)
+{
+	uint64_t until_ms = now_ms + CACHE_FILE_MS_MAX;
+	struct cache_cursor at;
+
+	if (!cache_file_begin(&self.options, &at, clock_ms(CLOCK_REALTIME)))
+		return;
+	while (cache_file_write(&at, now_ms) &&
+	    clock_ms(CLOCK_BOOTTIME) < until_ms)
+		;
+	cache_file_end();
 }
 
 static void
@@ -2511,6 +2531,7 @@ stop(uint64_t now_ms)
 	unsigned i;
 
 	manager_close();
+	cache_save(now_ms);
 	statistics_write(now_ms);
 	eventlog_shutdown(self.stop_cause, (now_ms - self.start_ms) / 1000,
 	    self.counts.answered);

@@ -68,10 +68,12 @@ enum {
 	PREFETCH_TTL_MIN_S = 9, /* ... what lived for so long */
 	TTL_NO_SOA_S = 5,       /* a negative answer nobody vouches for */
 	TTL_LOCAL_S = 10800,    /* RFC 6303 3: of names answered here */
-	FAILURE_MIN_S = 5,      /* RFC 9520 3.2: doubling from 5 s ... */
-	FAILURE_MAX_S = 300,    /* ... to five minutes at the most */
-	FAILURES_MAX = 4096,    /* 1.7 MB that attackers may fill */
-	CHAIN_MAX = 64,         /* entries looked at for one hash */
+	CACHE_FILE_BLOCK = 64 << 10, /* read at once: some 0.3 ms of work */
+	CACHE_FILE_MS_MAX = 1000,    /* the end waits no longer for it */
+	FAILURE_MIN_S = 5,           /* RFC 9520 3.2: doubling from 5 s ... */
+	FAILURE_MAX_S = 300,         /* ... to five minutes at the most */
+	FAILURES_MAX = 4096,         /* 1.7 MB that attackers may fill */
+	CHAIN_MAX = 64,              /* entries looked at for one hash */
 	LOOKED_UP_MAX = 64, /* special names that the operator has looked up */
 	FORWARD_ZONES_MAX = 64, /* each is compared with all that is sought */
 	RESCUES_MAX = 8,        /* second chances in one store: 53 % hits */
@@ -799,6 +801,12 @@ bool cache_find_delegation(const struct name *sname, uint32_t mark,
 bool cache_store(const struct draft *, uint64_t now_ms);
 
 /*
+ * The same of what was known at an earlier time: it displaces nothing, neither
+ * at its name nor in the arena.
+ */
+bool cache_restore(const struct draft *, uint64_t now_ms);
+
+/*
  * Remember that (sname, stype) failed: 5 s, doubling while it goes on, but for
  * no longer than the 5 s once its cause has ended (UINT64_MAX: who knows).  An
  * alias at sname does not hide it: to follow that is what failed.  TYPE_ZONE
@@ -1074,6 +1082,12 @@ void eventlog_forward_refused(
 
 /* It is held, as it was silent for long; or it replies again (10030, 10031) */
 void eventlog_forwarder(const struct incident *, bool down);
+
+/* How it went with the cache file; err 0: well (10040 to 10042). */
+void eventlog_cache_restored(
+    const char *file, uint64_t entries, uint64_t age_s);
+void eventlog_cache_not_restored(const char *file, int err, const char *why);
+void eventlog_cache_saved(const char *file, uint64_t entries, int err);
 
 /* cause: why the family is down, or NULL: it is up (10010, 10011) */
 void eventlog_family(uint8_t family, const char *cause);
@@ -1558,7 +1572,8 @@ struct options {
 	unsigned listen_count;
 	bool listen_named; /* by -l; else these are the defaults */
 	uint16_t port;
-	const char *hints; /* NULL: the default places */
+	const char *hints;      /* NULL: the default places */
+	const char *cache_file; /* NULL: none */
 	struct log_options log;
 	const char *control; /* NULL: no socket */
 	size_t cache_octets;
@@ -1603,6 +1618,30 @@ void sources_check(const struct options *);
  * (Q177414), which is known once the host's addresses are.  That is told.
  */
 void forwards_check(const struct options *);
+
+/*
+ * --cache-file.  Opened at the start: a file that is another's, that another
+ * may write, or that is none, is told and left alone; one that is damaged, from
+ * the future or of other roots or forwarders is told and not read.  Then read
+ * takes a block a turn, of what the cache does not know yet and what has time
+ * left by the clock on the wall, until next_due is UINT64_MAX; each entry is
+ * taken apart and must be sound.  After a flush nothing more is taken: abandon
+ * it.
+ */
+void cache_file_open(const struct options *, uint64_t wall_ms, uint64_t now_ms);
+uint64_t cache_file_next_due(void);
+void cache_file_read(uint64_t now_ms);
+void cache_file_abandon(void);
+
+/*
+ * At the end: begin, if there is a file to write and it is not still being
+ * read; write blocks while it says that there is more and there is time; and
+ * end, by which a whole file takes the place of the one before, or none does.
+ */
+bool cache_file_begin(
+    const struct options *, struct cache_cursor *, uint64_t wall_ms);
+bool cache_file_write(struct cache_cursor *, uint64_t now_ms);
+void cache_file_end(void);
 
 /*
  * Raise the limit of descriptors as far as it goes, and give what it is then;

@@ -108,6 +108,10 @@ enum row {
 	EVENT_LOG_REOPENED,
 	EVENT_FORWARDER_DOWN,
 	EVENT_FORWARDER_UP,
+	EVENT_CACHE_RESTORED,
+	EVENT_CACHE_NOT_RESTORED,
+	EVENT_CACHE_SAVED,
+	EVENT_CACHE_NOT_SAVED,
 	EVENT_QUESTION,
 	EVENT_JOINED,
 	EVENT_QUERY_SENT,
@@ -367,6 +371,23 @@ static const struct event catalogue[EVENTS] = {
     [EVENT_FORWARDER_UP] = {10031, 0, LEVEL_INFO, LIMITED, "FORWARDER_UP",
 	"forwarder replies again", INCIDENT, "All is as before 10030.",
 	"Nothing."},
+    [EVENT_CACHE_RESTORED] = {10040, 0, LEVEL_INFO, ALWAYS, "CACHE_RESTORED",
+	"cache file was read", "file entries age_s",
+	"So much of what was known age_s ago is known again.", "Nothing."},
+    [EVENT_CACHE_NOT_RESTORED] = {10041, 0, LEVEL_WARNING, ALWAYS,
+	"CACHE_NOT_RESTORED", "cache file was not read, or not all of it",
+	"file errno why",
+	"It cannot be trusted, or what is in it is of no use; what had been "
+	"taken before a fault was found was sound.  A file that another user "
+	"owns or may write, and what is no regular file, is not written over "
+	"at the end either.",
+	"See errno or why; delete the file, or give it to this server alone."},
+    [EVENT_CACHE_SAVED] = {10042, 0, LEVEL_INFO, ALWAYS, "CACHE_SAVED",
+	"cache file was written", "file entries",
+	"What is known will be known after the next start.", "Nothing."},
+    [EVENT_CACHE_NOT_SAVED] = {10043, 0, LEVEL_WARNING, ALWAYS,
+	"CACHE_NOT_SAVED", "cache file could not be written", "file errno",
+	"The file before it, if there was one, is as it was.", "See errno."},
     [EVENT_QUESTION] = {10100, 0, LEVEL_DEBUG, ALWAYS, "QUESTION",
 	"question received", "q client transport qname qtype",
 	"A client asks; all lines with the same q are on its account.",
@@ -1242,6 +1263,49 @@ eventlog_forwarder(const struct incident *i, bool down)
 		&l, down ? EVENT_FORWARDER_DOWN : EVENT_FORWARDER_UP, &s))
 		return;
 	line_incident(&l, i, NULL);
+	line_end(&l);
+}
+
+void
+eventlog_cache_restored(const char *path, uint64_t entries, uint64_t age_s)
+{
+	struct line l;
+
+	if (!line_begin(&l, EVENT_CACHE_RESTORED, NULL))
+		return;
+	line_path(&l, "file", path);
+	line_number(&l, "entries", entries);
+	line_number(&l, "age_s", age_s);
+	line_end(&l);
+}
+
+void
+eventlog_cache_not_restored(const char *path, int err, const char *why)
+{
+	struct line l;
+
+	if (!line_begin(&l, EVENT_CACHE_NOT_RESTORED, NULL))
+		return;
+	line_path(&l, "file", path);
+	if (err != 0)
+		line_errno(&l, err);
+	line_word(&l, "why", why);
+	line_end(&l);
+}
+
+void
+eventlog_cache_saved(const char *path, uint64_t entries, int err)
+{
+	struct line l;
+
+	if (!line_begin(
+		&l, err == 0 ? EVENT_CACHE_SAVED : EVENT_CACHE_NOT_SAVED, NULL))
+		return;
+	line_path(&l, "file", path);
+	if (err == 0)
+		line_number(&l, "entries", entries);
+	else
+		line_errno(&l, err);
 	line_end(&l);
 }
 

@@ -921,6 +921,36 @@ log_forwarder_up(void)
 }
 
 static void
+log_cache_restored(void)
+{
+	eventlog_cache_restored("/var/cache/dns", 4711, 86400);
+}
+
+static void
+log_cache_not_restored(void)
+{
+	eventlog_cache_not_restored("/var/cache/dns", 0, "from the future");
+}
+
+static void
+log_cache_not_restored_oddly(void)
+{
+	eventlog_cache_not_restored("/var/cache/dns", EACCES, NULL);
+}
+
+static void
+log_cache_saved(void)
+{
+	eventlog_cache_saved("/var/cache/dns", 4711, 0);
+}
+
+static void
+log_cache_not_saved(void)
+{
+	eventlog_cache_saved("/var/cache/dns", 0, ENOSPC);
+}
+
+static void
 log_family_down(void)
 {
 	eventlog_family(6, "route");
@@ -1429,6 +1459,26 @@ static const struct {
 	"zone=lame.example. "
 	"ns=ns1.lame.example. addr=0.0.0.0 qname=www.lame.example. "
 	"qtype=A count=1"},
+    {log_cache_restored, LEVEL_INFO, false,
+	"level=info id=10040 event=CACHE_RESTORED "
+	"msg=\"cache file was read\" seq=1 file=/var/cache/dns entries=4711 "
+	"age_s=86400"},
+    {log_cache_not_restored, LEVEL_WARNING, false,
+	"level=warning id=10041 event=CACHE_NOT_RESTORED "
+	"msg=\"cache file was not read, or not all of it\" seq=1 "
+	"file=/var/cache/dns why=\"from the future\""},
+    {log_cache_not_restored_oddly, LEVEL_WARNING, false,
+	"level=warning id=10041 event=CACHE_NOT_RESTORED "
+	"msg=\"cache file was not read, or not all of it\" seq=1 "
+	"file=/var/cache/dns errno=EACCES"},
+    {log_cache_saved, LEVEL_INFO, false,
+	"level=info id=10042 event=CACHE_SAVED "
+	"msg=\"cache file was written\" seq=1 file=/var/cache/dns "
+	"entries=4711"},
+    {log_cache_not_saved, LEVEL_WARNING, false,
+	"level=warning id=10043 event=CACHE_NOT_SAVED "
+	"msg=\"cache file could not be written\" seq=1 file=/var/cache/dns "
+	"errno=ENOSPC"},
     {log_family_down, LEVEL_WARNING, false,
 	"level=warning id=10010 event=FAMILY_DOWN "
 	"msg=\"no name server can be asked over this family\" seq=1 "

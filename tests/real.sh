@@ -202,10 +202,26 @@ world_asks()
 	world dig +tries=1 +time=9 "$@" | tr -s '\t ' ' ' | tr '\n' '|'
 }
 
+# What the first one knew at its end; now nobody can be asked.
+restarted()
+{
+	ip link set out down
+	server_start -l 127.0.0.1 -p 53 --cache-file "$net/cache"
+	await "the cache file to be read" restored
+	expect "what was known before a restart is known after it" \
+	    'NOERROR.*SERVER: 127' ask www.example.com
+	server_stop
+}
+
+restored()
+{
+	events 10040
+}
+
 net_enter "$@"
 net_up
 net_serve "$tests/real"
-server_start -l 127.0.0.1 -l ::1 -p 53
+server_start -l 127.0.0.1 -l ::1 -p 53 --cache-file "$net/cache"
 questions_with_dig
 delegations
 edns
@@ -215,4 +231,5 @@ port_in_use
 ends
 event_log
 wildcard_listener
+restarted
 [ $failed = 0 ]
