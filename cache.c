@@ -773,6 +773,7 @@ reverse_read(const struct spelling *s, const struct name *sname,
 	unsigned max = (1u << s->bits_each) - 1, bits = 0;
 	size_t n = l->count - 2;
 
+	assert(l->count >= 2); /* IN-ADDR.ARPA, IP6.ARPA */
 	*a = (struct address){.family = s->loopback.family};
 	for (; n > 0 && bits < s->bits; bits += s->bits_each) {
 		const uint8_t *label = sname->wire + l->at[--n];

@@ -1295,8 +1295,7 @@ unsigned
 listeners_open(const struct options *o, struct listener *listeners)
 {
 	const unsigned given = listeners_take(o->sockets_given, listeners);
-	const char *first =
-	    NULL; /* what failed of the first default, and why */
+	const char *first = ""; /* what failed of the first, and why */
 	unsigned i, count = given;
 	int err = 0;
 

@@ -643,7 +643,7 @@ parse_record(struct parser *p, const struct name *origin, struct rr_list *list)
 static const char *
 numbered(struct parser *p, const char *word, unsigned n)
 {
-	char text[NAME_TEXT_MAX];
+	char text[NAME_TEXT_MAX] = "";
 	size_t len = 0;
 
 	for (; *word != '\0' && len < sizeof(text) - 12; word++) {

@@ -42,15 +42,14 @@ corpus_read(const char *path)
 static uint8_t *
 octets_of(const char *line, size_t *len)
 {
-	uint8_t *octets = malloc(strlen(line) / 2 + 1);
+	size_t n = strspn(line, "0123456789abcdef") / 2;
+	uint8_t *octets = malloc(n > 0 ? n : 1);
 	unsigned octet;
 
 	if (octets == NULL)
 		abort();
-	*len = 0;
-	while (sscanf(line + 2 * *len, "%2x", &octet) == 1)
-		octets[(*len)++] = (uint8_t)octet;
-	octets = realloc(octets, *len > 0 ? *len : 1);
+	for (*len = 0; *len < n; octets[(*len)++] = (uint8_t)octet)
+		(void)sscanf(line + 2 * *len, "%2x", &octet);
 	return octets;
 }
 
