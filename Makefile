@@ -25,10 +25,12 @@ WARN    = -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion \
 # SANITIZE=1 builds all with the address and undefined sanitizers.
 SAN_1   = -fsanitize=address,undefined -fno-sanitize-recover=all \
 	  -fno-omit-frame-pointer -U_FORTIFY_SOURCE
+# COVERAGE=1 has all count which lines they reach (tests/coverage.sh).
+COV_1   = --coverage -U_FORTIFY_SOURCE
 HARDEN  = -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2 -fstack-protector-strong \
-	  -fPIE $(SAN_$(SANITIZE))
+	  -fPIE $(SAN_$(SANITIZE)) $(COV_$(COVERAGE))
 HARDEN_LD = -pie -Wl,-z,relro,-z,now,-z,noexecstack
-TEST_CFLAGS = -U_FORTIFY_SOURCE $(SAN_$(SANITIZE))
+TEST_CFLAGS = -U_FORTIFY_SOURCE $(SAN_$(SANITIZE)) $(COV_$(COVERAGE))
 
 PARTS   = dns control referral server cache eventlog message
 OBJ     = $(PARTS:%=$(B)/%.o)
