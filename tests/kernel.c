@@ -1056,10 +1056,13 @@ __wrap_recvmmsg(int fd, struct mmsghdr *messages, unsigned max, int flags,
 	return -1;
 }
 
-/* The address an answer leaves from: said in a control message, or bound. */
+/*
+ * The address an answer leaves from: said in a control message, or bound.  So
+ * is the interface, 0 for any.
+ */
 static struct address
-message_source(
-    const struct file *f, struct msghdr *msg, const struct address *to)
+message_source(const struct file *f, struct msghdr *msg,
+    const struct address *to, unsigned *interface)
 {
 	struct address source = f->local;
 	struct in_pktinfo four;
@@ -1076,6 +1079,7 @@ message_source(
 		    c->cmsg_type == IPV6_PKTINFO) {
 			memcpy(&six, CMSG_DATA(c), sizeof(six));
 			memcpy(source.ip, &six.ipi6_addr, 16);
+			*interface = six.ipi6_ifindex;
 		}
 	}
 	return source;
@@ -1085,8 +1089,10 @@ static bool
 message_send(const struct file *f, struct mmsghdr *m)
 {
 	static uint8_t octets[MESSAGE_MAX];
+	static const struct prefix link_local = {{6, {0xfe, 0x80}, 0}, 10};
 	struct msghdr *msg = &m->msg_hdr;
 	struct address source, to;
+	unsigned interface = 0;
 	size_t len = 0, i;
 
 	if (!address_from_any(msg->msg_name, msg->msg_namelen, &to)) {
@@ -1096,7 +1102,11 @@ message_send(const struct file *f, struct mmsghdr *m)
 	if (is_failing(CALL_SENDMMSG, &to))
 		return false;
 	pmtu_check(f);
-	source = message_source(f, msg, &to);
+	source = message_source(f, msg, &to, &interface);
+	if (prefix_covers(&link_local, &to) && interface != 1) {
+		errno = EINVAL;
+		return false;
+	}
 	for (i = 0; i < msg->msg_iovlen; i++) {
 		assert(len + msg->msg_iov[i].iov_len <= sizeof(octets));
 		memcpy(octets + len, msg->msg_iov[i].iov_base,
