@@ -55,7 +55,7 @@ WRAPS   = socket bind connect setsockopt sendto recv recvmmsg sendmmsg close \
 	  epoll_create1 epoll_ctl epoll_wait signalfd read write open stat fstat \
 	  poll getrandom clock_gettime getrlimit setrlimit \
 	  gethostname malloc calloc realloc exit
-NETLINK_WRAPS = socket bind setsockopt send recv close epoll_ctl
+SERVER_WRAPS = socket bind setsockopt send recv close epoll_ctl getrandom
 # What lets the filter find out late, and what it must keep from being called.
 FILTER_WRAPS = address_fault eventlog_server_refused eventlog_self_send \
 	  socket setsockopt bind connect epoll_ctl sendto recv
@@ -107,7 +107,7 @@ $(B)/check_eventlog: CHECK_EXTRA = tests/scratch.c
 $(B)/check_server: tests/netlink.c tests/scratch.c tests/scratch.h $(SIM_H) \
 	$(B)/test/server.o $(B)/test/eventlog.o $(B)/test/message.o
 $(B)/check_server: CHECK_EXTRA = tests/netlink.c tests/scratch.c \
-	$(NETLINK_WRAPS:%=-Wl,--wrap=%)
+	$(SERVER_WRAPS:%=-Wl,--wrap=%)
 $(B)/check_referral: $(B)/test/referral.o $(B)/test/server.o \
 	$(B)/test/cache.o $(B)/test/eventlog.o $(B)/test/message.o
 $(B)/check_control: $(filter-out %/dns.o,$(TOBJ))

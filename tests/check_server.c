@@ -23,7 +23,8 @@
 enum {
 	OWN_LOG_MAX = 1 << 18,
 	START_MS = 1000000,
-	CROWD = 100000 /* of servers, six times what is remembered */
+	CROWD = 100000, /* of servers, six times what is remembered */
+	DRAWN = 30000   /* numbers, many times what is asked for at once */
 };
 
 static const uint8_t KEY[16] = "a key of no use";
@@ -659,6 +660,18 @@ ssize_t __wrap_recv(int, void *, size_t, int);
 int __real_close(int);
 int __wrap_close(int);
 int __wrap_epoll_ctl(int, int, int, struct epoll_event *);
+
+ssize_t __real_getrandom(void *, size_t, unsigned);
+ssize_t __wrap_getrandom(void *, size_t, unsigned);
+
+static int chance_err; /* what the kernel has instead of chance */
+
+ssize_t
+__wrap_getrandom(void *octets, size_t len, unsigned flags)
+{
+	errno = chance_err;
+	return chance_err != 0 ? -1 : __real_getrandom(octets, len, flags);
+}
 
 int
 __wrap_socket(int domain, int type, int protocol)
@@ -2907,6 +2920,35 @@ START_TEST(chance_is_fair)
 END_TEST
 
 /* F02, F04: nor does one number tell the next, in any of its bits. */
+static int
+compare_u64(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+/* attacks:I11: the kernel gives no more, at once or after a while. */
+START_TEST(chance_goes_on_without_the_kernel)
+{
+	static uint64_t drawn[DRAWN];
+	unsigned i;
+
+	chance_err = EIO;
+	for (i = 0; i < DRAWN; i++) {
+		if (i == DRAWN / 3)
+			chance_err = 0;
+		else if (i == DRAWN / 3 * 2)
+			chance_err = ENOSYS;
+		drawn[i] = (uint64_t)random_u32() << 32 | random_u32();
+	}
+	chance_err = 0;
+	qsort(drawn, DRAWN, sizeof(drawn[0]), compare_u64);
+	for (i = 1; i < DRAWN; i++)
+		ck_assert_uint_ne(drawn[i - 1], drawn[i]);
+}
+END_TEST
+
 START_TEST(each_bit_of_chance_is_free)
 {
 	unsigned set[32] = {0}, same[32] = {0}, i, bit;
@@ -3125,6 +3167,7 @@ chance(void)
 	tcase_add_checked_fixture(t, setup, server_close);
 	tcase_add_loop_test(t, chance_stays_below_its_bound, 0, 9);
 	tcase_add_loop_test(t, chance_is_fair, 0, 5);
+	tcase_add_test(t, chance_goes_on_without_the_kernel);
 	tcase_add_test(t, each_bit_of_chance_is_free);
 	tcase_add_test_raise_signal(t, bound_of_nought_is_a_fault, SIGABRT);
 	return t;
