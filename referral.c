@@ -899,10 +899,9 @@ walk_check(const struct walk *w)
 		assert(!walk_is_out(w));
 	if (w->state == WALK_WAIT)
 		assert(walk_is_out(w) || w->children > 0);
-	if (exchange_is_out(&w->exchange[CHANNEL_UDP]) &&
-	    exchange_is_out(&w->exchange[CHANNEL_TCP]))
-		assert(
-		    w->exchange[CHANNEL_UDP].to == w->exchange[CHANNEL_TCP].to);
+	assert(!exchange_is_out(&w->exchange[CHANNEL_UDP]) ||
+	    !exchange_is_out(&w->exchange[CHANNEL_TCP]) ||
+	    w->exchange[CHANNEL_UDP].to == w->exchange[CHANNEL_TCP].to);
 	assert(w->slist.ns_count <= SLIST_NS_MAX);
 	assert(w->slist.address_count <= SLIST_ADDRESSES_MAX);
 	assert(w->sponsor == w || w->waiters != NULL);
