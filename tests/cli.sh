@@ -85,6 +85,14 @@ expect 1 'forwarder cannot be asked: 127.0.0.1 \(own\)$' \
     '--check says so as well' --check -f corp.example=127.0.0.1
 expect 0 'note' 'and takes a good one' --check -f corp.example=10.1.1.1
 # shellcheck disable=SC2046
+expect 2 'too many listen addresses at 127.0.0.1$' 'there are 64 listeners' \
+    $(printf -- '-l 127.0.0.1@%s ' $(seq 64)) -l 127.0.0.1
+for letter in a s; do
+	# shellcheck disable=SC2046
+	expect 2 'too many prefixes at ::/0$' "there are 64 prefixes of -$letter" \
+	    $(printf -- "-$letter 192.0.2.%s/32 " $(seq 64)) -$letter ::/0
+done
+# shellcheck disable=SC2046
 expect 2 'too many names to look up at z' 'there are 64 names to look up' \
     $(printf -- '--look-up a%s ' $(seq 64)) --look-up z
 expect 2 'no family is left by -4 and -6' '-4 and -6 do not go together' -4 -6

@@ -105,10 +105,10 @@ sums() {
 case ${1-} in
 --lines)
 	awk -v file="$2" '$1 == file && $3 == "0" {
+		n = $2
 		sub(/^[^ ]+ [^ ]+ [^ ]+ /, "")
 		printf("%s:%d:%s\n", file, n, $0)
-	}
-	{ n = $2 + 1 }' "$lines"
+	}' "$lines"
 	exit
 	;;
 --keep)
