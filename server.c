@@ -1534,7 +1534,10 @@ hints_no_text(struct hints *h)
 	hints_fault(h, HINT_NO_TEXT, 0);
 }
 
-/* Cut the line at blanks; a comment or the end of the line ends it. */
+/*
+ * Cut the line at blanks; a comment or the end of the line ends it.  It has no
+ * octet 0: a file with one is no text, and none of its lines is looked at.
+ */
 static void
 hints_cut(struct hints *h, const char *line, const char *end)
 {
@@ -1545,12 +1548,12 @@ hints_cut(struct hints *h, const char *line, const char *end)
 	while (at < end && h->count < HINT_TOKENS_MAX) {
 		struct token *t = &h->tokens[h->count];
 
-		while (at < end && strchr(" \t\r", *at) != NULL && *at != '\0')
+		while (at < end && strchr(" \t\r", *at) != NULL)
 			at++;
 		if (at == end || *at == ';')
 			break;
 		t->text = at;
-		while (at < end && (*at == '\0' || !strchr(" \t\r;", *at)))
+		while (at < end && strchr(" \t\r;", *at) == NULL)
 			at++;
 		t->len = (size_t)(at - t->text);
 		h->count++;
@@ -1564,14 +1567,12 @@ token_is(const struct token *t, const char *word)
 	    strncasecmp(t->text, word, t->len) == 0;
 }
 
-/* The token as a C string; what is too long or holds a NUL gives "". */
+/* The token as a C string; what is too long gives "". */
 static const char *
 token_text(const struct token *t, char text[ADDRESS_TEXT_MAX])
 {
 	size_t len = t->len < ADDRESS_TEXT_MAX ? t->len : 0;
 
-	if (memchr(t->text, '\0', len) != NULL)
-		len = 0;
 	memcpy(text, t->text, len);
 	text[len] = '\0';
 	return text;
