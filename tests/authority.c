@@ -42,6 +42,7 @@ struct reply {
 	unsigned synthesised_count;
 	struct questions *questions;
 	bool no_edns;
+	bool whole;      /* however large */
 	unsigned secret; /* of the cookie that it is to have; 0: none */
 };
 
@@ -148,6 +149,7 @@ reply_begin(const struct query *q, struct reply *r)
 	r->questions = NULL;
 	r->secret = 0;
 	r->no_edns = !q->edns.present;
+	r->whole = false;
 	r->header.id = q->header.id;
 	r->header.response = true;
 	r->header.recursion_desired = q->header.recursion_desired;
@@ -213,6 +215,7 @@ reply_make(struct authority *a, const struct query *q, struct reply *r)
 		rule = rule_find(a, q, CONDUCT_RECURSIVE, NULL);
 		reply_look_up(a, rule != NULL ? NULL : q->at, q, r);
 	}
+	r->whole = rule_find(a, q, CONDUCT_WHOLE, NULL) != NULL;
 	if (rule_find(a, q, CONDUCT_NO_AA, NULL))
 		r->header.authoritative = false;
 }
@@ -885,9 +888,9 @@ sections_write(struct writer *w, struct reply *r)
 }
 
 static size_t
-reply_room(const struct query *q)
+reply_room(const struct query *q, const struct reply *r)
 {
-	if (q->transport == TRANSPORT_TCP)
+	if (r->whole || q->transport == TRANSPORT_TCP)
 		return MESSAGE_MAX;
 	return q->edns.present && q->edns.udp_max > UDP_PLAIN_MAX
 	    ? q->edns.udp_max
@@ -900,7 +903,7 @@ reply_write(const struct query *q, struct reply *r, uint8_t *octets)
 {
 	static struct compressor names;
 	struct edns edns = {.present = true, .udp_max = UDP_EDNS_MAX};
-	size_t room = reply_room(q), opt_len;
+	size_t room = reply_room(q, r), opt_len;
 	struct writer w;
 	size_t mark;
 

@@ -209,6 +209,14 @@ static const struct {
 	"expect any\nask alias.example. A\nask www.example. A\n"
 	"expect all NOERROR\n    beginnings 1\n",
 	false},
+    {NO_MORE,
+	"expect any\nask a.example. A norec\nask b.example. A norec\n"
+	"expect all REFUSED\n    alike\n",
+	true},
+    {NO_MORE,
+	"expect any\nask a.example. A norec\nask b.example. A norec cd\n"
+	"expect all REFUSED\n    alike\n",
+	false},
 
     /* The second time it is 13 too. */
     {BROKEN, "    ede only 22\n    ede not 13\n", true},

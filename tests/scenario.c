@@ -180,18 +180,19 @@ static const struct choice conducts[] = {{"well", CONDUCT_WELL},
     {"cookie-silent", CONDUCT_COOKIE_SILENT}, {"rcode", CONDUCT_RCODE},
     {"refused", CONDUCT_RCODE}, {"recursive", CONDUCT_RECURSIVE},
     {"lame", CONDUCT_LAME}, {"noaa", CONDUCT_NO_AA}, {"tc", CONDUCT_TRUNCATED},
-    {"forge", CONDUCT_FORGE}, {"twice", CONDUCT_TWICE}, {"mute", CONDUCT_MUTE},
-    {"close", CONDUCT_CLOSE}, {"reset", CONDUCT_RESET},
-    {"single", CONDUCT_SINGLE}, {"half", CONDUCT_HALF},
-    {"dribble", CONDUCT_DRIBBLE}, {"idle", CONDUCT_IDLE},
-    {"sips", CONDUCT_SIPS}, {"loops", CONDUCT_LOOPS}, {"bits", CONDUCT_BITS},
-    {"octets", CONDUCT_OCTETS}, {"wrong-id", CONDUCT_SPOIL},
-    {"wrong-question", CONDUCT_SPOIL}, {"wrong-case", CONDUCT_SPOIL},
-    {"lower-case", CONDUCT_SPOIL}, {"upper-case", CONDUCT_SPOIL},
-    {"wrong-cookie", CONDUCT_SPOIL}, {"no-response-bit", CONDUCT_SPOIL},
-    {"garbage", CONDUCT_SPOIL}, {"short", CONDUCT_SPOIL},
-    {"wrong-source", CONDUCT_SPOIL}, {"wrong-port", CONDUCT_SPOIL},
-    {"trailer", CONDUCT_SPOIL}, {"cut", CONDUCT_SPOIL}, {NULL, 0}};
+    {"forge", CONDUCT_FORGE}, {"twice", CONDUCT_TWICE},
+    {"whole", CONDUCT_WHOLE}, {"mute", CONDUCT_MUTE}, {"close", CONDUCT_CLOSE},
+    {"reset", CONDUCT_RESET}, {"single", CONDUCT_SINGLE},
+    {"half", CONDUCT_HALF}, {"dribble", CONDUCT_DRIBBLE},
+    {"idle", CONDUCT_IDLE}, {"sips", CONDUCT_SIPS}, {"loops", CONDUCT_LOOPS},
+    {"bits", CONDUCT_BITS}, {"octets", CONDUCT_OCTETS},
+    {"wrong-id", CONDUCT_SPOIL}, {"wrong-question", CONDUCT_SPOIL},
+    {"wrong-case", CONDUCT_SPOIL}, {"lower-case", CONDUCT_SPOIL},
+    {"upper-case", CONDUCT_SPOIL}, {"wrong-cookie", CONDUCT_SPOIL},
+    {"no-response-bit", CONDUCT_SPOIL}, {"garbage", CONDUCT_SPOIL},
+    {"short", CONDUCT_SPOIL}, {"wrong-source", CONDUCT_SPOIL},
+    {"wrong-port", CONDUCT_SPOIL}, {"trailer", CONDUCT_SPOIL},
+    {"cut", CONDUCT_SPOIL}, {NULL, 0}};
 
 static const struct choice spoils[] = {{"wrong-id", SPOIL_ID},
     {"wrong-question", SPOIL_QUESTION}, {"wrong-case", SPOIL_CASE},
@@ -893,6 +894,8 @@ expect_line(struct parser *p)
 		return expect_size(p, expect);
 	if (strcmp(word, "beginnings") == 0)
 		return parse_number(p, BEGINNINGS_MAX, &expect->beginnings);
+	if (strcmp(word, "alike") == 0)
+		return expect->alike = true;
 	if (strcmp(word, "ordered") == 0)
 		return expect->ordered = true;
 	if (strcmp(word, "question") == 0 && word_given(p, "none"))

@@ -156,6 +156,7 @@ enum conduct {
 	CONDUCT_FORGE,  /* a spoiled reply, then the true one */
 	CONDUCT_WRITTEN_FORGE, /* the same, its reply is the script's */
 	CONDUCT_TWICE,
+	CONDUCT_WHOLE,
 	CONDUCT_MUTE,      /* takes connections and queries, and is silent */
 	CONDUCT_CLOSE,     /* closes the connection instead of a reply */
 	CONDUCT_RESET,     /* the same, with RST */
@@ -252,6 +253,7 @@ struct expect {
 	struct ede edes[EDES_MAX];
 	unsigned ede_count;
 	size_t size_min, size_max;
+	bool alike;          /* all of them, but for ID and question */
 	unsigned beginnings; /* different first records; 0: any number */
 	uint64_t least_ms, most_ms;
 	bool placed; /* which reply on its connection it is */

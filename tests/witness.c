@@ -1061,11 +1061,28 @@ sends_judge(
 	return false;
 }
 
+/* Is a reply, but for ID and question, octet for octet the other? */
+static bool
+replies_alike(const struct client *a, const struct client *b)
+{
+	struct reader question;
+	struct header header;
+	struct question asked;
+
+	reader_init(&question, a->reply, a->reply_len);
+	return read_header(&question, &header) &&
+	    read_question(&question, &asked) && a->reply_len == b->reply_len &&
+	    memcmp(a->reply + 2, b->reply + 2, HEADER_LEN - 2) == 0 &&
+	    memcmp(a->reply + question.at, b->reply + question.at,
+		a->reply_len - question.at) == 0;
+}
+
 /* Judge the oldest ask that was not judged yet, or all. */
 static bool
 expect_judge(struct witness *w, const struct step *step, struct fault *fault)
 {
 	const struct step *ask = NULL;
+	const struct client *first = NULL;
 	struct beginnings b = {.count = 0};
 	unsigned i;
 
@@ -1082,6 +1099,14 @@ expect_judge(struct witness *w, const struct step *step, struct fault *fault)
 		if (!client_judge(w, c, step, fault))
 			return false;
 		beginnings_add(&b, c);
+		if (first == NULL)
+			first = c;
+		if (step->expect.alike && !replies_alike(first, c)) {
+			fault_at(fault, w->scenario, step,
+			    "the reply to the ask of line %u is another\n",
+			    c->ask->line);
+			return false;
+		}
 	}
 	if (!sends_judge(w, step, fault))
 		return false;
