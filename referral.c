@@ -3180,6 +3180,9 @@ walk_readable(struct walk *w, uint32_t generation, uint64_t now_ms)
 	if (w->slist.forwarded &&
 	    server_held_until_ms(&exchange_candidate(x)->at) > 0)
 		forwarder_report(x, false);
+	/* More than we take may have come in fragments (RFC 9715). */
+	if (n > UDP_EDNS_MAX)
+		response.header.truncated = true;
 	server_replied(
 	    &exchange_candidate(x)->at, exchange_waited_ms(x, now_ms), now_ms);
 	exchange_heard(x, (size_t)n, now_ms);
