@@ -1482,6 +1482,9 @@ walk_exhausted(struct walk *w, uint64_t now_ms)
 		return walk_shed(w, LIMIT_SERVER_QUERIES);
 	if (l->forwarded)
 		return walk_fail_forwarded(w, now_ms);
+	/* Whoever told of these roots, the hints are tried again. */
+	if (zone->len == 1 && !w->priming)
+		self.primed_until_ms = 0;
 	if (slist_is_out_of_reach(l))
 		offline_begin(l->cause != NULL ? l->cause : "family", now_ms);
 	if (l->limit == LIMIT_ZONE_QUERIES || l->limit == LIMIT_SERVER_QUERIES)
