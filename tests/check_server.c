@@ -2972,6 +2972,110 @@ START_TEST(each_bit_of_chance_is_free)
 }
 END_TEST
 
+/* What servers and forgers see of chance: 20 MB of it. */
+enum {
+	GLIMPSES = 3000000,
+	GLIMPSE_BITS = 56, /* letters, ID, and the even bits of the port */
+	PORTS_FROM = 1024,
+	PORTS = 65536 - PORTS_FROM
+};
+
+/* How far that is from what chance would do: squares of standard deviations. */
+struct glimpses {
+	double bits, runs;         /* set; and of equal ones */
+	double octets, ids, ports; /* each as often as any other */
+	double after, beside;      /* an ID after another, and beside a port */
+};
+
+/* As referral.c draws them: ID, port, and letters to turn over. */
+static void
+glimpse(uint16_t *id, uint16_t *port, uint32_t *letters)
+{
+	*id = (uint16_t)random_u32();
+	*port = (uint16_t)(PORTS_FROM + random_below(PORTS));
+	*letters = random_u32();
+}
+
+/* Chi-square, which is normal with so many cells. */
+static double
+unevenness(const unsigned *seen, unsigned cells, double total)
+{
+	double mean = total / cells, sum = 0, freedom = cells - 1;
+	unsigned i;
+
+	for (i = 0; i < cells; i++)
+		sum += (seen[i] - mean) * (seen[i] - mean) / mean;
+	return (sum - freedom) * (sum - freedom) / (2 * freedom);
+}
+
+static void
+glimpses_judge(struct glimpses *g)
+{
+	static unsigned octets[256], ids[65536], ports[65536], after[65536];
+	static unsigned beside[65536];
+	const double bits = (double)GLIMPSES * GLIMPSE_BITS;
+	const uint64_t ALL = ((uint64_t)1 << GLIMPSE_BITS) - 1;
+	uint16_t id = 0, last, port;
+	uint32_t letters;
+	uint64_t set = 0, changes = 0, word, before = 0;
+	unsigned i, at;
+
+	memset(octets, 0, sizeof(octets));
+	memset(ids, 0, sizeof(ids));
+	memset(ports, 0, sizeof(ports));
+	memset(after, 0, sizeof(after));
+	memset(beside, 0, sizeof(beside));
+	for (i = 0; i < GLIMPSES; i++) {
+		last = id;
+		glimpse(&id, &port, &letters);
+		word = (uint64_t)letters << 24 | (uint32_t)id << 8 |
+		    ((port - PORTS_FROM) & 0xff);
+		set += (unsigned)__builtin_popcountll(word);
+		changes += (unsigned)__builtin_popcountll(
+		    word ^ ((word << 1 & ALL) | before >> (GLIMPSE_BITS - 1)));
+		before = word;
+		for (at = 0; at < GLIMPSE_BITS; at += 8)
+			octets[word >> at & 0xff]++;
+		ids[id]++;
+		ports[port - PORTS_FROM]++;
+		after[(id & 0xff) << 8 | (last & 0xff)]++;
+		beside[(port - PORTS_FROM) >> 8 << 8 | (id & 0xff)]++;
+	}
+	g->bits =
+	    ((double)set - bits / 2) * ((double)set - bits / 2) * 4 / bits;
+	g->runs = ((double)changes - bits / 2) * ((double)changes - bits / 2) *
+	    4 / bits;
+	g->octets = unevenness(octets, 256, bits / 8);
+	g->ids = unevenness(ids, 65536, GLIMPSES);
+	g->ports = unevenness(ports, PORTS, GLIMPSES);
+	g->after = unevenness(after, 65536, GLIMPSES);
+	g->beside = unevenness(beside, PORTS, GLIMPSES);
+}
+
+/*
+ * attacks:S05, F02, F04: no test of randomness finds a pattern with p < 0.001,
+ * which is 3.29 standard deviations.  Chance itself does so now and then, but
+ * not three times in a row.
+ */
+START_TEST(what_is_seen_of_chance_has_no_pattern)
+{
+	const double odd = 3.29 * 3.29;
+	struct glimpses g;
+	unsigned times;
+
+	for (times = 0; times < 3; times++) {
+		glimpses_judge(&g);
+		if (g.bits < odd && g.runs < odd && g.octets < odd &&
+		    g.ids < odd && g.ports < odd && g.after < odd &&
+		    g.beside < odd)
+			return;
+	}
+	ck_abort_msg("bits %g, runs %g, octets %g, IDs %g, ports %g, an ID "
+		     "after another %g, beside a port %g",
+	    g.bits, g.runs, g.octets, g.ids, g.ports, g.after, g.beside);
+}
+END_TEST
+
 START_TEST(bound_of_nought_is_a_fault)
 {
 	(void)random_below(0);
@@ -3169,6 +3273,7 @@ chance(void)
 	tcase_add_loop_test(t, chance_is_fair, 0, 5);
 	tcase_add_test(t, chance_goes_on_without_the_kernel);
 	tcase_add_test(t, each_bit_of_chance_is_free);
+	tcase_add_test(t, what_is_seen_of_chance_has_no_pattern);
 	tcase_add_test_raise_signal(t, bound_of_nought_is_a_fault, SIGABRT);
 	return t;
 }
