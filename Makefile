@@ -35,6 +35,8 @@ TEST_CFLAGS = -U_FORTIFY_SOURCE $(SAN_$(SANITIZE)) $(COV_$(COVERAGE))
 PARTS   = dns control referral server cache eventlog message
 OBJ     = $(PARTS:%=$(B)/%.o)
 TOBJ    = $(PARTS:%=$(B)/test/%.o)
+# The same, but they count the basic blocks they go through.
+WOBJ    = $(PARTS:%=$(B)/work/%.o)
 CHECKS  = $(patsubst tests/%.c,$(B)/%,$(wildcard tests/check_*.c))
 # Scenarios, and their two drivers.
 PLAY    = tests/parser.c tests/scenario.c tests/authority.c tests/witness.c \
@@ -83,7 +85,7 @@ $(B)/%.o: %.c dns.h
 $(B)/hints.inc: cache.dns
 	@mkdir -p $(B)
 	od -An -v -tu1 cache.dns | sed 's/  */,/g; s/^,//; s/$$/,/' > $@
-$(B)/server.o $(B)/test/server.o: $(B)/hints.inc
+$(B)/server.o $(B)/test/server.o $(B)/work/server.o: $(B)/hints.inc
 
 # Where that file is to be is compiled in, too: with another SYSCONFDIR than
 # the last time, what knows it is made anew.
@@ -92,12 +94,17 @@ $(AT):
 	@mkdir -p $(B)
 	@rm -f $(B)/at-*
 	@: >$@
-$(B)/control.o $(B)/server.o $(B)/test/control.o $(B)/test/server.o: $(AT)
+$(B)/control.o $(B)/server.o $(B)/test/control.o $(B)/test/server.o \
+$(B)/work/control.o $(B)/work/server.o: $(AT)
 
 $(B)/test/%.o: %.c dns.h
 	@mkdir -p $(B)/test
 	$(CC) $(STD) $(WARN) $(CPPFLAGS) $(CFLAGS) $(TEST_CFLAGS) -c -o $@ $<
-$(B)/test/dns.o: CPPFLAGS += -Dmain=dns_main -Wno-missing-prototypes
+$(B)/work/%.o: %.c dns.h
+	@mkdir -p $(B)/work
+	$(CC) $(STD) $(WARN) $(CPPFLAGS) $(CFLAGS) $(TEST_CFLAGS) \
+	    -fsanitize-coverage=trace-pc -c -o $@ $<
+$(B)/work/dns.o: CPPFLAGS += -Dmain=dns_main -Wno-missing-prototypes
 
 $(B)/check_message: $(B)/test/message.o
 $(B)/check_cache: $(B)/test/cache.o $(B)/test/message.o
@@ -126,7 +133,7 @@ $(B)/check_cache_file: CHECK_EXTRA = tests/scratch.c
 $(B)/check_dns: $(B)/dns tests/scratch.c tests/scratch.h $(B)/test/message.o
 $(B)/check_dns: CHECK_EXTRA = tests/scratch.c
 $(B)/check_scenarios $(B)/check_faults: tests/apart.c tests/apart.h $(SIM) \
-	$(SIM_H) $(TOBJ)
+	$(SIM_H) $(WOBJ)
 $(B)/check_scenarios $(B)/check_faults: CHECK_EXTRA = tests/apart.c $(SIM) \
 	$(WRAPS:%=-Wl,--wrap=%)
 $(B)/check_namespaces: $(NAMES) $(NAMES_H) tests/scratch.c tests/scratch.h \
@@ -135,7 +142,7 @@ $(B)/check_namespaces: CHECK_EXTRA = $(NAMES) tests/scratch.c
 $(CHECKS): $(B)/%: tests/%.c dns.h
 	$(CC) $(STD) -Itests $(WARN) $(CPPFLAGS) $(CFLAGS) $(TEST_CFLAGS) \
 	    $(CHECK_CFLAGS) $(LDFLAGS) -o $@ $< $(CHECK_EXTRA) \
-	    $(filter $(B)/test/%.o,$^) $(CHECK_LIBS)
+	    $(filter $(B)/test/%.o $(B)/work/%.o,$^) $(CHECK_LIBS)
 
 $(B)/fuzz/flags:
 	@mkdir -p $(@D)

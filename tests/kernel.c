@@ -76,6 +76,7 @@ static struct {
 	bool running; /* else all calls are real */
 	bool serving; /* epoll_wait was called: nothing is allocated now */
 	bool inside;  /* in the world, which may allocate */
+	uint64_t blocks;
 	bool allocated, failure_came;
 	uint64_t random;
 
@@ -110,6 +111,21 @@ void
 kernel_run(bool running)
 {
 	k.running = running;
+}
+
+/* The server's objects call it in each (-fsanitize-coverage=trace-pc). */
+void __sanitizer_cov_trace_pc(void);
+
+void
+__sanitizer_cov_trace_pc(void)
+{
+	k.blocks += !k.inside;
+}
+
+uint64_t
+kernel_blocks(void)
+{
+	return k.blocks;
 }
 
 void

@@ -21,6 +21,7 @@ void kernel_init(uint64_t seed);
 void kernel_run(bool running); /* calls are virtual while a server runs */
 void kernel_limit_files(unsigned count);
 void kernel_fail(const struct failure *);
+uint64_t kernel_blocks(void); /* basic blocks the server went through */
 
 /* The failure that was given first: did it come, and let it never come. */
 bool kernel_first_failure_came(void);

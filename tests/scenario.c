@@ -1393,6 +1393,33 @@ wall_parse(struct parser *p)
 	return parse_duration(p, true, &step_add(p, STEP_WALL)->ms);
 }
 
+/* work NAME [<= BLOCKS | <= PERCENT of OTHER] */
+static bool
+work_parse(struct parser *p)
+{
+	struct scenario *s = p->scenario;
+	struct work *work = &step_add(p, STEP_WORK)->work;
+	const struct step *step;
+	unsigned n;
+
+	work->name = word_take(p);
+	if (!word_given(p, "<="))
+		return true;
+	if (!parse_number(p, UINT32_MAX, &n) || n == 0)
+		return complain(p, "work wants a number of blocks");
+	if (!word_given(p, "percent")) {
+		work->blocks = n;
+		return true;
+	}
+	work->percent = n;
+	work->other = word_given(p, "of") ? word_take(p) : "";
+	for (step = s->steps; step != s->last; step = step->next)
+		if (step->kind == STEP_WORK &&
+		    strcmp(step->work.name, work->other) == 0)
+			return true;
+	return complain(p, "no work is called `%s'", work->other);
+}
+
 static bool
 signal_parse(struct parser *p)
 {
@@ -1521,7 +1548,7 @@ static const struct {
     {"route", route_parse}, {"server", server_parse}, {"shut", shut_parse},
     {"signal", signal_parse}, {"sleep", sleep_parse}, {"stall", stall_parse},
     {"stop", stop_parse}, {"wait", wait_parse}, {"wall", wall_parse},
-    {"writes", writes_parse}, {"zone", zone_parse}};
+    {"work", work_parse}, {"writes", writes_parse}, {"zone", zone_parse}};
 
 /* A zone is complete when the next thing begins. */
 static void

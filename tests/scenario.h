@@ -378,10 +378,19 @@ enum step_kind {
 	STEP_LOG,
 	STEP_WAIT,
 	STEP_WALL,
+	STEP_WORK,
 	STEP_STOP, /* the process is stopped, as by SIGSTOP, or asleep */
 	STEP_SIGNAL,
 	STEP_CONTROL, /* the operator gives a command */
 	STEP_EXIT     /* the server ends by itself, with this status and line */
+};
+
+/* What the server has done since the one before, and how much that may be. */
+struct work {
+	const char *name;
+	unsigned blocks;  /* at most; 0: any number ... */
+	unsigned percent; /* ... or so many hundredths of the other */
+	const char *other;
 };
 
 struct step {
@@ -417,6 +426,7 @@ struct step {
 		struct packets packets; /* of CONNECTIONS, PACKETS, GAPS */
 		struct log log;
 		struct control control;
+		struct work work;
 		int64_t ms; /* of WAIT and WALL */
 		struct {
 			int64_t in_ms, for_ms;

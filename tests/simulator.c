@@ -27,7 +27,8 @@ enum {
 	CLIENT_PORT_LAST = 60000,
 	TRANSLATIONS_MAX = 64,
 	STALLED_WINDOW = 1024,
-	COMMAND_REPLY_MAX = 16 << 20
+	COMMAND_REPLY_MAX = 16 << 20,
+	WORKS_MAX = 64
 };
 
 /* 2026-11-23T00:00:00Z, when every simulation begins. */
@@ -75,6 +76,12 @@ static struct {
 	unsigned translation_count;
 
 	bool has_interfaces; /* of the scenario's own */
+	struct {
+		const char *name;
+		uint64_t blocks;
+	} works[WORKS_MAX];
+	unsigned work_count;
+	uint64_t work_before; /* when the last of them ended */
 } s;
 
 static bool step_advance(void);
@@ -683,6 +690,35 @@ step_control(const struct step *step)
 	s.until_ms = s.d.now_ms + WAIT_MAX_MS;
 }
 
+static uint64_t
+work_most(const struct work *work)
+{
+	unsigned i;
+
+	if (work->other == NULL)
+		return work->blocks > 0 ? work->blocks : UINT64_MAX;
+	for (i = 0; strcmp(s.works[i].name, work->other) != 0; i++)
+		;
+	return s.works[i].blocks * work->percent / 100;
+}
+
+static void
+step_work(const struct step *step)
+{
+	uint64_t done = kernel_blocks() - s.work_before;
+
+	world_trace("work %s: %llu", step->work.name, (unsigned long long)done);
+	if (done == 0 || done > work_most(&step->work) ||
+	    s.work_count == WORKS_MAX) {
+		fault_at(s.d.fault, s.simulation->scenario, step,
+		    "the work was %llu blocks\n", (unsigned long long)done);
+		return;
+	}
+	s.works[s.work_count].name = step->work.name;
+	s.works[s.work_count++].blocks = done;
+	s.work_before = kernel_blocks();
+}
+
 static void
 step_signal(int sig)
 {
@@ -752,6 +788,9 @@ step_take(const struct step *step)
 	case STEP_WAIT:
 		s.waiting = WAITING_TIME;
 		s.until_ms = s.d.now_ms + (uint64_t)step->ms;
+		break;
+	case STEP_WORK:
+		step_work(step);
 		break;
 	case STEP_WALL:
 		s.wall_ms += step->ms;
