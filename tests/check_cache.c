@@ -1477,7 +1477,7 @@ END_TEST
  * Bounds.
  */
 
-/* attacks:B22: a hard bound, and failures told apart */
+/* attacks:B22, attacks:D07: a hard bound, and failures told apart */
 START_TEST(memory_is_what_was_asked_for_and_the_failures)
 {
 	static const size_t SIZES[] = {CACHE_OCTETS_MIN, 1000000 * 3, 4 << 20,
@@ -1754,6 +1754,7 @@ START_TEST(nothing_is_lost_while_there_is_room)
 }
 END_TEST
 
+/* attacks:L07 */
 START_TEST(what_is_used_stays_and_what_is_not_goes)
 {
 	struct cache_counts counts;
@@ -1848,6 +1849,127 @@ zipf_roll(void)
 	}
 	return low;
 }
+
+/* ---------------------------------------------------------------------------
+ * Names that collide where a hash has no key.
+ */
+enum {
+	COLLIDING = 100000,
+	CHOICES = 17, /* of two labels each: 2^17 names */
+	CHOICE_LEN = 9,
+	CHOICES_SEEN = 1 << 18,
+	BUCKETS = 1 << 17,
+	CHAIN_LONGEST = 12
+};
+
+static uint32_t
+fnv1a(uint32_t hash, const uint8_t *octets, size_t len)
+{
+	while (len-- > 0)
+		hash = (hash ^ *octets++) * 0x01000193;
+	return hash;
+}
+
+/* A label of eight letters for each number, no two much alike. */
+static void
+label_of_number(uint32_t n, uint8_t label[CHOICE_LEN])
+{
+	uint64_t rest = n * UINT64_C(0x9e3779b97f4a7c15);
+	unsigned i;
+
+	label[0] = CHOICE_LEN - 1;
+	for (i = 1; i < CHOICE_LEN; i++, rest /= 26)
+		label[i] = (uint8_t)('a' + rest % 26);
+}
+
+/* Two labels after which the hash is the same; it is given back. */
+static uint32_t
+labels_collide(uint32_t hash, uint8_t labels[2][CHOICE_LEN])
+{
+	static uint32_t ends[CHOICES_SEEN], by[CHOICES_SEEN];
+	uint32_t n, end;
+
+	memset(by, 0, sizeof(by));
+	for (n = 1;; n++) {
+		label_of_number(n, labels[1]);
+		end = fnv1a(hash, labels[1], CHOICE_LEN);
+		if (by[end % CHOICES_SEEN] != 0 &&
+		    ends[end % CHOICES_SEEN] == end)
+			break;
+		ends[end % CHOICES_SEEN] = end;
+		by[end % CHOICES_SEEN] = n;
+	}
+	label_of_number(by[end % CHOICES_SEEN], labels[0]);
+	return end;
+}
+
+/* Are so many in no bucket of the table, and do all of them find room? */
+static void
+colliding_names_judge(struct name *names, unsigned count)
+{
+	static uint8_t chains[BUCKETS];
+	struct draft d = rrset(TYPE_A, 3600);
+	struct view view;
+	unsigned i;
+
+	ck_assert(cache_init(CACHE_OCTETS_DEFAULT, KEY));
+	memset(chains, 0, sizeof(chains));
+	d.body = (const uint8_t *)"\0";
+	d.body_len = 2;
+	for (i = 0; i < count; i++) {
+		uint8_t *chain =
+		    &chains[(uint32_t)name_hash(&names[i], KEY) % BUCKETS];
+
+		ck_assert(++*chain <= CHAIN_LONGEST);
+		d.owner = &names[i];
+		ck_assert(cache_store(&d, now_ms));
+	}
+	for (i = 0; i < count; i++)
+		if (cache_find(&names[i], TYPE_A, cache_mark(), now_ms,
+			&view) != FOUND_ANSWER)
+			ck_abort_msg("name %u is lost", i);
+}
+
+/* attacks:D06: all of them are one to FNV-1a, as it stands in many programs. */
+START_TEST(names_that_collide_for_fnv_do_not_here)
+{
+	static struct name names[COLLIDING];
+	uint8_t labels[CHOICES][2][CHOICE_LEN];
+	uint32_t hash = 0x811c9dc5;
+	unsigned i, n;
+
+	for (i = 0; i < CHOICES; i++)
+		hash = labels_collide(hash, labels[i]);
+	for (n = 0; n < COLLIDING; n++) {
+		for (i = 0; i < CHOICES; i++)
+			memcpy(names[n].wire + i * CHOICE_LEN,
+			    labels[i][n >> i & 1], CHOICE_LEN);
+		names[n].wire[CHOICES * CHOICE_LEN] = 0;
+		names[n].len = CHOICES * CHOICE_LEN + 1;
+		ck_assert_uint_eq(
+		    fnv1a(0x811c9dc5, names[n].wire, CHOICES * CHOICE_LEN),
+		    hash);
+	}
+	colliding_names_judge(names, COLLIDING);
+}
+END_TEST
+
+/* attacks:D06: nor do those that collide for our own hash with no key. */
+START_TEST(names_that_collide_without_the_key_do_not_with_it)
+{
+	static struct name names[COLLIDING / 25];
+	static const uint8_t none[16];
+	char text[16];
+	unsigned n, found = 0;
+
+	for (n = 0; found < COLLIDING / 25; n++) {
+		snprintf(text, sizeof(text), "n%u.", n);
+		names[found] = name(text);
+		found += name_hash(&names[found], none) % 1024 == 0;
+	}
+	colliding_names_judge(names, found);
+}
+END_TEST
 
 /*
  * style.md 4.8: 4 MiB and a million names.  First in first out is counted
@@ -2589,6 +2711,8 @@ ring(void)
 	tcase_add_test(t, what_is_used_stays_and_what_is_not_goes);
 	tcase_add_test(t, use_does_not_save_what_has_expired);
 	tcase_add_test(t, rescues_of_one_store_are_bounded);
+	tcase_add_test(t, names_that_collide_for_fnv_do_not_here);
+	tcase_add_test(t, names_that_collide_without_the_key_do_not_with_it);
 	tcase_add_test(t, second_chance_beats_first_in_first_out);
 	tcase_add_loop_test(
 	    t, cache_never_tells_what_the_model_does_not_know, 0, 2);

@@ -374,7 +374,7 @@ START_TEST(name_of_127_labels_is_read)
 }
 END_TEST
 
-/* attacks:D03 b: a root at 0, then pointers, each to the one before. */
+/* attacks:D04 b: a root at 0, then pointers, each to the one before. */
 START_TEST(name_of_more_than_64_pointers_is_refused)
 {
 	uint8_t octets[2 + 2 * HOPS_MAX + 2];
@@ -398,7 +398,7 @@ START_TEST(name_of_more_than_64_pointers_is_refused)
 END_TEST
 
 /*
- * attacks:D03 c: 64 KiB of names that are each a pointer to a long one.  The
+ * attacks:D04 c: 64 KiB of names that are each a pointer to a long one.  The
  * work is refused at its bound, long before the end of the message.
  */
 START_TEST(work_on_one_message_is_bounded)
@@ -1057,7 +1057,7 @@ rdata_is_whole_or_refused(struct record *record, const uint8_t *octets)
 }
 
 /*
- * M17 and attacks.md D09: rdata of every type, of every length, of octets that
+ * M17, attacks:D09: rdata of every type, of every length, of octets that
  * are nothing, ones, labels, pointers to the owner, into the rdata itself and
  * to behind it.  The message ends in memory where it ends.
  */
@@ -1089,7 +1089,7 @@ START_TEST(rdata_of_any_length_is_read_whole_or_refused)
 END_TEST
 
 /*
- * The worst that 64 KiB can hold (attacks.md D04): a chain of pointers, each to
+ * attacks:D04: the worst that 64 KiB can hold: a chain of pointers, each to
  * the one before it, and then as many records as fit whose owner or rdata is
  * at the end of it.
  */
@@ -1655,6 +1655,23 @@ START_TEST(options_beyond_64_are_not_looked_at)
 	record.rdata_at = 4; /* now the torn one is the 64th */
 	record.rdata_len = (uint16_t)(w.len - 4);
 	ck_assert(!read_edns(&r, &record, &edns));
+}
+END_TEST
+
+/* attacks:D05: the first counts, and none runs over the end. */
+START_TEST(of_two_cookies_the_first_counts)
+{
+	struct edns edns;
+
+	ck_assert(
+	    read_opt("00 0029 04d0 00000000 0018 000a0008 0101010101010101"
+		     " 000a0008 0202020202020202",
+		&edns));
+	ck_assert_uint_eq(edns.cookie_len, COOKIE_CLIENT_LEN);
+	ck_assert_mem_eq(edns.cookie, "\1\1\1\1\1\1\1\1", 8);
+	ck_assert(read_opt("00 0029 04d0 00000000 000c 00030000 00030000"
+			   " 00030000",
+	    &edns));
 }
 END_TEST
 
@@ -2908,6 +2925,7 @@ add_edns(TCase *c)
 	tcase_add_loop_test(c, opt_that_is_malformed_is_refused, 0,
 	    sizeof(bad_opts) / sizeof(bad_opts[0]));
 	tcase_add_test(c, options_beyond_64_are_not_looked_at);
+	tcase_add_test(c, of_two_cookies_the_first_counts);
 	tcase_add_test(c, keepalive_is_read_and_written);
 	tcase_add_loop_test(c, opt_is_written_as_it_is_read, 0, 4);
 	tcase_add_test(c, reasons_are_written_as_extended_errors);
