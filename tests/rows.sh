@@ -1,9 +1,9 @@
 #!/bin/sh
-# rows.sh -- tests/RFC.md: each rule of tests/rows.txt, the tests that prove it
-# and how they went.
+# rows.sh -- tests/RFC.md and tests/ATTACKS.md: each rule of tests/rows.txt and
+# each attack of tests/attacks.txt, the tests that prove it and how they went.
 #
-#	sh tests/rows.sh		is tests/RFC.md what the tests say?
-#	sh tests/rows.sh --write	make it so
+#	sh tests/rows.sh		are they what the tests say?
+#	sh tests/rows.sh --write	make them so
 #
 # How they went is read from $B/results, where tests/run.sh puts it: what a
 # Check program says in TAP, and the output of scripts.
@@ -60,7 +60,7 @@ faults()
 		sub(/.*\//, "", fault)
 		n = split($0, word, /[(), ]+/)
 		for (i = 1; i <= n; i++)
-			if (word[i] ~ /^[A-Z]+[0-9][0-9]$/)
+			if (word[i] ~ /^(attacks:)?[A-Z]+[0-9][0-9]$/)
 				print word[i], fault
 	}' tests/mutants/*
 }
@@ -106,20 +106,13 @@ results()
 	done
 }
 
-# The table.  A test whose program ran without it has failed.
+# table ROWS PREFIX COLUMNS: the table of the rows in this file, which the tests
+# name with this prefix, and whose next two columns are called so.  A test whose
+# program ran without it has failed.
 table()
 {
-	cat <<-END
-	# What the tests prove
-
-	Made by \`make tests/RFC.md\` from the rules in \`tests/rows.txt\`, the rows
-	that the tests name and the results of a run; \`make test\` fails when it is
-	out of date or a MUST has no test. A plain name is a scenario,
-	\`tests/scenarios/NAME.txt\`; \`check_FILE:NAME\` is a test in
-	\`tests/check_FILE.c\`. Faults are those of \`tests/mutants\`, which break the
-	rule, and which \`make mutants\` shows to be caught.
-	END
-	awk -v programs="$(cd "$B/results" 2>/dev/null && echo ./*.tap)" '
+	awk -v prefix="$2" -v columns="$3" \
+	    -v programs="$(cd "$B/results" 2>/dev/null && echo ./*.tap)" '
 	FILENAME ~ /results$/ { result[$1] = $2; next }
 	FILENAME ~ /faults$/ { faults[$1] = faults[$1] " " $2; next }
 	FILENAME ~ /proofs$/ { tests[$1] = tests[$1] " " $2; next }
@@ -153,22 +146,48 @@ table()
 	$1 == "=" {
 		sub(/^= /, "")
 		print "\n## " $0 "\n"
-		print "| row | level | rule | tests | faults | result |"
+		print "| row | " columns " | tests | faults | result |"
 		print "|---|---|---|---|---|---|"
 		next
 	}
 	{
-		row = $1
-		level = $2
-		sub(/^[^ ]+ [^ ]+ /, "")
-		if (sub(/^n\/a: /, "")) {
-			print "| " row " | " level " | does not apply: " $0 \
-			    " | | | |"
-			next
-		}
-		print "| " row " | " level " | " $0 " | " listed(tests[row]) \
-		    " | " listed(faults[row]) " | " outcome(tests[row]) " |"
-	}' "$work/results" "$work/proofs" "$work/faults" tests/rows.txt
+		row = prefix $1
+		# The level is a word, an attack ends at a bar.
+		sub(/ /, " | ")
+		if (!/ [|] .* [|] /)
+			sub(/[|] [^ ]+ /, "&| ")
+		if (sub(/[|] n\/a: /, "| does not apply: "))
+			print "| " $0 " | | | |"
+		else
+			print "| " $0 " | " listed(tests[row]) " | " \
+			    listed(faults[row]) " | " outcome(tests[row]) " |"
+	}' "$work/results" "$work/proofs" "$work/faults" "$1"
+}
+
+rfc()
+{
+	cat <<-END
+	# What the tests prove
+
+	Made by \`make tests/RFC.md\` from the rules in \`tests/rows.txt\`, the rows
+	that the tests name and the results of a run; \`make test\` fails when it is
+	out of date or a MUST has no test. A plain name is a scenario,
+	\`tests/scenarios/NAME.txt\`; \`check_FILE:NAME\` is a test in
+	\`tests/check_FILE.c\`. Faults are those of \`tests/mutants\`, which break the
+	rule, and which \`make mutants\` shows to be caught.
+	END
+	table tests/rows.txt "" "level | rule"
+}
+
+attacks()
+{
+	cat <<-END
+	# What is done against attacks
+
+	Made with \`RFC.md\`, and read like it, from \`tests/attacks.txt\`; \`make test\`
+	fails when it is out of date or an attack that applies has no test.
+	END
+	table tests/attacks.txt attacks: "attack | what holds"
 }
 
 # What need not have run here, as the tools are not there, may be so.
@@ -177,19 +196,33 @@ as_if_run()
 	sed 's/ not run |$/ pass |/' "$1"
 }
 
+# holds TABLE: is it in tests/ as it was made?
+holds()
+{
+	as_if_run "tests/$1" >"$work/old"
+	as_if_run "$work/$1" | diff "$work/old" - |
+	    rule "tests/$1 is what the tests say, or make tests/RFC.md"
+}
+
 proofs >"$work/proofs"
 faults >"$work/faults"
 results >"$work/results"
-table >"$work/RFC.md"
-[ "${1-}" != --write ] || cp "$work/RFC.md" tests/RFC.md
+rfc >"$work/RFC.md"
+attacks >"$work/ATTACKS.md"
+[ "${1-}" != --write ] || cp "$work/RFC.md" "$work/ATTACKS.md" tests
 
+# Of attacks.md that table has sections 3 to 6.
 awk 'FILENAME ~ /rows.txt$/ { known[$1]; next }
-    !($1 in known) && $1 !~ /^(attacks:|DEC|Q244132)/' \
-    tests/rows.txt "$work/proofs" | rule "every row that a test names is there"
+    FILENAME ~ /attacks.txt$/ { known["attacks:" $1]; next }
+    !($1 in known) && $1 !~ /^(attacks:[BIZ]|DEC|Q244132)/' \
+    tests/rows.txt tests/attacks.txt "$work/proofs" |
+    rule "every row that a test names is there"
 grep -E '^\| [A-Z0-9]+ \| MUST.* no test \|$' "$work/RFC.md" |
     rule "every MUST that applies has a test"
-grep -E ' FAIL \|$' "$work/RFC.md" | rule "every test of a row has passed"
-as_if_run tests/RFC.md >"$work/old"
-as_if_run "$work/RFC.md" | diff "$work/old" - |
-    rule "tests/RFC.md is what the tests say, or make tests/RFC.md"
+grep -E ' no test \|$' "$work/ATTACKS.md" |
+    rule "every attack that applies has a test"
+grep -hE ' FAIL \|$' "$work/RFC.md" "$work/ATTACKS.md" |
+    rule "every test of a row has passed"
+holds RFC.md
+holds ATTACKS.md
 rules_held
