@@ -126,7 +126,7 @@ enum {
 	LAME_HOLD_S = 900,   /* Unbound's */
 	CHOKES_S = 900,      /* on EDNS or the like: servers get mended */
 	EDNS_SHOWN_S = 3600, /* after that long a lack of it is believed */
-	NO_COOKIE_AFTER = 2, /* silences in a row; one may be chance */
+	CHOKES_AFTER = 2,    /* in a row, unless it says so; one is chance */
 	PORT_TRIES_MAX = 8,  /* random source ports found in use */
 	FORWARDERS_MAX = 8,  /* of one zone: they fit one slist */
 	ROOTS_MAX = 32,      /* names in the hints; the Internet has 13 */
@@ -1347,7 +1347,11 @@ enum feature {
 	FEATURES = 4
 };
 
-/* A set of features: those that it is not known to choke on. */
+/*
+ * A set of features: those that it is not known to choke on.  That it chokes
+ * on case or a cookie is known when it was so twice in a row: once is chance,
+ * or a forger who would have it so (attacks.md S01).
+ */
 unsigned server_takes(const struct address *, uint64_t now_ms);
 void server_chokes_on(
     const struct address *, unsigned features, uint64_t now_ms);
@@ -1373,9 +1377,6 @@ bool cookie_is_answered(const uint8_t sent[COOKIE_CLIENT_LEN], size_t sent_len,
  */
 void server_showed(const struct address *, unsigned features,
     const struct edns *reply, uint64_t now_ms);
-
-/* It was silent to a query with a cookie, and replied to one without. */
-void server_missed_cookie(const struct address *, uint64_t now_ms);
 
 /*
  * What was lost lately was lost by our network: nobody is held any more, and

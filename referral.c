@@ -4668,13 +4668,15 @@ static void
 candidate_learn(
     struct candidate *from, const struct exchange *x, uint64_t now_ms)
 {
+	unsigned choked;
+
 	candidate_acquit(from, x);
-	if (from->without != 0)
-		server_chokes_on(&from->at, from->without, now_ms);
-	server_showed(&from->at, x->with, &response.edns, now_ms);
+	choked = from->without;
 	if (from->silent && exchange_channel(x) == CHANNEL_UDP &&
 	    (x->with & (FEATURE_EDNS | FEATURE_COOKIE)) == FEATURE_EDNS)
-		server_missed_cookie(&from->at, now_ms);
+		choked |= FEATURE_COOKIE;
+	server_chokes_on(&from->at, choked, now_ms);
+	server_showed(&from->at, x->with, &response.edns, now_ms);
 }
 
 /* Of these, a probe says no more than that it has done its work. */

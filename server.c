@@ -34,10 +34,10 @@ struct server {
 	uint64_t no_tcp_until_ms;
 	uint16_t srtt_ms, rttvar_ms, rto_ms; /* RFC 6298; rto 0: unknown */
 	uint16_t hold_s;
-	uint8_t lost;        /* timeouts in a row */
-	uint8_t lost_tcp;    /* connections in a row that brought nothing */
-	uint8_t lost_cookie; /* the same of queries with a cookie */
-	uint8_t cookie_len;  /* 0: none was drawn yet */
+	uint8_t lost;     /* timeouts in a row */
+	uint8_t lost_tcp; /* connections in a row that brought nothing */
+	uint8_t choked[FEATURES];   /* so often in a row */
+	uint8_t cookie_len;         /* 0: none was drawn yet */
 	uint8_t cookie[COOKIE_MAX]; /* ours, and behind it the server's */
 	uint32_t cookie_move;       /* of self.moves when it was drawn */
 };
@@ -285,30 +285,32 @@ server_takes(const struct address *at, uint64_t now_ms)
 	return features;
 }
 
-/* The server's part of our cookie for it is worth nothing any more. */
+/* Then the server's part of our cookie for it is worth nothing any more. */
 static void
-server_forget_cookie(struct server *s)
+server_does_without(struct server *s, unsigned feature, uint64_t now_ms)
 {
-	if (s->cookie_len > COOKIE_CLIENT_LEN)
+	s->choked[feature] = 0;
+	s->chokes_until_ms[feature] = now_ms + CHOKES_S * UINT64_C(1000);
+	if (1u << feature == FEATURE_COOKIE &&
+	    s->cookie_len > COOKIE_CLIENT_LEN)
 		s->cookie_len = COOKIE_CLIENT_LEN;
-	s->lost_cookie = 0;
 }
 
 void
 server_chokes_on(const struct address *at, unsigned features, uint64_t now_ms)
 {
+	const unsigned doubtful = FEATURE_CASE | FEATURE_COOKIE;
 	struct server *s = server_get(at, now_ms);
 	unsigned i;
 
+	features &= server_takes(at, now_ms);
 	if (s->edns_shown_ms > 0 &&
 	    now_ms < s->edns_shown_ms + EDNS_SHOWN_S * UINT64_C(1000))
 		features &= ~(unsigned)FEATURE_EDNS;
 	for (i = 0; i < FEATURES; i++)
-		if (features >> i & 1)
-			s->chokes_until_ms[i] =
-			    now_ms + CHOKES_S * UINT64_C(1000);
-	if (features & FEATURE_COOKIE)
-		server_forget_cookie(s);
+		if (features >> i & 1 &&
+		    (!(doubtful >> i & 1) || ++s->choked[i] == CHOKES_AFTER))
+			server_does_without(s, i, now_ms);
 }
 
 /* RFC 9018 3: who sees two of our addresses cannot tell that both are ours. */
@@ -346,25 +348,19 @@ server_showed(const struct address *at, unsigned features,
     const struct edns *reply, uint64_t now_ms)
 {
 	struct server *s = server_get(at, now_ms);
+	unsigned i;
 
 	if (reply->present)
 		s->edns_shown_ms = now_ms;
-	if (!(features & FEATURE_COOKIE))
-		return;
-	s->lost_cookie = 0;
-	if (reply->cookie_len <= COOKIE_CLIENT_LEN ||
+	for (i = 0; i < FEATURES; i++)
+		if (features >> i & 1)
+			s->choked[i] = 0;
+	if (!(features & FEATURE_COOKIE) ||
+	    reply->cookie_len <= COOKIE_CLIENT_LEN ||
 	    memcmp(reply->cookie, s->cookie, COOKIE_CLIENT_LEN) != 0)
 		return;
 	s->cookie_len = reply->cookie_len;
 	memcpy(s->cookie, reply->cookie, reply->cookie_len);
-}
-
-void
-server_missed_cookie(const struct address *at, uint64_t now_ms)
-{
-	if (server_takes(at, now_ms) & FEATURE_COOKIE &&
-	    ++server_get(at, now_ms)->lost_cookie == NO_COOKIE_AFTER)
-		server_chokes_on(at, FEATURE_COOKIE, now_ms);
 }
 
 static uint16_t

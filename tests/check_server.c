@@ -2547,6 +2547,8 @@ START_TEST(what_a_server_chokes_on_is_left_out_for_a_quarter_of_an_hour)
 	unsigned i;
 
 	server_chokes_on(&server, choked, now_ms);
+	if (choked == FEATURE_CASE || choked == FEATURE_COOKIE)
+		server_chokes_on(&server, choked, now_ms);
 	ck_assert_uint_eq(server_rto_ms(&server), RTO_FIRST_MS);
 	for (i = 0; i < FEATURES; i++) {
 		enum feature f = (enum feature)(1 << i);
@@ -2570,9 +2572,9 @@ START_TEST(edns_that_was_shown_is_not_lacked_within_the_hour)
 	now_ms += 900000;
 	server_showed(&server, FEATURE_EDNS, &with, now_ms);
 	server_chokes_on(
-	    &server, FEATURE_EDNS | FEATURE_CASE, now_ms + 3599999);
+	    &server, FEATURE_EDNS | FEATURE_PIPELINE, now_ms + 3599999);
 	ck_assert(takes(&server, FEATURE_EDNS, now_ms + 3599999));
-	ck_assert(!takes(&server, FEATURE_CASE, now_ms + 3599999));
+	ck_assert(!takes(&server, FEATURE_PIPELINE, now_ms + 3599999));
 	server_chokes_on(&server, FEATURE_EDNS, now_ms + 3600000);
 	ck_assert(!takes(&server, FEATURE_EDNS, now_ms + 3600000));
 }
@@ -2658,6 +2660,7 @@ START_TEST(reply_must_know_the_cookie_once_the_server_gave_one)
 	query = cookie_for(&server, COOKIE_MAX);
 	ck_assert_mem_eq(query.cookie, good.cookie, COOKIE_MAX);
 	server_chokes_on(&server, FEATURE_COOKIE, now_ms);
+	server_chokes_on(&server, FEATURE_COOKIE, now_ms);
 	forged = cookie_for(&server, COOKIE_CLIENT_LEN);
 	ck_assert_mem_eq(query.cookie, forged.cookie, COOKIE_CLIENT_LEN);
 }
@@ -2689,23 +2692,24 @@ START_TEST(cookie_of_a_query_that_is_out_is_known_though_the_server_is_not)
 }
 END_TEST
 
-/* E14: one silence may be chance. */
-START_TEST(cookies_are_left_out_after_two_silences_in_a_row)
+/* E14, F08: once may be chance, or a forger. */
+START_TEST(case_and_cookies_are_left_out_after_two_misses_in_a_row)
 {
+	const enum feature feature = _i == 0 ? FEATURE_CASE : FEATURE_COOKIE;
 	const struct edns none = {.present = true};
 
-	server_missed_cookie(&server, now_ms);
-	server_showed(&server, FEATURE_COOKIE, &none, now_ms);
-	server_missed_cookie(&server, now_ms);
-	ck_assert(takes(&server, FEATURE_COOKIE, now_ms));
+	server_chokes_on(&server, feature, now_ms);
+	server_showed(&server, feature, &none, now_ms);
+	server_chokes_on(&server, feature, now_ms);
+	ck_assert(takes(&server, feature, now_ms));
 	server_showed(&server, FEATURE_EDNS, &none, now_ms);
-	server_missed_cookie(&server, now_ms);
-	ck_assert(!takes(&server, FEATURE_COOKIE, now_ms));
-	server_missed_cookie(&server, now_ms + 1000);
-	server_missed_cookie(&server, now_ms + 1000);
-	ck_assert(takes(&server, FEATURE_COOKIE, now_ms + 900000));
-	server_missed_cookie(&server, now_ms + 900000);
-	ck_assert(takes(&server, FEATURE_COOKIE, now_ms + 900000));
+	server_chokes_on(&server, feature, now_ms);
+	ck_assert(!takes(&server, feature, now_ms));
+	server_chokes_on(&server, feature, now_ms + 1000);
+	server_chokes_on(&server, feature, now_ms + 1000);
+	ck_assert(takes(&server, feature, now_ms + 900000));
+	server_chokes_on(&server, feature, now_ms + 900000);
+	ck_assert(takes(&server, feature, now_ms + 900000));
 }
 END_TEST
 
@@ -3238,7 +3242,8 @@ times(void)
 	tcase_add_test(t, reply_must_know_the_cookie_once_the_server_gave_one);
 	tcase_add_test(
 	    t, cookie_of_a_query_that_is_out_is_known_though_the_server_is_not);
-	tcase_add_test(t, cookies_are_left_out_after_two_silences_in_a_row);
+	tcase_add_loop_test(
+	    t, case_and_cookies_are_left_out_after_two_misses_in_a_row, 0, 2);
 	tcase_add_test(t, timeouts_leave_edns_alone);
 	tcase_add_loop_test(
 	    t, tcp_is_done_without_after_a_refusal_or_two_silences, 0, 2);
