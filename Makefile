@@ -49,6 +49,8 @@ SIM_H   = $(PLAY_H) tests/files.h tests/stream.h tests/kernel.h \
 NAMES   = $(PLAY) tests/namespace.c tests/players.c tests/netns.c tests/wire.c
 NAMES_H = $(PLAY_H) tests/namespace.h tests/players.h tests/netns.h \
 	  tests/wire.h
+# The players of soak.sh and its like: they need not be Check programs.
+TOOLS   = $(B)/play $(B)/flood
 CHECK_CFLAGS = `pkg-config --cflags check`
 CHECK_LIBS   = `pkg-config --libs check`
 # The system calls that the simulator stands in for.
@@ -144,6 +146,11 @@ $(CHECKS): $(B)/%: tests/%.c dns.h
 	    $(CHECK_CFLAGS) $(LDFLAGS) -o $@ $< $(CHECK_EXTRA) \
 	    $(filter $(B)/test/%.o $(B)/work/%.o,$^) $(CHECK_LIBS)
 
+$(TOOLS): $(B)/%: tests/%.c $(NAMES) $(NAMES_H) $(B)/test/message.o
+	$(CC) $(STD) -Itests $(WARN) $(CPPFLAGS) $(CFLAGS) $(TEST_CFLAGS) \
+	    $(LDFLAGS) -o $@ $< $(filter-out tests/namespace.c,$(NAMES)) \
+	    $(B)/test/message.o
+
 $(B)/fuzz/flags:
 	@mkdir -p $(@D)
 	@echo 'int main(void) { return 0; }' >$@.c
@@ -170,11 +177,11 @@ run: $(B)/dns
 
 test:
 	@sh tests/need.sh check
-	@$(MAKE) --no-print-directory $(B)/dns $(CHECKS) $(FUZZ)
+	@$(MAKE) --no-print-directory $(B)/dns $(CHECKS) $(TOOLS) $(FUZZ)
 	@B=$(B) sh tests/run.sh
 
 # Which test proves which rule, and how it went.
-tests/RFC.md: $(B)/dns $(CHECKS)
+tests/RFC.md: $(B)/dns $(CHECKS) $(TOOLS)
 	@B=$(B) sh tests/run.sh --write
 
 demo: $(B)/dns

@@ -17,6 +17,7 @@ tests=$(cd "$(dirname "$0")" && pwd)
 dns=$(cd "$tests/.." && pwd)/${B:-build}/dns
 case ${B-} in /*) dns=$B/dns ;; esac
 net=			# the directory of this run
+hints=$tests/real/root.hints
 needs=			# commands besides those that all need
 pids=			# what to end with it
 failed=0
@@ -282,7 +283,7 @@ is_served()
 server_start()
 {
 	: >"$net/dns.log"
-	background dns "$dns" -r "$tests/real/root.hints" -e "$net/dns.log" "$@"
+	background dns "$dns" -r "$hints" -e "$net/dns.log" "$@"
 	server=$pid
 	tries=0
 	until grep -q ' id=2 ' "$net/dns.log"; do
