@@ -15,8 +15,8 @@ attacker=192.0.2.200		# ... and who does not
 # play_start: the name servers of the scenario $net/world.
 play_start()
 {
-	world ip route add local default dev lo
-	world ip -6 route add local default dev lo
+	world ip route add local default dev lo table main
+	world ip -6 route add local default dev lo table main
 	background play nsenter -n -t "$world" "$build/play" "$net/world"
 	await "the name servers" is_served 198.41.0.4 .
 }
