@@ -251,6 +251,29 @@ turn_begin(void)
 	return now_ms;
 }
 
+/* Questions over UDP that came while the queue was full (attacks.md I20). */
+static uint64_t
+questions_overflowed(void)
+{
+	enum {
+		MEMINFO_DROPS = 8, /* linux/sock_diag.h, which musl has not */
+		MEMINFO_VARS = 9
+	};
+	uint32_t numbers[MEMINFO_VARS];
+	uint64_t sum = 0;
+	unsigned i;
+
+	for (i = 0; i < self.listener_count; i++) {
+		socklen_t len = sizeof(numbers);
+
+		if (getsockopt(self.listeners[i].udp, SOL_SOCKET, SO_MEMINFO,
+			numbers, &len) == 0 &&
+		    len == sizeof(numbers))
+			sum += numbers[MEMINFO_DROPS];
+	}
+	return sum;
+}
+
 static void
 statistics_collect(struct statistics *s, uint64_t now_ms)
 {
@@ -259,6 +282,7 @@ statistics_collect(struct statistics *s, uint64_t now_ms)
 	*s = self.counts;
 	referral_count(&r);
 	s->uptime_s = (now_ms - self.start_ms) / 1000;
+	s->overflowed = questions_overflowed();
 	s->waiting = self.waiting;
 	s->connections = self.connections_open;
 	s->joined = r.joined;

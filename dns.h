@@ -993,8 +993,9 @@ struct startup {
 struct statistics {
 	uint64_t uptime_s;
 	uint64_t received, answered, dropped, refused; /* clients */
-	uint64_t tcp_received;                         /* of those received */
-	uint64_t limited; /* answers made short: CLIENT_GAIN_S_MAX */
+	uint64_t overflowed;   /* the kernel had no room for them */
+	uint64_t tcp_received; /* of those received */
+	uint64_t limited;      /* answers made short: CLIENT_GAIN_S_MAX */
 	uint64_t connections, accepted, turned_away; /* now, and ever */
 	uint64_t hits, joined, walks, failed, waiting;
 	uint64_t sent, replies, timeouts, mismatched; /* name servers */

@@ -263,13 +263,13 @@ static const struct event catalogue[EVENTS] = {
 	"As for 5000; state=end says that it is over."},
     [EVENT_STATISTICS] = {10001, 0, LEVEL_INFO, ALWAYS, "STATISTICS",
 	"counters since start",
-	"uptime_s received answered dropped refused tcp_received limited "
-	"connections accepted turned_away hits joined walks failed "
-	"waiting sent replies timeouts mismatched tcp_connects tcp_sent "
-	"tcp_reused addresses_refused sends_failed self_sends lame "
-	"cache_stored cache_evicted cache_rescued cache_failures "
-	"cache_entries cache_octets log_counted log_written log_folded "
-	"log_gated log_lost",
+	"uptime_s received answered dropped overflowed refused "
+	"tcp_received limited connections accepted turned_away hits "
+	"joined walks failed waiting sent replies timeouts mismatched "
+	"tcp_connects tcp_sent tcp_reused addresses_refused "
+	"sends_failed self_sends lame cache_stored cache_evicted "
+	"cache_rescued cache_failures cache_entries cache_octets "
+	"log_counted log_written log_folded log_gated log_lost",
 	"What was done, and what is held now.", "Nothing."},
     [EVENT_SERVER_REFUSED] = {10002, 0, LEVEL_WARNING, LIMITED,
 	"INVALID_SERVER_ADDRESS",
@@ -2097,6 +2097,7 @@ eventlog_numbers(const struct statistics *s, struct number list[NUMBERS_MAX])
 	    {"received", s->received},
 	    {"answered", s->answered},
 	    {"dropped", s->dropped},
+	    {"overflowed", s->overflowed},
 	    {"refused", s->refused},
 	    {"tcp_received", s->tcp_received},
 	    {"limited", s->limited},

@@ -1009,6 +1009,7 @@ log_statistics(void)
 	    .received = 2,
 	    .answered = 3,
 	    .dropped = 4,
+	    .overflowed = 32,
 	    .refused = 5,
 	    .tcp_received = 27,
 	    .limited = 31,
@@ -1511,7 +1512,8 @@ static const struct {
 	"msg=\"recvfrom failed\" seq=1 addr=127.0.0.1 errno=ENOMEM count=1"},
     {log_statistics, LEVEL_INFO, false,
 	"level=info id=10001 event=STATISTICS msg=\"counters since start\" "
-	"seq=1 uptime_s=1 received=2 answered=3 dropped=4 refused=5 "
+	"seq=1 uptime_s=1 received=2 answered=3 dropped=4 "
+	"overflowed=32 refused=5 "
 	"tcp_received=27 limited=31 connections=28 accepted=29 "
 	"turned_away=30 hits=6 joined=7 walks=8 failed=9 waiting=10 sent=11 "
 	"replies=12 "
