@@ -53,6 +53,17 @@ count_script()
 	fi
 }
 
+# script NAME ARGUMENT...: run it, and keep its output for rows.sh.
+script()
+{
+	name=$1
+	shift
+	echo "== $name.sh"
+	run sh "tests/$name.sh" "$@"
+	count_script "$status"
+	cp "$out" "$B/results/$name.sh"
+}
+
 # run COMMAND...: its output is shown as it comes, and kept to be counted.
 run()
 {
@@ -79,6 +90,12 @@ for script in layers man cli install fuzz hints log control readers real \
 	count_script "$status"
 	cp "$out" "$B/results/$script.sh"
 done
+# Under load, in short; .ci/run has more of each.
+script soak 5
+script storm 3
+script memory 30000 1M
+script trouble 500 3
+
 echo "== rows.sh"
 run sh tests/rows.sh "$@"
 count_script "$status"
