@@ -32,7 +32,7 @@ HARDEN  = -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2 -fstack-protector-strong \
 HARDEN_LD = -pie -Wl,-z,relro,-z,now,-z,noexecstack
 TEST_CFLAGS = -U_FORTIFY_SOURCE $(SAN_$(SANITIZE)) $(COV_$(COVERAGE))
 
-PARTS   = dns control referral server cache eventlog message
+PARTS   = dns control referral server cache eventlog message confine
 OBJ     = $(PARTS:%=$(B)/%.o)
 TOBJ    = $(PARTS:%=$(B)/test/%.o)
 # The same, but they count the basic blocks they go through.
@@ -111,17 +111,17 @@ $(B)/work/dns.o: CPPFLAGS += -Dmain=dns_main -Wno-missing-prototypes
 $(B)/check_message: $(B)/test/message.o
 $(B)/check_cache: $(B)/test/cache.o $(B)/test/message.o
 $(B)/check_eventlog: tests/scratch.c tests/scratch.h $(B)/test/eventlog.o \
-	$(B)/test/message.o
+	$(B)/test/message.o $(B)/test/confine.o
 $(B)/check_eventlog: CHECK_EXTRA = tests/scratch.c
 $(B)/check_server: tests/netlink.c tests/scratch.c tests/scratch.h $(SIM_H) \
-	$(B)/test/server.o $(B)/test/eventlog.o $(B)/test/message.o
+	$(B)/test/server.o $(B)/test/eventlog.o $(B)/test/message.o $(B)/test/confine.o
 $(B)/check_server: CHECK_EXTRA = tests/netlink.c tests/scratch.c \
 	$(SERVER_WRAPS:%=-Wl,--wrap=%)
 $(B)/check_referral: $(B)/test/referral.o $(B)/test/server.o \
-	$(B)/test/cache.o $(B)/test/eventlog.o $(B)/test/message.o
+	$(B)/test/cache.o $(B)/test/eventlog.o $(B)/test/message.o $(B)/test/confine.o
 $(B)/check_control: $(filter-out %/dns.o,$(TOBJ))
 $(B)/check_filter: $(B)/test/referral.o $(B)/test/server.o \
-	$(B)/test/cache.o $(B)/test/eventlog.o $(B)/test/message.o
+	$(B)/test/cache.o $(B)/test/eventlog.o $(B)/test/message.o $(B)/test/confine.o
 $(B)/check_filter: CHECK_EXTRA = $(FILTER_WRAPS:%=-Wl,--wrap=%)
 $(B)/check_stream: tests/stream.c tests/buffer.c tests/stream.h tests/buffer.h
 $(B)/check_stream: CHECK_EXTRA = tests/stream.c tests/buffer.c
@@ -129,8 +129,10 @@ $(B)/check_driver: $(PLAY) $(PLAY_H) $(B)/test/message.o
 $(B)/check_driver: CHECK_EXTRA = $(PLAY)
 $(B)/check_cache_file: tests/scratch.c tests/scratch.h $(B)/test/control.o \
 	$(B)/test/referral.o $(B)/test/server.o $(B)/test/cache.o \
-	$(B)/test/eventlog.o $(B)/test/message.o
+	$(B)/test/eventlog.o $(B)/test/message.o $(B)/test/confine.o
 $(B)/check_cache_file: CHECK_EXTRA = tests/scratch.c
+$(B)/check_confine: tests/scratch.c tests/scratch.h $(B)/test/confine.o
+$(B)/check_confine: CHECK_EXTRA = tests/scratch.c
 # The program itself is what this one tests.
 $(B)/check_dns: $(B)/dns tests/scratch.c tests/scratch.h $(B)/test/message.o
 $(B)/check_dns: CHECK_EXTRA = tests/scratch.c

@@ -19,6 +19,7 @@
 #include <limits.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <pwd.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -36,6 +37,7 @@ enum {
 	OPTION_LOOK_UP,
 	OPTION_CONTROL,
 	OPTION_CACHE_FILE,
+	OPTION_CHROOT,
 	OPTION_PRINT_HINTS,
 	OPTION_EVENTS,
 	OPTION_CHECK,
@@ -68,8 +70,7 @@ static const char usage[] =
     "  -r, --root-hints FILE        ./cache.dns, " SYSCONFDIR "/dns/cache.dns\n"
     "  -e, --event-log FILE         default standard error\n"
     "      --log-level LEVEL        error, warning, info (default) or debug\n"
-    "      --log-format FORMAT      logfmt (default) or json\n"
-    "      --query-log              log each question when it is answered\n"
+    "      --log-format FORMAT, --query-log  logfmt, json; each question\n"
     "  -c, --cache-size SIZE        a hard bound; default 64M, least 1M\n"
     "  -a, --allow PREFIX           clients that may ask; repeatable\n"
     "      --proxy PREFIX           as -a, for those who ask for many others\n"
@@ -80,6 +81,7 @@ static const char usage[] =
     "      --look-up NAME           look up what is special, as home.arpa\n"
     "      --control PATH           a Unix socket for commands\n"
     "      --cache-file FILE        keep the cache over a restart\n"
+    "  -u, --user USER, --chroot DIR  what is not needed is given up\n"
     "SIGHUP: look at cache.dns and log now.  SIGUSR1: write statistics.\n";
 
 static int listener_socket(const struct address *, int type);
@@ -253,6 +255,21 @@ forward_parse(struct options *o, const char *text)
 	o->forward_count++;
 }
 
+/* Looked up now: later there may be nowhere to look. */
+static void
+user_parse(struct options *o, const char *text)
+{
+	const struct passwd *user = getpwnam(text);
+
+	if (user == NULL)
+		refuse("unknown user", text, "see /etc/passwd");
+	if (user->pw_uid == 0)
+		refuse("nothing is given up by", text, "name another user");
+	o->confined.user = text;
+	o->confined.uid = user->pw_uid;
+	o->confined.gid = user->pw_gid;
+}
+
 /* Which of the words it is; what and advice are for one that is none. */
 static unsigned
 word_parse(const char *text, const char *const *words, unsigned count,
@@ -377,6 +394,12 @@ option_take(struct options *o, int option, const char *value)
 		break;
 	case 'f':
 		forward_parse(o, value);
+		break;
+	case 'u':
+		user_parse(o, value);
+		break;
+	case OPTION_CHROOT:
+		o->confined.root = value;
 		break;
 	case OPTION_CACHE_FILE:
 		if (strlen(value) + sizeof(".new") > PATH_MAX)
@@ -804,6 +827,34 @@ forwarder_fault(const struct options *o, const struct forward **f,
 	return class;
 }
 
+/* Where it is to be found afterwards; if it is not there now, it never is. */
+static void
+keep(const char *path, enum keep_use use)
+{
+	if (path != NULL && !confine_keep(path, use) && errno != ENOENT)
+		refuse("cannot open the directory of", path, strerror(errno));
+}
+
+void
+files_keep(const struct options *o)
+{
+	const char *place;
+	unsigned n;
+
+	if (o->confined.user == NULL && o->confined.root == NULL)
+		return;
+	keep(o->hints, KEEP_READ);
+	for (n = 0; o->hints == NULL && (place = hints_place(n)) != NULL; n++)
+		keep(place, KEEP_READ);
+	keep(o->log.path, KEEP_APPEND);
+	keep(o->cache_file, KEEP_REPLACE);
+	keep(o->control, KEEP_REMOVE);
+	keep("/dev/tty", KEEP_READ);
+	if (o->control != NULL && o->confined.user != NULL &&
+	    lchown(o->control, o->confined.uid, o->confined.gid) < 0)
+		refuse("cannot give away", o->control, strerror(errno));
+}
+
 void
 forwards_check(const struct options *o)
 {
@@ -1042,19 +1093,21 @@ options_take(struct options *o, int argc, char **argv)
 	    {"source", required_argument, NULL, OPTION_SOURCE},
 	    {"forward", required_argument, NULL, 'f'},
 	    {"look-up", required_argument, NULL, OPTION_LOOK_UP},
+	    {"user", required_argument, NULL, 'u'},
+	    {"chroot", required_argument, NULL, OPTION_CHROOT},
 	    {"cache-file", required_argument, NULL, OPTION_CACHE_FILE},
 	    {"print-hints", no_argument, NULL, OPTION_PRINT_HINTS},
 	    {"help", no_argument, NULL, 'h'},
 	    {"version", no_argument, NULL, 'V'},
 	    {NULL, 0, NULL, 0},
 	};
+	static const char letters[] = ":l:p:r:e:c:a:s:f:u:46hV";
 	int option, mode = 0; /* which is for after all options */
 	unsigned taken = 0;
 
 	options_default(o);
 	opterr = 0;
-	while ((option = getopt_long(
-		    argc, argv, ":l:p:r:e:c:a:s:f:46hV", longs, NULL)) != -1) {
+	while ((option = getopt_long(argc, argv, letters, longs, NULL)) != -1) {
 		if (option == 'h')
 			print_and_exit(usage, sizeof(usage) - 1);
 		if (option == 'V')
@@ -1675,9 +1728,9 @@ control_close(void)
 		if (command_is_open(&control.commands[i]))
 			command_close(&control.commands[i]);
 	close(control.listener);
-	if (lstat(control.path, &st) == 0 && st.st_dev == control.device &&
+	if (file_lstat(control.path, &st) == 0 && st.st_dev == control.device &&
 	    st.st_ino == control.inode)
-		(void)unlink(control.path);
+		(void)file_unlink(control.path);
 	free(control.texts);
 	memset(&control, 0, sizeof(control));
 }
@@ -2846,8 +2899,8 @@ cache_file_open(const struct options *o, uint64_t wall_ms, uint64_t now_ms)
 	file.path = o->cache_file;
 	if (file.path == NULL)
 		return;
-	file.fd =
-	    open(file.path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	file.fd = file_open(
+	    file.path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0);
 	if (file.fd < 0 && errno == ENOENT)
 		return; /* there will be one */
 	why = file.fd < 0 ? NULL : file_fault();
@@ -2991,9 +3044,10 @@ cache_file_begin(
 	struct writer w;
 
 	if (file.path == NULL || file.fd >= 0)
-		return false;       /* what is not read yet is worth more */
-	(void)unlink(file_draft()); /* of one that did not come to its end */
-	file.fd = open(file_draft(),
+		return false; /* what is not read yet is worth more */
+	(void)file_unlink(
+	    file_draft()); /* of one that did not come to its end */
+	file.fd = file_open(file_draft(),
 	    O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
 	writer_init(&w, file.octets, CACHE_FILE_HEAD);
 	write_u64(&w, CACHE_FILE_MAGIC);
@@ -3043,9 +3097,9 @@ cache_file_end(void)
 	if (file.err == 0 && !block_write(&w))
 		file.err = errno;
 	file_close();
-	if (file.err == 0 && rename(file_draft(), file.path) < 0)
+	if (file.err == 0 && file_rename(file_draft(), file.path) < 0)
 		file.err = errno;
 	if (file.err != 0)
-		(void)unlink(file_draft());
+		(void)file_unlink(file_draft());
 	eventlog_cache_saved(file.path, file.entries, file.err);
 }

@@ -315,7 +315,8 @@ statistics_write(uint64_t now_ms)
 static int
 terminal_open(void)
 {
-	int fd = open("/dev/tty", O_RDONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
+	int fd = file_open(
+	    "/dev/tty", O_RDONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC, 0);
 
 	if (fd < 0)
 		return errno;
@@ -579,6 +580,17 @@ all_is_seen(int n)
 	return self.unseen_turns % UNSEEN_TURNS_MAX == 0;
 }
 
+/* Somebody wants what we never need. */
+static void
+confinement_watch(void)
+{
+	unsigned count;
+	int call = confine_refused(&count);
+
+	if (call >= 0)
+		eventlog_call_refused((unsigned)call, count);
+}
+
 /* Serve until a signal says to end; gives the time then. */
 static uint64_t
 serve(void)
@@ -608,6 +620,7 @@ serve(void)
 		connections_accept(now_ms);
 		wishes_begin(now_ms);
 		cache_file_read(now_ms);
+		confinement_watch();
 		eventlog_flush();
 		manager_turn(now_ms);
 	}
@@ -2497,6 +2510,21 @@ startup_report(const struct options *o)
 	eventlog_flush();
 }
 
+/* From here on there is no way back. */
+static void
+confine_all(struct confinement *c)
+{
+	const char *what;
+
+	files_keep(&self.options);
+	if (c->user == NULL && c->root == NULL)
+		return;
+	what = confine(c);
+	if (what != NULL)
+		refuse("cannot give up", what, strerror(errno));
+	eventlog_confined(c);
+}
+
 static void
 start(void)
 {
@@ -2528,6 +2556,7 @@ start(void)
 	forwards_check(o);
 	hints_take(o->hints);
 	control_open(o->control, self.epoll);
+	confine_all(&o->confined);
 	cache_file_open(o, clock_ms(CLOCK_REALTIME), self.start_ms);
 	startup_report(o);
 	self.look_ms = self.start_ms + LOOK_MS;

@@ -8,6 +8,7 @@
  *	cache.c		what is known, how well, and until when
  *	eventlog.c	what an operator should know, one line each
  *	message.c	octets to names, numbers and records, and back
+ *	confine.c	what the server gives up: root, files, system calls
  *
  * A question is answered from the cache.  If the cache has no answer, the
  * question waits and a walk goes out to fill the cache; when the walk is done
@@ -172,6 +173,7 @@ enum {
 	CLIENT_GAIN_S_MAX = 100 << 10, /* in a second ... */
 	CLIENT_GAIN_MAX = 1 << 20,     /* ... and at once */
 	LISTENERS_MAX = 64,
+	KEPT_MAX = 8,          /* directories of files that are opened later */
 	EVENTS_MAX = 256,      /* seen in a turn, so that answers do not wait */
 	UNSEEN_TURNS_MAX = 24, /* full ones: each descriptor has been seen */
 	BATCH = 64,            /* datagrams a socket a turn */
@@ -847,6 +849,52 @@ bool cache_next(
 void cache_count(struct cache_counts *);
 
 /* ---------------------------------------------------------------------------
+ * confine.c: gives up what is not needed any more.  Knows nobody.
+ */
+
+/* What becomes of a file later. */
+enum keep_use {
+	KEEP_READ,    /* it is read again */
+	KEEP_APPEND,  /* another one is made in its place */
+	KEEP_REPLACE, /* and renamed to it */
+	KEEP_REMOVE
+};
+
+/*
+ * Before confine: the path will be used so, as it is written here.  Its
+ * directory is opened; false sets errno.  KEPT_MAX directories at the most.
+ */
+bool confine_keep(const char *path, enum keep_use);
+
+/*
+ * As open, stat, lstat, rename and unlink, of a path as it was before confine.
+ */
+struct stat;
+int file_open(const char *path, int flags, unsigned mode);
+int file_stat(const char *path, struct stat *);
+int file_lstat(const char *path, struct stat *);
+int file_rename(const char *from, const char *to);
+int file_unlink(const char *path);
+
+struct confinement {
+	const char *user; /* to become; NULL: stay who we are */
+	unsigned uid, gid;
+	const char *root;       /* NULL: keep it */
+	bool seccomp, landlock; /* whether the kernel took that, afterwards */
+};
+
+/*
+ * Give up all that is said, and all system calls that the loop does not make:
+ * these fail with ENOSYS.  There is no way back.  Which of it could not be
+ * done, as a word, and errno; NULL: all was, as far as the kernel can.
+ */
+const char *confine(struct confinement *);
+
+/* The last call that was refused since this was asked, and how many were ever;
+ * -1: none. */
+int confine_refused(unsigned *count);
+
+/* ---------------------------------------------------------------------------
  * eventlog.c: owns the log file and its buffer.  One typed function an event;
  * the catalogue with ids and texts is in the file.  Nothing here blocks.
  */
@@ -1083,6 +1131,9 @@ void eventlog_forward_refused(
 
 /* It is held, as it was silent for long; or it replies again (10030, 10031) */
 void eventlog_forwarder(const struct incident *, bool down);
+
+void eventlog_confined(const struct confinement *);        /* 10050 */
+void eventlog_call_refused(unsigned call, unsigned count); /* 10051 */
 
 /* How it went with the cache file; err 0: well (10040 to 10042). */
 void eventlog_cache_restored(
@@ -1576,6 +1627,7 @@ struct options {
 	uint16_t port;
 	const char *hints;      /* NULL: the default places */
 	const char *cache_file; /* NULL: none */
+	struct confinement confined;
 	struct log_options log;
 	const char *control; /* NULL: no socket */
 	size_t cache_octets;
@@ -1620,6 +1672,12 @@ void sources_check(const struct options *);
  * (Q177414), which is known once the host's addresses are.  That is told.
  */
 void forwards_check(const struct options *);
+
+/*
+ * Open the directories of all files that are used later, if we are to be
+ * confined; and give the control socket to the user that we are going to be.
+ */
+void files_keep(const struct options *);
 
 /*
  * --cache-file.  Opened at the start: a file that is another's, that another

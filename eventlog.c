@@ -112,6 +112,8 @@ enum row {
 	EVENT_CACHE_NOT_RESTORED,
 	EVENT_CACHE_SAVED,
 	EVENT_CACHE_NOT_SAVED,
+	EVENT_CONFINED,
+	EVENT_CALL_REFUSED,
 	EVENT_QUESTION,
 	EVENT_JOINED,
 	EVENT_QUERY_SENT,
@@ -388,6 +390,19 @@ static const struct event catalogue[EVENTS] = {
     [EVENT_CACHE_NOT_SAVED] = {10043, 0, LEVEL_WARNING, ALWAYS,
 	"CACHE_NOT_SAVED", "cache file could not be written", "file errno",
 	"The file before it, if there was one, is as it was.", "See errno."},
+    [EVENT_CONFINED] = {10050, 0, LEVEL_INFO, ALWAYS, "CONFINED",
+	"what is not needed was given up", "user chroot seccomp landlock",
+	"The server is this user, in this root, and makes only the system "
+	"calls that it needs; where the kernel lacks seccomp or Landlock, or "
+	"does not let us, that is no.",
+	"Nothing."},
+    [EVENT_CALL_REFUSED] = {10051, 0, LEVEL_WARNING, LIMITED, "CALL_REFUSED",
+	"system call refused", "call total",
+	"The kernel was asked for what the server never needs; the call, by "
+	"its number, failed.  A C library newer than the list may do that, "
+	"and so may somebody who has got into the process.",
+	"Tell those who make this server; without -u and --chroot there is no "
+	"such list."},
     [EVENT_QUESTION] = {10100, 0, LEVEL_DEBUG, ALWAYS, "QUESTION",
 	"question received", "q client transport qname qtype",
 	"A client asks; all lines with the same q are on its account.",
@@ -690,7 +705,7 @@ eventlog_open(const struct log_options *o, const uint8_t key[16])
 static int
 log_open(const char *path)
 {
-	return open(path,
+	return file_open(path,
 	    O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK,
 	    0644);
 }
@@ -741,7 +756,7 @@ log_is_there(void)
 {
 	struct stat there, here;
 
-	return stat(out.path, &there) == 0 && fstat(out.fd, &here) == 0 &&
+	return file_stat(out.path, &there) == 0 && fstat(out.fd, &here) == 0 &&
 	    same_file(&there, &here);
 }
 
@@ -1306,6 +1321,33 @@ eventlog_cache_saved(const char *path, uint64_t entries, int err)
 		line_number(&l, "entries", entries);
 	else
 		line_errno(&l, err);
+	line_end(&l);
+}
+
+void
+eventlog_confined(const struct confinement *c)
+{
+	struct line l;
+
+	if (!line_begin(&l, EVENT_CONFINED, NULL))
+		return;
+	line_word(&l, "user", c->user);
+	line_path(&l, "chroot", c->root);
+	line_word(&l, "seccomp", c->seccomp ? "yes" : "no");
+	line_word(&l, "landlock", c->landlock ? "yes" : "no");
+	line_end(&l);
+}
+
+void
+eventlog_call_refused(unsigned call, unsigned total)
+{
+	const struct subject s = {.err = (int)call};
+	struct line l;
+
+	if (!line_begin(&l, EVENT_CALL_REFUSED, &s))
+		return;
+	line_number(&l, "call", call);
+	line_number(&l, "total", total);
 	line_end(&l);
 }
 

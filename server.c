@@ -1921,7 +1921,8 @@ descriptor_read(int fd, char *text, size_t len)
 static int
 text_read(const char *path, const struct look *look)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	int fd =
+	    file_open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0);
 	struct look after;
 	struct stat st;
 	ssize_t len;
@@ -1943,7 +1944,7 @@ const char *
 hints_text(const char *path, size_t *len)
 {
 	struct stat st;
-	struct look look = look_make(stat(path, &st), &st);
+	struct look look = look_make(file_stat(path, &st), &st);
 	int err = look.err != 0 ? look.err : text_read(path, &look);
 
 	*len = (size_t)look.size;
@@ -2006,7 +2007,7 @@ static bool
 place_look(struct place *p, bool at_once)
 {
 	struct stat st;
-	struct look look = look_make(stat(p->path, &st), &st);
+	struct look look = look_make(file_stat(p->path, &st), &st);
 
 	if (at_once && p->bad)
 		p->told = 0;

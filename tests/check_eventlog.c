@@ -921,6 +921,21 @@ log_forwarder_up(void)
 }
 
 static void
+log_confined(void)
+{
+	const struct confinement c = {
+	    .user = "dns", .root = "/var/empty", .seccomp = true};
+
+	eventlog_confined(&c);
+}
+
+static void
+log_call_refused(void)
+{
+	eventlog_call_refused(101, 3);
+}
+
+static void
 log_cache_restored(void)
 {
 	eventlog_cache_restored("/var/cache/dns", 4711, 86400);
@@ -1460,6 +1475,13 @@ static const struct {
 	"zone=lame.example. "
 	"ns=ns1.lame.example. addr=0.0.0.0 qname=www.lame.example. "
 	"qtype=A count=1"},
+    {log_confined, LEVEL_INFO, false,
+	"level=info id=10050 event=CONFINED "
+	"msg=\"what is not needed was given up\" seq=1 user=dns "
+	"chroot=/var/empty seccomp=yes landlock=no"},
+    {log_call_refused, LEVEL_WARNING, true,
+	"level=warning id=10051 event=CALL_REFUSED "
+	"msg=\"system call refused\" seq=1 call=101 total=3 count=1"},
     {log_cache_restored, LEVEL_INFO, false,
 	"level=info id=10040 event=CACHE_RESTORED "
 	"msg=\"cache file was read\" seq=1 file=/var/cache/dns entries=4711 "

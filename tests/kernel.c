@@ -312,7 +312,7 @@ file_of(int fd)
 
 /* A new file with the lowest free number; -1 and errno. */
 static int
-file_open(enum file_kind kind)
+file_new(enum file_kind kind)
 {
 	unsigned i;
 
@@ -520,7 +520,7 @@ __wrap_epoll_create1(int flags)
 		return __real_epoll_create1(flags);
 	if (is_failing(CALL_EPOLL_CREATE1, NULL))
 		return -1;
-	return file_open(FILE_EPOLL);
+	return file_new(FILE_EPOLL);
 }
 
 int __real_epoll_ctl(int, int, int, struct epoll_event *);
@@ -584,14 +584,14 @@ __wrap_socket(int domain, int type, int protocol)
 		return __real_socket(domain, type, protocol);
 	if (domain == AF_NETLINK)
 		return is_failing(CALL_NETLINK, NULL) ? -1
-						      : file_open(FILE_NETLINK);
+						      : file_new(FILE_NETLINK);
 	if (is_failing(CALL_SOCKET, NULL))
 		return -1;
 	if ((type & ~SOCK_STREAM & ~SOCK_DGRAM) !=
 	    (SOCK_NONBLOCK | SOCK_CLOEXEC))
 		world_give_up(
 		    "the simulator has only non-blocking, cloexec sockets");
-	fd = file_open(FILE_SOCKET);
+	fd = file_new(FILE_SOCKET);
 	if (fd == -1)
 		return -1;
 	/* A Unix socket has no address: family 0, and one listens. */
@@ -770,7 +770,7 @@ __wrap_accept4(int fd, struct sockaddr *sa, socklen_t *len, int flags)
 		errno = EAGAIN;
 		return -1;
 	}
-	fd = file_open(FILE_SOCKET);
+	fd = file_new(FILE_SOCKET);
 	if (fd == -1)
 		return -1;
 	accepted = &k.files[fd - FD_FIRST];
@@ -1198,7 +1198,7 @@ __wrap_open(const char *name, int flags, ...)
 	errno = files_open(path);
 	if (errno != 0)
 		return -1;
-	fd = file_open(path == PATH_LOG ? FILE_LOG : FILE_HINTS);
+	fd = file_new(path == PATH_LOG ? FILE_LOG : FILE_HINTS);
 	if (fd != -1 && path == PATH_HINTS) {
 		struct file *f = &k.files[fd - FD_FIRST];
 
@@ -1336,7 +1336,7 @@ __wrap_signalfd(int fd, const sigset_t *signals, int flags)
 		return __real_signalfd(fd, signals, flags);
 	if (is_failing(CALL_SIGNALFD, NULL))
 		return -1;
-	fd = file_open(FILE_SIGNAL);
+	fd = file_new(FILE_SIGNAL);
 	if (fd != -1)
 		k.files[fd - FD_FIRST].signals = *signals;
 	return fd;

@@ -9,7 +9,7 @@
 
 cd "$(dirname "$0")/.." || exit 1
 B=${B:-build}
-parts="dns control referral server cache eventlog message"
+parts="dns control referral server cache eventlog message confine"
 . tests/rule.sh
 
 # The fortified and the plain name of a libc function are one.
@@ -31,11 +31,12 @@ done
 below()
 {
 	case $1 in
-	dns)		echo control referral server cache eventlog message ;;
-	control)	echo referral server cache eventlog message ;;
+	dns)		echo control referral server cache eventlog message confine ;;
+	control)	echo referral server cache eventlog message confine ;;
 	referral)	echo server cache eventlog message ;;
-	server)		echo eventlog message ;;
-	cache | eventlog) echo message ;;
+	server)		echo eventlog message confine ;;
+	eventlog)	echo message confine ;;
+	cache)		echo message ;;
 	esac
 }
 

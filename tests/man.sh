@@ -24,7 +24,7 @@ manual_options()
 taken_options()
 {
 	sed -n 's/^\t *{"\([a-z-]*\)", .*/--\1/p' control.c
-	sed -n 's/.*":\([a-zA-Z0-9:]*\)".*longs.*/\1/p' control.c |
+	sed -n 's/.* letters\[\] = ":\([a-zA-Z0-9:]*\)".*/\1/p' control.c |
 	    tr -d : | grep -o . | sed 's/^/-/'
 }
 
