@@ -84,7 +84,7 @@ for check in tests/check_*.c; do
 	count_check "$status"
 done
 for script in layers man cli install fuzz hints log control readers real \
-    clients signed rfc8906 forward confine demo; do
+    clients signed rfc8906 forward dnsdist confine demo; do
 	echo "== $script.sh"
 	run sh tests/$script.sh
 	count_script "$status"
