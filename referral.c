@@ -39,12 +39,14 @@ enum walk_state {
  *		nothing					FIND
  *	FIND	slist filled from cache, or the roots	SEND
  *	SEND	query sent to the best server		WAIT
+ *		another walk has the same probe out	WAIT
  *		no address left, walks for some begun	WAIT
  *		nobody left, but data without AA kept	LOOK
  *		nobody left to ask, or a limit reached	DONE
  *	WAIT	a response that matches			ANALYZE
  *		timeout, or a child done and none out	SEND
  *		a child done, a query still out		WAIT
+ *		the probe of the other walk is over	LOOK
  *		a reply that does not match: TCP too	WAIT
  *		the deadline, or nobody waits any more	DONE
  *	ANALYZE	4a answer or name error stored		LOOK
@@ -58,6 +60,7 @@ enum walk_state {
  *	SEND	no		any		maybe	no
  *	WAIT	yes		any		no	no
  *	WAIT	no		some		no	no
+ *	WAIT	another walk's	none		no	no
  *	ANALYZE	no		any		no	no
  *	DONE	no		none		no	if a client waited
  */
@@ -261,6 +264,16 @@ struct walk {
 	 * for the next zone cut.
 	 */
 	uint8_t shown, probes, probe_timeouts;
+
+	/*
+	 * Walks that would send the very same probe share it: one has it out,
+	 * and pays, and the others wait until it is over.  Who has it out waits
+	 * for a server and nothing else, so nobody waits in a circle.
+	 */
+	struct walk *next_probe, **probe_at; /* of its bucket, if it is out */
+	struct walk *sharers;                /* who wait for it */
+	struct walk *sharing;                /* or whose probe is waited for */
+	struct walk *prev_sharer, *next_sharer;
 	bool favoured; /* not for single clients alone: crowds are no matter */
 	bool in_full;  /* a server choked on a probe: no more of them */
 	bool last_resort;       /* data without AA is in the cache for us */
@@ -287,11 +300,12 @@ enum send_result {
 enum {
 	WALK_BUCKETS = 8192,
 	EXCHANGE_BUCKETS = 8192, /* for as many: two of each walk */
-	CROWDS = 16384,          /* of queries; two of one slot are one crowd */
-	TALLY_TEXT_MAX = 85,     /* the longest has 84 octets, and the NUL */
-	LIMIT_ZONE_SHOWN = 30,   /* of a name in the text of a limit; ... */
-	LIMIT_TEXT_MAX = 66,     /* ... its longest, and the NUL */
-	ZONE_SHOWN_MIN = 16,     /* of a name in the text of a failure */
+	PROBE_BUCKETS = 4096,
+	CROWDS = 16384,        /* of queries; two of one slot are one crowd */
+	TALLY_TEXT_MAX = 85,   /* the longest has 84 octets, and the NUL */
+	LIMIT_ZONE_SHOWN = 30, /* of a name in the text of a limit; ... */
+	LIMIT_TEXT_MAX = 66,   /* ... its longest, and the NUL */
+	ZONE_SHOWN_MIN = 16,   /* of a name in the text of a failure */
 	WALKS_SPARE = 128 /* kept free for a turn's questions, or an eighth */
 };
 
@@ -320,6 +334,7 @@ static struct {
 	unsigned free_walks, walks_used;
 	struct walk *buckets[WALK_BUCKETS];
 	struct exchange *out[EXCHANGE_BUCKETS]; /* each that is out */
+	struct walk *probes[PROBE_BUCKETS];     /* each whose probe is */
 	uint16_t zone_queries[CROWDS], server_queries[CROWDS]; /* so many */
 	struct waiter *waiters;
 	struct waiter *free_waiter;
@@ -372,6 +387,8 @@ static void slist_fill_roots(struct walk *, uint64_t);
 static void slist_fill_forwarders(
     struct walk *, const struct name *zone, uint64_t);
 static void walk_show_more(struct walk *, size_t, uint64_t);
+static void walk_leave_probe(struct walk *);
+static void walk_release(struct walk *);
 static bool slist_look_up(struct walk *, struct walk *account, uint64_t);
 static bool slist_is_crowded(const struct walk *);
 static bool walk_shuns_crowds(const struct walk *);
@@ -898,7 +915,11 @@ walk_check(const struct walk *w)
 	if (w->state != WALK_WAIT && w->state != WALK_DONE)
 		assert(!walk_is_out(w));
 	if (w->state == WALK_WAIT)
-		assert(walk_is_out(w) || w->children > 0);
+		assert(walk_is_out(w) || w->children > 0 || w->sharing != NULL);
+	assert(w->sharing == NULL ||
+	    (w->state == WALK_WAIT && !walk_is_out(w) && w->children == 0));
+	assert(w->probe_at == NULL || w->state != WALK_WAIT || walk_is_out(w));
+	assert(w->sharers == NULL || w->probe_at != NULL);
 	assert(!exchange_is_out(&w->exchange[CHANNEL_UDP]) ||
 	    !exchange_is_out(&w->exchange[CHANNEL_TCP]) ||
 	    w->exchange[CHANNEL_UDP].to == w->exchange[CHANNEL_TCP].to);
@@ -1202,6 +1223,7 @@ walk_shed(struct walk *w, enum limit limit)
 static void
 walk_turn_to(struct walk *w, const struct name *sname)
 {
+	walk_release(w);
 	w->sname = *sname;
 	w->slist.zone.len = 0;
 	w->name_sends = w->referrals = 0;
@@ -1349,6 +1371,7 @@ walk_show_more(struct walk *w, size_t known, uint64_t now_ms)
 	struct name name;
 
 	assert(known <= all);
+	walk_release(w);
 	while (!w->in_full && known < all) {
 		known += probe_step(w->probes, all - known);
 		name_parent(&w->sname, all - known, &name);
@@ -1367,6 +1390,7 @@ static void
 walk_show_all(struct walk *w)
 {
 	w->in_full = true;
+	walk_release(w);
 	w->shown = (uint8_t)name_labels(&w->sname);
 }
 
@@ -1379,6 +1403,123 @@ walk_question(const struct walk *w, struct question *q)
 	name_parent(&w->sname, all - w->shown, &q->name);
 	q->type = w->shown == all ? w->qtype : TYPE_A;
 	q->class = CLASS_IN;
+}
+
+static struct walk **
+probe_bucket(const struct name *probe)
+{
+	return &self.probes[name_hash(probe, self.options.key) % PROBE_BUCKETS];
+}
+
+/* The walk that has this probe out to the servers of this zone, or NULL. */
+static struct walk *
+probe_find(const struct name *probe, const struct name *zone)
+{
+	struct walk *w = *probe_bucket(probe);
+	struct question q;
+
+	for (; w != NULL; w = w->next_probe) {
+		walk_question(w, &q);
+		if (name_equal(&q.name, probe) &&
+		    name_equal(&w->slist.zone, zone))
+			break;
+	}
+	return w;
+}
+
+/* Its question is out: if it is a probe, others may wait for it. */
+static void
+walk_offer(struct walk *w)
+{
+	struct question q;
+
+	if (!walk_is_probing(w) || w->probe_at != NULL)
+		return;
+	walk_question(w, &q);
+	w->probe_at = probe_bucket(&q.name);
+	w->next_probe = *w->probe_at;
+	if (w->next_probe != NULL)
+		w->next_probe->probe_at = &w->next_probe;
+	*w->probe_at = w;
+}
+
+/* Wait for the probe of another walk, if one has it out. */
+static bool
+walk_share(struct walk *w)
+{
+	struct question q;
+	struct walk *of;
+
+	if (!walk_is_probing(w) || w->children > 0 || w->probe_at != NULL)
+		return false;
+	walk_question(w, &q);
+	of = probe_find(&q.name, &w->slist.zone);
+	if (of == NULL)
+		return false;
+	assert(of != w && of->sharing == NULL);
+	w->sharing = of;
+	w->prev_sharer = NULL;
+	w->next_sharer = of->sharers;
+	if (of->sharers != NULL)
+		of->sharers->prev_sharer = w;
+	of->sharers = w;
+	return true;
+}
+
+/* It waits for the probe of another walk no more. */
+static void
+walk_leave_probe(struct walk *w)
+{
+	if (w->sharing == NULL)
+		return;
+	if (w->prev_sharer != NULL)
+		w->prev_sharer->next_sharer = w->next_sharer;
+	else
+		w->sharing->sharers = w->next_sharer;
+	if (w->next_sharer != NULL)
+		w->next_sharer->prev_sharer = w->prev_sharer;
+	w->sharing = NULL;
+}
+
+/*
+ * Its probe is over.  Who waited for it looks at what has come of it, and does
+ * without probes if it was in vain.
+ */
+static void
+walk_release(struct walk *w)
+{
+	struct walk *sharer;
+
+	if (w->probe_at == NULL)
+		return;
+	*w->probe_at = w->next_probe;
+	if (w->next_probe != NULL)
+		w->next_probe->probe_at = w->probe_at;
+	w->probe_at = NULL;
+	while ((sharer = w->sharers) != NULL) {
+		walk_leave_probe(sharer);
+		sharer->in_full |= w->in_full;
+		if (sharer->state == WALK_WAIT)
+			sharer->state = WALK_LOOK;
+		walk_wake(sharer);
+	}
+}
+
+/* What has come of the probe meanwhile, asked by whomever? */
+static void
+walk_skip_known(struct walk *w, uint64_t now_ms)
+{
+	struct question q;
+
+	while (walk_is_probing(w) && w->probe_at == NULL) {
+		bool known;
+
+		walk_question(w, &q);
+		known = probe_is_known(w, &q.name, now_ms);
+		if (!known && !w->in_full)
+			break;
+		walk_show_more(w, w->shown, now_ms);
+	}
 }
 
 /*
@@ -1537,6 +1678,9 @@ walk_send(struct walk *w, uint64_t now_ms)
 		return walk_fail_limit(w, limit, &w->slist.zone, now_ms);
 	if (w->probe_timeouts > 0 && probe_is_in_vain(w, now_ms))
 		walk_show_all(w);
+	walk_skip_known(w, now_ms);
+	if (walk_share(w))
+		return WALK_WAIT;
 	if (w->slist.sends >= ZONE_SENDS_MAX)
 		return walk_exhausted(w, now_ms);
 	if (walk_shuns_crowds(w) &&
@@ -1545,9 +1689,12 @@ walk_send(struct walk *w, uint64_t now_ms)
 	do {
 		while ((to = server_choose(w, now_ms)) != NULL)
 			if (exchange_open(w, to, candidate_channel(to),
-				now_ms) == SEND_DONE)
+				now_ms) == SEND_DONE) {
+				walk_offer(w);
 				return WALK_WAIT;
+			}
 	} while (slist_look_up(w, account, now_ms));
+	walk_release(w);
 	return w->children > 0 ? WALK_WAIT : walk_exhausted(w, now_ms);
 }
 
@@ -1559,6 +1706,8 @@ walk_finish(struct walk *w, uint64_t now_ms)
 	unsigned i;
 
 	assert(w->state == WALK_DONE);
+	walk_leave_probe(w);
+	walk_release(w);
 	timer_disarm(&w->deadline);
 	for (i = 0; i < CHANNELS; i++)
 		exchange_close(&w->exchange[i], now_ms);
@@ -4880,6 +5029,7 @@ walk_restart(struct walk *w, uint64_t now_ms)
 	for (i = 0; i < CHANNELS; i++)
 		exchange_close(&w->exchange[i], now_ms);
 	walk_drop_children(w);
+	walk_leave_probe(w);
 	walk_turn_to(w, &w->qname);
 	w->mark = cache_mark();
 	w->aliases = 0;
