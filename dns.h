@@ -117,11 +117,13 @@ enum {
 	LAME_MAX = 4096,    /* (zone, address) pairs remembered */
 	RTO_FIRST_MS = 400, /* of an unknown server: Knot */
 	RTO_MIN_MS = 100,
-	RTO_MAX_MS = 3000,   /* so that four tries fit QUERY_MS_MAX */
+	RTO_MAX_MS = 3000,
+	TRIES_FIT = 4,       /* in QUERY_MS_MAX, whatever was lost before */
 	RTO_SLACK_MS = 40,   /* RFC 6298 2.3: G, for what jitter there is */
 	BAND_MS = 400,       /* servers as good as the best: Unbound */
 	EXPLORE_PERCENT = 5, /* of the choices go outside the band */
-	DEAD_AFTER = 8,      /* timeouts in a row */
+	DEAD_AFTER = 8,      /* timeouts in a row, and the more ... */
+	DEAD_AFTER_MAX = 32, /* ... the more are lost of what is answered */
 	HOLD_MIN_S = 5,      /* then one probe in 5 s ... */
 	HOLD_MAX_S = 300,    /* ... doubling to 300 s: RFC 9520 3.2 */
 	LAME_HOLD_S = 900,   /* Unbound's */
@@ -1372,6 +1374,7 @@ bool family_is_up(uint8_t family);
 
 /* How long to wait for its reply: RFC 6298, or RTO_FIRST_MS. */
 unsigned server_rto_ms(const struct address *);
+unsigned server_rto_earned_ms(const struct address *); /* before any loss */
 bool server_is_held(const struct address *, uint64_t now_ms);
 uint64_t server_held_until_ms(const struct address *); /* 0: it never was */
 bool server_is_silent(const struct address *);         /* when last asked */

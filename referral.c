@@ -92,6 +92,7 @@ struct exchange {
 	uint8_t with;                      /* these features */
 	uint8_t cookie_len;                /* with the server's part, ... */
 	uint8_t cookie[COOKIE_CLIENT_LEN]; /* ... and ours */
+	bool hasty;     /* waited for less than it may take */
 	bool came_back; /* to ourselves, or somebody guessed it */
 };
 
@@ -3026,9 +3027,29 @@ exchange_send(struct exchange *x, const struct candidate *to, uint64_t now_ms)
 }
 
 /*
- * To see whether a silent server is back is done on the client's time: it has
- * no longer than twice what the best would take.  Over TCP the system sends
- * again what is lost, so there is but one wait, in which to connect as well.
+ * The time that is left, shared among this try and those that are to fit into
+ * it: all that can be made, or TRIES_FIT.
+ */
+static unsigned
+tries_fit_ms(const struct exchange *x, uint64_t now_ms)
+{
+	const struct walk *w = x->walk;
+	unsigned tries = ADDRESS_SENDS_MAX * w->slist.address_count;
+
+	if (tries > TRIES_FIT)
+		tries = TRIES_FIT;
+	tries = tries > w->slist.sends ? tries + 1 - w->slist.sends : 1;
+	if (w->deadline.due_ms <= now_ms)
+		return 0;
+	return (unsigned)(w->deadline.due_ms - now_ms) / tries;
+}
+
+/*
+ * What was doubled gives way to further tries, what its replies earned it does
+ * not.  To see whether a silent server is back is done on the client's time: it
+ * has no longer than twice what the best would take, and if that is less than
+ * it may take, that proves nothing.  Over TCP the system sends again what is
+ * lost, so there is but one wait, in which to connect as well.
  */
 static void
 exchange_arm(struct exchange *x, uint64_t now_ms)
@@ -3036,8 +3057,14 @@ exchange_arm(struct exchange *x, uint64_t now_ms)
 	const struct slist *l = &x->walk->slist;
 	const struct address *at = &l->addresses[x->to].at;
 	unsigned rto_ms = server_rto_ms(at), i = 0;
+	unsigned most_ms = tries_fit_ms(x, now_ms);
 
-	if (server_is_silent(at) && rto_ms > 2u * l->best_ms)
+	if (most_ms < server_rto_earned_ms(at))
+		most_ms = server_rto_earned_ms(at);
+	if (rto_ms > most_ms)
+		rto_ms = most_ms;
+	x->hasty = server_is_silent(at) && rto_ms > 2u * l->best_ms;
+	if (x->hasty)
 		rto_ms = 2u * l->best_ms;
 	if (exchange_channel(x) == CHANNEL_TCP)
 		rto_ms = RTO_MAX_MS;
@@ -3363,7 +3390,7 @@ exchange_expire(struct exchange *x, uint64_t now_ms)
 	if (x->connection != NULL) {
 		connection_doubt(x, now_ms);
 		exchange_put_off(x, to);
-	} else if (waited_ms >= server_rto_ms(&to->at)) {
+	} else if (!x->hasty) {
 		server_timed_out(&to->at, x->sent_ms, waited_ms, now_ms);
 		if (w->slist.forwarded && server_is_held(&to->at, now_ms))
 			forwarder_report(x, true);

@@ -34,8 +34,9 @@ struct server {
 	uint64_t no_tcp_until_ms;
 	uint16_t srtt_ms, rttvar_ms, rto_ms; /* RFC 6298; rto 0: unknown */
 	uint16_t hold_s;
-	uint8_t lost;     /* timeouts in a row */
-	uint8_t lost_tcp; /* connections in a row that brought nothing */
+	uint8_t lost;        /* timeouts in a row ... */
+	uint8_t lost_before; /* ... before a reply, on average, in eighths */
+	uint8_t lost_tcp;    /* connections in a row that brought nothing */
 	uint8_t choked[FEATURES];   /* so often in a row */
 	uint8_t cookie_len;         /* 0: none was drawn yet */
 	uint8_t cookie[COOKIE_MAX]; /* ours, and behind it the server's */
@@ -371,19 +372,59 @@ clamp_rto_ms(unsigned ms)
 	return (uint16_t)(ms > RTO_MAX_MS ? RTO_MAX_MS : ms);
 }
 
-/* Nothing that was lost before counts any more. */
-static void
-server_is_well(struct server *s)
+static uint16_t
+rto_earned_ms(const struct server *s)
 {
 	unsigned slack = RTO_SLACK_MS;
 
 	if (4u * s->rttvar_ms > slack)
 		slack = 4u * s->rttvar_ms;
+	return clamp_rto_ms(s->srtt_ms + slack);
+}
+
+unsigned
+server_rto_earned_ms(const struct address *at)
+{
+	const struct server *s = server_find(at);
+
+	return s == NULL || s->srtt_ms == 0 ? RTO_FIRST_MS : rto_earned_ms(s);
+}
+
+/* Nothing that was lost before counts any more. */
+static void
+server_is_well(struct server *s)
+{
 	if (s->srtt_ms > 0)
-		s->rto_ms = clamp_rto_ms(s->srtt_ms + slack);
+		s->rto_ms = rto_earned_ms(s);
 	s->lost = 0;
 	s->hold_s = 0;
 	s->held_until_ms = 0;
+}
+
+/*
+ * So many timeouts in a row tell death from loss: eight times as many sends as
+ * it takes to be heard.  Where half of what is sent is lost each way, that is
+ * four, and eight timeouts in a row come in each tenth run.
+ */
+static unsigned
+dead_after(const struct server *s)
+{
+	static_assert(DEAD_AFTER == 8, "as many eighths are one send");
+
+	return DEAD_AFTER + s->lost_before;
+}
+
+/* A run has ended in a reply; where the server was held it was no run. */
+static void
+server_count_run(struct server *s)
+{
+	unsigned lost_before = 7u * s->lost_before / 8 + s->lost;
+
+	if (s->lost >= dead_after(s))
+		return;
+	if (lost_before > DEAD_AFTER_MAX - DEAD_AFTER)
+		lost_before = DEAD_AFTER_MAX - DEAD_AFTER;
+	s->lost_before = (uint8_t)lost_before;
 }
 
 /* RFC 6298 2.2 and 2.3.  Each try has its own socket: no sample is doubtful. */
@@ -401,6 +442,7 @@ server_replied(const struct address *at, uint64_t rtt_ms, uint64_t now_ms)
 		s->rttvar_ms = (uint16_t)((3u * s->rttvar_ms + off) / 4);
 		s->srtt_ms = (uint16_t)((7u * s->srtt_ms + rtt + 7) / 8);
 	}
+	server_count_run(s);
 	server_is_well(s);
 }
 
@@ -511,7 +553,7 @@ server_timed_out(const struct address *at, uint64_t sent_ms, uint64_t waited_ms,
 	s->lost_ms = now_ms;
 	if (s->lost < UINT8_MAX)
 		s->lost++;
-	if (s->lost < DEAD_AFTER)
+	if (s->lost < dead_after(s))
 		return;
 	s->hold_s = s->hold_s == 0 ? HOLD_MIN_S : (uint16_t)(2 * s->hold_s);
 	if (s->hold_s > HOLD_MAX_S)
@@ -525,7 +567,7 @@ server_asked(const struct address *at, uint64_t now_ms)
 {
 	struct server *s = server_get(at, now_ms);
 
-	if (s->lost >= DEAD_AFTER)
+	if (s->lost >= dead_after(s))
 		s->held_until_ms = now_ms + s->hold_s * UINT64_C(1000);
 }
 

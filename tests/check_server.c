@@ -2354,6 +2354,26 @@ START_TEST(timeouts_must_be_in_a_row)
 }
 END_TEST
 
+/* attacks:I01: heard one time in four, until all is heard again. */
+START_TEST(server_of_which_much_is_lost_is_held_later)
+{
+	unsigned i;
+
+	for (i = 0; i < 40; i++) {
+		time_out(3);
+		reply(40);
+	}
+	time_out(2 * DEAD_AFTER);
+	ck_assert(!held());
+	time_out(DEAD_AFTER_MAX - 2 * DEAD_AFTER);
+	ck_assert(held());
+	for (i = 0; i < 20; i++)
+		reply(40);
+	time_out(DEAD_AFTER);
+	ck_assert(held());
+}
+END_TEST
+
 /* When the hold is over one may ask; if that is in vain it doubles. */
 START_TEST(hold_doubles_with_each_probe_in_vain)
 {
@@ -3223,6 +3243,7 @@ times(void)
 	tcase_add_loop_test(t, servers_are_told_apart, 0, 3);
 	tcase_add_test(t, server_is_held_after_so_many_timeouts);
 	tcase_add_test(t, timeouts_must_be_in_a_row);
+	tcase_add_test(t, server_of_which_much_is_lost_is_held_later);
 	tcase_add_test(t, hold_doubles_with_each_probe_in_vain);
 	tcase_add_test(t, one_probe_is_out_at_a_time);
 	tcase_add_test(t, server_is_silent_from_a_timeout_to_a_reply);

@@ -282,6 +282,15 @@ network_delay(struct driver *d)
 	return n->least_ms + dice(d, n->most_ms - n->least_ms + 1);
 }
 
+/* Some overtake those before them, as netem has it. */
+static unsigned
+datagram_delay(struct driver *d)
+{
+	if (dice(d, 100) < d->network.reorder_percent)
+		return 0;
+	return network_delay(d);
+}
+
 /* The datagrams of a name server set out for where the query came from. */
 static void
 datagrams_post(struct driver *d, const struct address *to,
@@ -302,7 +311,7 @@ datagrams_post(struct driver *d, const struct address *to,
 			    out[i].octets, out[i].unreachable ? 0 : out[i].len);
 
 			p->unreachable = out[i].unreachable;
-			packet_post(d, p, network_delay(d) + out[i].delay_ms);
+			packet_post(d, p, datagram_delay(d) + out[i].delay_ms);
 		}
 	}
 }

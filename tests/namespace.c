@@ -189,6 +189,8 @@ step_left(const struct step *step, const struct netns *net, bool started)
 	case STEP_ASK:
 		if (step->ask.times > CLIENTS_MAX)
 			return LEFT_CROWD;
+		if (step->ask.every_ms > 0)
+			return LEFT_TIME;
 		return is_impossible(&step->ask, net) ? LEFT_SOURCE : LEFT_NOT;
 	case STEP_HINTS:
 		return step->hints.how == HINTS_UNREADABLE || /* to root? */

@@ -717,6 +717,8 @@ ask_flag(struct parser *p, struct ask *ask)
 		ask->in_turn = true;
 		return parse_number(p, 65535, &ask->times);
 	}
+	if (word_given(p, "every"))
+		return parse_duration(p, false, &ask->every_ms);
 	if (word_given(p, "&")) {
 		ask->waits = false;
 		return true;
@@ -754,6 +756,8 @@ ask_parse(struct parser *p)
 			return false;
 	if (ask->in_turn && !ask->waits)
 		return complain(p, "repeat waits for each reply: no &");
+	if (ask->every_ms > 0 && !ask->in_turn)
+		return complain(p, "only what is repeated is asked every TIME");
 	if (ask->on.connect != NULL &&
 	    (ask->tcp || ask->from.family != 0 || ask->to.family != 0))
 		return complain(p, "the connection has this already");
@@ -1240,7 +1244,10 @@ route_parse(struct parser *p)
 	return true;
 }
 
-/* network [loss N] [duplicate N] [delay LEAST [MOST]]: of 100 datagrams */
+/*
+ * network [loss N] [duplicate N] [reorder N] [delay LEAST [MOST]]: of 100
+ * datagrams
+ */
 static bool
 network_parse(struct parser *p)
 {
@@ -1255,6 +1262,9 @@ network_parse(struct parser *p)
 		} else if (word_given(p, "duplicate")) {
 			if (!parse_number(p, 100, &network->duplicate_percent))
 				return false;
+		} else if (word_given(p, "reorder")) {
+			if (!parse_number(p, 100, &network->reorder_percent))
+				return false;
 		} else if (word_given(p, "delay")) {
 			if (!parse_duration(p, false, &ms))
 				return false;
@@ -1266,7 +1276,8 @@ network_parse(struct parser *p)
 				network->most_ms = (unsigned)ms;
 			}
 		} else {
-			return complain(p, "say: loss, duplicate or delay");
+			return complain(
+			    p, "say: loss, duplicate, reorder or delay");
 		}
 	}
 	return network->least_ms <= network->most_ms ||

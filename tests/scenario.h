@@ -216,6 +216,7 @@ struct ask {
 	struct address from, to; /* family 0: as the driver likes */
 	unsigned times;
 	bool in_turn, waits; /* else all at once, and go on */
+	int64_t every_ms;    /* in turn, so long after the one before; or 0 */
 	struct connections on;
 	bool tcp; /* over a connection of its own */
 	bool recursion_desired, checking_disabled, authentic;
@@ -311,7 +312,7 @@ struct failure {
 };
 
 struct network {
-	unsigned loss_percent, duplicate_percent;
+	unsigned loss_percent, duplicate_percent, reorder_percent;
 	unsigned least_ms, most_ms; /* there and back */
 };
 

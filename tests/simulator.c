@@ -659,7 +659,10 @@ step_ask(const struct step *step)
 	if (step->ask.waits || step->next == NULL ||
 	    step->next->kind != STEP_ASK)
 		connections_flush(&s.d);
-	if (step->ask.waits) {
+	if (step->ask.every_ms > 0 && s.turn < step->ask.times) {
+		s.waiting = WAITING_TIME;
+		s.until_ms = s.d.now_ms + (uint64_t)step->ask.every_ms;
+	} else if (step->ask.waits) {
 		s.waiting = WAITING_REPLY;
 		s.until_ms = s.d.now_ms + WAIT_MAX_MS;
 	}
