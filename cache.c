@@ -853,6 +853,14 @@ local_place(const struct name *sname, struct place *p)
 	return local;
 }
 
+bool
+cache_is_special(const struct name *name)
+{
+	struct place p;
+
+	return local_place(name, &p);
+}
+
 void
 cache_look_up(const struct name *name)
 {

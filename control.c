@@ -170,12 +170,15 @@ static void
 look_up_parse(struct options *o, const char *text)
 {
 	static const struct name root = {1, ""};
+	struct name *name = &o->look_up[o->look_up_count];
 
 	if (o->look_up_count == LOOKED_UP_MAX)
 		refuse("too many names to look up at", text, "");
-	if (!name_from_text(
-		text, strlen(text), &root, &o->look_up[o->look_up_count]))
+	if (!name_from_text(text, strlen(text), &root, name))
 		refuse("bad name", text, "as in home.arpa");
+	if (!cache_is_special(name))
+		refuse("not a special name", text,
+		    "it is looked up as it is; home.arpa is special");
 	o->look_up_count++;
 }
 

@@ -745,6 +745,10 @@ struct cache_counts {
  * at least CACHE_OCTETS_MIN.  False when there is not so much memory.
  */
 bool cache_init(size_t octets, const uint8_t key[16]);
+
+/* Is it a special-use name, or below one? */
+bool cache_is_special(const struct name *);
+
 /*
  * This name and all below it are ordinary, though they be special-use names
  * (RFC 6303 3): nothing is known of them but what is stored.  LOOKED_UP_MAX

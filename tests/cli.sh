@@ -94,7 +94,13 @@ for letter in a s; do
 done
 # shellcheck disable=SC2046
 expect 2 'too many names to look up at z' 'there are 64 names to look up' \
-    $(printf -- '--look-up a%s ' $(seq 64)) --look-up z
+    $(printf -- '--look-up a%s.test ' $(seq 64)) --look-up z
+for bad in . example.com arpa in-addr.arpa 11.in-addr.arpa 172.in-addr.arpa; do
+	expect 2 "not a special name $bad" \
+	    "name '$bad' is looked up as it is" --look-up "$bad"
+done
+expect 2 'bad listen address x' 'names that are special are taken' \
+    --look-up 10.in-addr.arpa --look-up x.onion --look-up LOCALHOST. -l x
 expect 2 'no family is left by -4 and -6' '-4 and -6 do not go together' -4 -6
 for bad in localhost 1.2.3 192.0.2.1@53 ::g; do
 	expect 2 "bad source address $bad" "source '$bad' is refused" \
