@@ -83,13 +83,11 @@ for check in tests/check_*.c; do
 	CK_TAP_LOG_FILE_NAME=$B/results/$check.tap run "$B/$check"
 	count_check "$status"
 done
-for script in layers man cli install fuzz hints log control readers real \
+for name in layers man cli install fuzz hints log control readers real \
     clients signed rfc8906 forward dnsdist confine demo; do
-	echo "== $script.sh"
-	run sh tests/$script.sh
-	count_script "$status"
-	cp "$out" "$B/results/$script.sh"
+	script $name
 done
+
 # Under load, in short; .ci/run has more of each.
 script soak 5
 script storm 3

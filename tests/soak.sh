@@ -194,12 +194,14 @@ hints_write()
 	mv "$net/hints.new" "$hints"
 }
 
-# The operator: every 3 seconds the hints are another file, and every 2 the log is
-# moved away, of which the server is told every other time.
+# The operator: at every third look the hints are another file, and at every
+# second the log is moved away, if it is there again; the server is told of half
+# of that.
 operate()
 {
 	[ $(($1 % 3)) != 0 ] || hints_write $(($1 / 3))
-	[ $(($1 % 2)) != 0 ] || mv "$net/dns.log" "$net/dns.log.$((10000 + $1))"
+	[ $(($1 % 2)) != 0 ] || [ ! -e "$net/dns.log" ] ||
+	    mv "$net/dns.log" "$net/dns.log.$((10000 + $1))"
 	[ $(($1 % 4)) != 0 ] || kill -HUP "$server"
 }
 
@@ -212,17 +214,19 @@ progress()
 
 soak()
 {
-	began=$(date +%s) early=$((seconds / 10)) at=0 done=0
-	early_kib=$(memory VmRSS)
+	began=$(date +%s) early=$((seconds / 10)) at=0 looks=0 next=10
+	early_kib=
 	while [ $at -lt "$seconds" ] && kill -0 "$server"; do
-		sleep 0.2
-		at=$(($(date +%s) - began))
-		while [ $done -lt $at ]; do
-			done=$((done + 1))
-			operate $done
-			[ $done != $early ] || early_kib=$(memory VmRSS)
-			[ $((done % 10)) != 0 ] || progress $done
-		done
+		sleep 1
+		at=$(($(date +%s) - began)) looks=$((looks + 1))
+		operate $looks
+		if [ -z "$early_kib" ] && [ $at -ge $early ]; then
+			early_kib=$(memory VmRSS)
+		fi
+		if [ $at -ge $next ]; then
+			progress $at
+			next=$((at / 10 * 10 + 10))
+		fi
 	done
 	load_wait
 }
