@@ -287,6 +287,7 @@ statistics_collect(struct statistics *s, uint64_t now_ms)
 	s->connections = self.connections_open;
 	s->joined = r.joined;
 	s->walks = r.walks;
+	s->prefetched = r.prefetched;
 	s->failed = r.failed;
 	s->sent = r.sent;
 	s->replies = r.replies;

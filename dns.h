@@ -1051,7 +1051,7 @@ struct statistics {
 	uint64_t tcp_received; /* of those received */
 	uint64_t limited;      /* answers made short: CLIENT_GAIN_S_MAX */
 	uint64_t connections, accepted, turned_away; /* now, and ever */
-	uint64_t hits, joined, walks, failed, waiting;
+	uint64_t hits, joined, walks, prefetched, failed, waiting;
 	uint64_t sent, replies, timeouts, mismatched; /* name servers */
 	uint64_t tcp_connects, tcp_sent, tcp_reused;
 	uint64_t addresses_refused, sends_failed, self_sends, lame;
@@ -1529,6 +1529,7 @@ struct referral_options {
 
 struct referral_counts {
 	uint64_t walks, joined, failed;
+	uint64_t prefetched; /* of walks, begun by referral_refresh */
 	uint64_t sent, replies, timeouts, mismatched;
 	uint64_t tcp_connects; /* connections begun */
 	uint64_t tcp_sent;     /* of sent, the queries over TCP */

@@ -267,8 +267,8 @@ static const struct event catalogue[EVENTS] = {
 	"counters since start",
 	"uptime_s received answered dropped overflowed refused "
 	"tcp_received limited connections accepted turned_away hits "
-	"joined walks failed waiting sent replies timeouts mismatched "
-	"tcp_connects tcp_sent tcp_reused addresses_refused "
+	"joined walks prefetched failed waiting sent replies timeouts "
+	"mismatched tcp_connects tcp_sent tcp_reused addresses_refused "
 	"sends_failed self_sends lame cache_stored cache_evicted "
 	"cache_rescued cache_failures cache_entries cache_octets "
 	"log_counted log_written log_folded log_gated log_lost",
@@ -2149,6 +2149,7 @@ eventlog_numbers(const struct statistics *s, struct number list[NUMBERS_MAX])
 	    {"hits", s->hits},
 	    {"joined", s->joined},
 	    {"walks", s->walks},
+	    {"prefetched", s->prefetched},
 	    {"failed", s->failed},
 	    {"waiting", s->waiting},
 	    {"sent", s->sent},

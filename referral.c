@@ -761,6 +761,7 @@ referral_refresh(const struct name *qname, uint16_t qtype, uint64_t now_ms)
 		return;
 	w = walk_begin(qname, qtype, now_ms);
 	w->refreshing = true;
+	self.counts.prefetched++;
 	walk_list(w);
 	ready_run(now_ms);
 }

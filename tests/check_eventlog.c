@@ -1034,6 +1034,7 @@ log_statistics(void)
 	    .hits = 6,
 	    .joined = 7,
 	    .walks = 8,
+	    .prefetched = 33,
 	    .failed = 9,
 	    .waiting = 10,
 	    .sent = 11,
@@ -1537,7 +1538,8 @@ static const struct {
 	"seq=1 uptime_s=1 received=2 answered=3 dropped=4 "
 	"overflowed=32 refused=5 "
 	"tcp_received=27 limited=31 connections=28 accepted=29 "
-	"turned_away=30 hits=6 joined=7 walks=8 failed=9 waiting=10 sent=11 "
+	"turned_away=30 hits=6 joined=7 walks=8 prefetched=33 "
+	"failed=9 waiting=10 sent=11 "
 	"replies=12 "
 	"timeouts=13 mismatched=14 tcp_connects=24 tcp_sent=25 "
 	"tcp_reused=26 addresses_refused=15 sends_failed=16 "
