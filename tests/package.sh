@@ -67,13 +67,15 @@ copy() {
 # Where a package may have put something.
 listing() {
 	(cd "$root" && find etc lib/systemd usr/lib/systemd usr/sbin \
-	    usr/share/doc usr/share/man var/lib/systemd var/log | sort)
+	    usr/share/doc usr/share/man var/cache/dns var/lib/systemd \
+	    var/log 2>/dev/null | sort)
 }
 
 # As systemd starts it, with the options that its unit has from there.
 begin() {
 	# shellcheck disable=SC2016
-	chroot "$root" sh -c '. /etc/default/dns
+	chroot "$root" sh -c 'install -d -o _dns -g _dns -m 750 /run/dns
+		. /etc/default/dns
 		can=-all,+net_bind_service
 		exec setpriv --reuid _dns --regid _dns --clear-groups \
 		    --inh-caps=$can --ambient-caps=$can --bounding-set=$can \
@@ -110,6 +112,8 @@ package() {
 
 	begin && answers
 	verdict $? 'it serves port 53 as its user, and answers'
+	inside dns --control /run/dns/control stats
+	verdict $? 'and its operator'
 	if has logrotate; then
 		inside logrotate -f -s /var/log/dns/state \
 		    /etc/logrotate.d/dns && until_true told_times 1 ' id=10020 '
@@ -122,8 +126,8 @@ package() {
 	else
 		skip 'the rotation of its log' logrotate
 	fi
-	stop
-	verdict $? 'it ends in order'
+	stop && [ -s "$root/var/cache/dns/cache" ]
+	verdict $? 'it ends in order, and keeps what it knows'
 	printf '\n; mine\n' >>"$root/etc/dns/cache.dns"
 	inside dpkg -i /dns.deb && grep -q '^; mine$' "$root/etc/dns/cache.dns"
 	verdict $? 'another installation leaves an edited cache.dns'
