@@ -57,7 +57,7 @@ CHECK_LIBS   = `pkg-config --libs check`
 WRAPS   = socket bind connect setsockopt sendto recv recvmmsg sendmmsg close \
 	  listen accept4 send sendmsg \
 	  epoll_create1 epoll_ctl epoll_wait signalfd read write open stat fstat \
-	  poll getrandom clock_gettime getrlimit setrlimit \
+	  poll renameat getrandom clock_gettime getrlimit setrlimit \
 	  gethostname malloc calloc realloc exit
 SERVER_WRAPS = socket bind setsockopt send recv close epoll_ctl getrandom
 # What lets the filter find out late, and what it must keep from being called.

@@ -38,6 +38,7 @@ enum {
 	OPTION_CONTROL,
 	OPTION_CACHE_FILE,
 	OPTION_CHROOT,
+	OPTION_METRICS,
 	OPTION_PRINT_HINTS,
 	OPTION_EVENTS,
 	OPTION_CHECK,
@@ -75,13 +76,12 @@ static const char usage[] =
     "  -a, --allow PREFIX           clients that may ask; repeatable\n"
     "      --proxy PREFIX           as -a, for those who ask for many others\n"
     "  -s, --allow-server PREFIX    special addresses of servers; repeatable\n"
-    "  -4, -6                       ask name servers over this family alone\n"
-    "      --source ADDRESS         and from this address; one a family\n"
+    "  -4, -6; --source ADDRESS     ask servers over this family; from there\n"
     "  -f, --forward ZONE=ADDRESS[@PORT],...  ask these alone for ZONE\n"
     "      --look-up NAME           look up what is special, as home.arpa\n"
-    "      --control PATH           a Unix socket for commands\n"
     "      --cache-file FILE        keep the cache over a restart\n"
     "  -u, --user USER, --chroot DIR  what is not needed is given up\n"
+    "      --control PATH; --metrics FILE  take commands; tell Prometheus\n"
     "SIGHUP: look at cache.dns and log now.  SIGUSR1: write statistics.\n";
 
 static int listener_socket(const struct address *, int type);
@@ -414,6 +414,9 @@ option_take(struct options *o, int option, const char *value)
 		break;
 	case OPTION_CONTROL:
 		o->control = value;
+		break;
+	case OPTION_METRICS:
+		o->metrics = value;
 		break;
 	case OPTION_LOG_LEVEL:
 		o->log.least = level_parse(value);
@@ -851,6 +854,7 @@ files_keep(const struct options *o)
 		keep(place, KEEP_READ);
 	keep(o->log.path, KEEP_APPEND);
 	keep(o->cache_file, KEEP_REPLACE);
+	keep(o->metrics, KEEP_REPLACE);
 	keep(o->control, KEEP_REMOVE);
 	keep("/dev/tty", KEEP_READ);
 	if (o->control != NULL && o->confined.user != NULL &&
@@ -904,6 +908,8 @@ check_and_exit(const struct options *o)
 		faults += log_check(o->log.path);
 	if (o->control != NULL)
 		faults += control_check(o->control);
+	if (o->metrics != NULL)
+		faults += directory_check(o->metrics);
 	server_close();
 	if (faults == 0)
 		print_end();
@@ -1090,6 +1096,7 @@ options_take(struct options *o, int argc, char **argv)
 	    {"allow-server", required_argument, NULL, 's'},
 	    {"proxy", required_argument, NULL, OPTION_PROXY},
 	    {"control", required_argument, NULL, OPTION_CONTROL},
+	    {"metrics", required_argument, NULL, OPTION_METRICS},
 	    {"check", no_argument, NULL, OPTION_CHECK},
 	    {"classify", no_argument, NULL, OPTION_CLASSIFY},
 	    {"events", no_argument, NULL, OPTION_EVENTS},
@@ -1525,6 +1532,179 @@ manager_close(void)
 }
 
 /* ---------------------------------------------------------------------------
+ * --metrics: the statistics in a file, in the text format of Prometheus, which
+ * takes another's place whole.
+ */
+
+static struct {
+	const char *path;     /* NULL: there is no file */
+	char fresh[PATH_MAX]; /* where it is written */
+	int err;              /* that was told */
+	uint64_t due_ms;
+	uint8_t text[METRICS_TEXT_MAX];
+} metrics;
+
+/* What is short for sure. */
+__attribute__((format(printf, 2, 0))) static void
+write_arguments(struct writer *w, const char *format, va_list args)
+{
+	char text[256];
+	int len = vsnprintf(text, sizeof(text), format, args);
+
+	assert(len >= 0 && (size_t)len < sizeof(text));
+	write_bytes(w, text, (size_t)len);
+}
+
+__attribute__((format(printf, 2, 3))) static void
+write_format(struct writer *w, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	write_arguments(w, format, args);
+	va_end(args);
+}
+
+static void
+write_metric_head(
+    struct writer *w, const char *name, const char *help, const char *type)
+{
+	write_format(w, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
+}
+
+/* Its convention: a counter ends in _total, and a time is in seconds. */
+static void
+write_metric(
+    struct writer *w, const struct number *n, const struct statistics *s)
+{
+	static const char seconds[] = "_s";
+	size_t len = strlen(n->key), end = sizeof(seconds) - 1;
+	bool is_time = strcmp(n->key + len - end, seconds) == 0;
+	char name[64];
+
+	snprintf(name, sizeof(name), "dns_%.*s%s%s",
+	    (int)(is_time ? len - end : len), n->key, is_time ? "_seconds" : "",
+	    n->held ? "" : "_total");
+	write_metric_head(w, name, n->help, n->held ? "gauge" : "counter");
+	write_format(w, "%s %" PRIu64 "\n", name, statistics_number(n, s));
+}
+
+static void
+write_metric_classes(struct writer *w, const struct class_count *c)
+{
+	static const char name[] = "dns_addresses_refused_by_class_total";
+
+	write_metric_head(w, name,
+	    "Addresses of name servers that were refused, by their class.",
+	    "counter");
+	for (; c->class != NULL; c++)
+		write_format(w, "%s{class=\"%s\"} %" PRIu64 "\n", name,
+		    c->class, c->count);
+}
+
+/* Times of answers: each place has those of the places before it, too. */
+static void
+write_metric_took(struct writer *w, const struct statistics *s)
+{
+	static const char name[] = "dns_answer_seconds";
+	uint64_t count = 0;
+	unsigned i;
+
+	write_metric_head(w, name,
+	    "From a question to its answer, by turns of the loop.",
+	    "histogram");
+	for (i = 0; i < TOOK_MAX - 1; i++) {
+		unsigned ms = took_most_ms(i);
+
+		count += s->took[i];
+		write_format(w, "%s_bucket{le=\"%u.%03u\"} %" PRIu64 "\n", name,
+		    ms / 1000, ms % 1000, count);
+	}
+	count += s->took[i];
+	write_format(w, "%s_bucket{le=\"+Inf\"} %" PRIu64 "\n", name, count);
+	write_format(w, "%s_sum %" PRIu64 ".%03u\n", name, s->took_ms / 1000,
+	    (unsigned)(s->took_ms % 1000));
+	write_format(w, "%s_count %" PRIu64 "\n", name, count);
+}
+
+static void
+write_metrics(struct writer *w, const struct statistics *s)
+{
+	unsigned count, i;
+	const struct number *numbers = eventlog_numbers(&count);
+
+	for (i = 0; i < count; i++)
+		if (numbers[i].help != NULL)
+			write_metric(w, &numbers[i], s);
+	write_metric_classes(w, s->refused_classes);
+	write_metric_took(w, s);
+	assert(!w->failed);
+}
+
+/* 0 or an errno.  What may be left over of before is not written through. */
+static int
+metrics_replace(const struct writer *text)
+{
+	ssize_t n;
+	int fd, err;
+
+	(void)file_unlink(metrics.fresh);
+	fd = file_open(
+	    metrics.fresh, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+	if (fd < 0)
+		return errno;
+	n = write(fd, text->base, text->len);
+	err = n < 0 ? errno : (size_t)n < text->len ? ENOSPC : 0;
+	if (close(fd) < 0 && err == 0)
+		err = errno;
+	if (err == 0 && file_rename(metrics.fresh, metrics.path) < 0)
+		err = errno;
+	if (err != 0)
+		(void)file_unlink(metrics.fresh);
+	return err;
+}
+
+void
+metrics_write(const struct statistics *s, uint64_t now_ms)
+{
+	struct writer text;
+	int err;
+
+	if (metrics.path == NULL)
+		return;
+	metrics.due_ms = now_ms + METRICS_MS;
+	writer_init(&text, metrics.text, sizeof(metrics.text));
+	write_metrics(&text, s);
+	err = metrics_replace(&text);
+	if (err != 0 && err != metrics.err)
+		eventlog_metrics_failed(metrics.path, err);
+	metrics.err = err;
+}
+
+void
+metrics_open(const char *path, const struct statistics *s, uint64_t now_ms)
+{
+	metrics.path = path;
+	metrics.err = 0;
+	if (path == NULL)
+		return;
+	if (snprintf(metrics.fresh, sizeof(metrics.fresh), "%s.new", path) >=
+	    (int)sizeof(metrics.fresh))
+		refuse("cannot write the metrics file", path,
+		    strerror(ENAMETOOLONG));
+	metrics_write(s, now_ms);
+	if (metrics.err != 0)
+		refuse("cannot write the metrics file", path,
+		    strerror(metrics.err));
+}
+
+uint64_t
+metrics_next_due(void)
+{
+	return metrics.path != NULL ? metrics.due_ms : UINT64_MAX;
+}
+
+/* ---------------------------------------------------------------------------
  * --control: what the operator asks of a server that runs, and tells it.
  *
  * A command is one line in; its reply is text, and ends with the connection:
@@ -1603,15 +1783,11 @@ static const struct verb *verb_find(const char *word);
 __attribute__((format(printf, 2, 3))) static void
 say(struct command *c, const char *format, ...)
 {
-	char text[256];
 	va_list args;
-	int len;
 
 	va_start(args, format);
-	len = vsnprintf(text, sizeof(text), format, args);
+	write_arguments(&c->text, format, args);
 	va_end(args);
-	assert(len >= 0 && (size_t)len < sizeof(text));
-	write_bytes(&c->text, text, (size_t)len);
 }
 
 static void
@@ -2034,13 +2210,18 @@ has_room(const struct command *c)
 static bool
 stats_tell(struct command *c, uint64_t now_ms)
 {
-	struct number numbers[NUMBERS_MAX];
-	unsigned count = eventlog_numbers(control.counts, numbers), i;
+	const struct class_count *class = control.counts->refused_classes;
+	const struct number *numbers;
+	unsigned count, i;
 
 	(void)now_ms;
+	numbers = eventlog_numbers(&count);
 	for (i = 0; i < count; i++)
-		say(c, "%-20s %llu\n", numbers[i].key,
-		    (unsigned long long)numbers[i].value);
+		say(c, "%-20s %" PRIu64 "\n", numbers[i].key,
+		    statistics_number(&numbers[i], control.counts));
+	for (; class->class != NULL; class ++)
+		say(c, "refused %-12s %" PRIu64 "\n", class->class,
+		    class->count);
 	return all_said(c);
 }
 

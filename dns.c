@@ -300,7 +300,14 @@ statistics_collect(struct statistics *s, uint64_t now_ms)
 	s->sends_failed = r.sends_failed;
 	s->self_sends = r.self_sends;
 	s->lame = r.lame;
+	s->retries = r.retries;
+	s->primes = r.primes;
+	s->expired = r.expired;
+	memcpy(s->replied, r.replied, sizeof(s->replied));
+	memcpy(
+	    s->refused_classes, r.refused_classes, sizeof(s->refused_classes));
 	cache_count(&s->cache);
+	eventlog_count(&s->log);
 }
 
 static void
@@ -310,6 +317,19 @@ statistics_write(uint64_t now_ms)
 
 	statistics_collect(&s, now_ms);
 	eventlog_statistics(&s);
+	metrics_write(&s, now_ms);
+}
+
+/* The file of --metrics, when it is due. */
+static void
+metrics_renew(uint64_t now_ms)
+{
+	struct statistics s;
+
+	if (metrics_next_due() > now_ms)
+		return;
+	statistics_collect(&s, now_ms);
+	metrics_write(&s, now_ms);
 }
 
 /* 0 or an errno: /dev/tty is the terminal of the session, if it has one. */
@@ -524,6 +544,7 @@ timeout_ms(uint64_t now_ms)
 	due_ms = earlier(due_ms, connections_next_due());
 	due_ms = earlier(due_ms, control_next_due());
 	due_ms = earlier(due_ms, cache_file_next_due());
+	due_ms = earlier(due_ms, metrics_next_due());
 	if (due_ms <= now_ms)
 		return 0;
 	return due_ms - now_ms < 3600000 ? (int)(due_ms - now_ms) : 3600000;
@@ -622,6 +643,7 @@ serve(void)
 		wishes_begin(now_ms);
 		cache_file_read(now_ms);
 		confinement_watch();
+		metrics_renew(now_ms);
 		eventlog_flush();
 		manager_turn(now_ms);
 	}
@@ -2015,6 +2037,26 @@ reply_shorten(struct reply *a, enum rcode rcode, const struct reason *why,
 	eventlog_client_limited(&a->query->from, "octets", CLIENT_GAIN_S_MAX);
 }
 
+/* How it is told, and how long it took: by the turns in which it came, went. */
+static void
+reply_count(const struct reply *a, enum rcode rcode)
+{
+	static const uint8_t told[] = {[RCODE_NOERROR] = TOLD_NOERROR,
+	    [RCODE_FORMERR] = TOLD_OTHER,
+	    [RCODE_SERVFAIL] = TOLD_SERVFAIL,
+	    [RCODE_NXDOMAIN] = TOLD_NXDOMAIN,
+	    [RCODE_NOTIMP] = TOLD_OTHER,
+	    [RCODE_REFUSED] = TOLD_REFUSED};
+	uint32_t ms = self.turn_ms - (uint32_t)a->query->asked_ms;
+	unsigned place = 0;
+
+	self.counts.told[rcode < sizeof(told) ? told[rcode] : TOLD_OTHER]++;
+	while (place < TOOK_MAX - 1 && ms > took_most_ms(place))
+		place++;
+	self.counts.took[place]++;
+	self.counts.took_ms += ms;
+}
+
 /*
  * Add OPT and the header and send.  A set that did not fit leaves none
  * (RFC 2181 9): TC=1 sends the client to ask again over TCP; what does not
@@ -2050,6 +2092,7 @@ reply_end(struct reply *a, enum rcode rcode, const struct reason *why,
 	write_header(&head, &a->header);
 	reply_trace(a);
 	reply_send(a);
+	reply_count(a, rcode);
 	if (eventlog_logs_queries())
 		reply_log(a, rcode);
 }
@@ -2530,6 +2573,7 @@ static void
 start(void)
 {
 	struct options *o = &self.options;
+	struct statistics s;
 	uint8_t key[16];
 
 	if (getrandom(key, sizeof(key), 0) != (ssize_t)sizeof(key) ||
@@ -2556,6 +2600,8 @@ start(void)
 	network_open(self.epoll, self.start_ms);
 	forwards_check(o);
 	hints_take(o->hints);
+	statistics_collect(&s, self.start_ms);
+	metrics_open(o->metrics, &s, self.start_ms);
 	control_open(o->control, self.epoll);
 	confine_all(&o->confined);
 	cache_file_open(o, clock_ms(CLOCK_REALTIME), self.start_ms);

@@ -210,6 +210,10 @@ enum {
 	COMMAND_LOOKS = 1024,     /* places looked at in a turn ... */
 	COMMAND_SLICE = 64 << 10, /* ... or octets of text, and one thing */
 	COMMAND_TEXT_MAX = 1 << 20,
+	METRICS_MS = 15000,       /* Prometheus asks as often */
+	METRICS_TEXT_MAX = 65536, /* it takes a fifth of that */
+	ADDRESS_CLASSES_MAX = 64, /* words for class=, of which 45 exist */
+	TOOK_MAX = 16,            /* 0, 1, 2, 4, ... 8192 ms, and more */
 
 	/* The event log. */
 	LOG_LINE_MAX = 2048,    /* a fully escaped name takes 1 KiB */
@@ -1044,6 +1048,39 @@ struct startup {
 	size_t cache_octets, memory_octets;
 };
 
+struct log_counts {
+	uint64_t counted, written, folded, gated;
+	uint64_t lost; /* lines, summaries too: the file would not take them */
+};
+
+/* How often it was for this class that a server's address was refused. */
+struct class_count {
+	const char *class; /* NULL: this one and those after it are not used */
+	uint64_t count;
+};
+
+/* What name servers replied: an enum response_class each. */
+enum {
+	REPLY_KINDS = 11
+};
+
+/* What clients were told. */
+enum {
+	TOLD_NOERROR,
+	TOLD_NXDOMAIN,
+	TOLD_SERVFAIL,
+	TOLD_REFUSED,
+	TOLD_OTHER,
+	TOLD_MAX
+};
+
+/* Of struct statistics' took: so many ms at the most; of the last, or more. */
+static inline unsigned
+took_most_ms(unsigned place)
+{
+	return place == 0 ? 0 : 1u << (place - 1);
+}
+
 struct statistics {
 	uint64_t uptime_s;
 	uint64_t received, answered, dropped, refused; /* clients */
@@ -1055,13 +1092,26 @@ struct statistics {
 	uint64_t sent, replies, timeouts, mismatched; /* name servers */
 	uint64_t tcp_connects, tcp_sent, tcp_reused;
 	uint64_t addresses_refused, sends_failed, self_sends, lame;
+	uint64_t retries, primes, expired;
+	uint64_t replied[REPLY_KINDS];
+	uint64_t told[TOLD_MAX]; /* answers to clients, by rcode */
+	uint64_t took[TOOK_MAX]; /* the same, by how long they took ... */
+	uint64_t took_ms;        /* ... all of them */
+	struct class_count refused_classes[ADDRESS_CLASSES_MAX];
 	struct cache_counts cache;
+	struct log_counts log;
 };
 
-struct log_counts {
-	uint64_t counted, written, folded, gated;
-	uint64_t lost; /* lines, summaries too: the file would not take them */
+/* A number of the statistics: told by the event, by stats and --metrics. */
+struct number {
+	const char *key;
+	size_t at;        /* in struct statistics, a uint64_t */
+	bool held;        /* now; else it has been counted since the start */
+	const char *help; /* what it is; NULL: one of `took` */
 };
+
+const struct number *eventlog_numbers(unsigned *count);
+uint64_t statistics_number(const struct number *, const struct statistics *);
 
 /* Open the log for appending; false sets errno.  The key is for folding. */
 bool eventlog_open(const struct log_options *, const uint8_t key[16]);
@@ -1080,16 +1130,6 @@ uint64_t eventlog_next_due(void); /* when a window ends; UINT64_MAX never */
 void eventlog_look(void);
 void eventlog_close(void); /* every open fold is written first */
 
-/* The numbers of the statistics event, in its order. */
-struct number {
-	const char *key;
-	uint64_t value;
-};
-enum {
-	NUMBERS_MAX = 64
-};
-unsigned eventlog_numbers(
-    const struct statistics *, struct number numbers[NUMBERS_MAX]);
 void eventlog_count(struct log_counts *);
 size_t eventlog_memory(void); /* octets of its tables */
 
@@ -1127,8 +1167,9 @@ void eventlog_table_full(const char *table, unsigned limit); /* 10005 */
 void eventlog_client_limited(const struct address *client, const char *limit,
     unsigned value); /* 10019; the client's port is left out */
 void eventlog_receive_failed(
-    const struct address *listener, int err);        /* 7051 */
-void eventlog_statistics(const struct statistics *); /* 10001 */
+    const struct address *listener, int err);            /* 7051 */
+void eventlog_statistics(const struct statistics *);     /* 10001 */
+void eventlog_metrics_failed(const char *file, int err); /* 10021 */
 
 /* The forwarders of a zone, at the start (537); why one cannot be (507). */
 void eventlog_forward(const struct forward *);
@@ -1535,6 +1576,11 @@ struct referral_counts {
 	uint64_t tcp_sent;     /* of sent, the queries over TCP */
 	uint64_t tcp_reused; /* queries given to a connection that was there */
 	uint64_t addresses_refused, sends_failed, self_sends, lame;
+	uint64_t retries; /* to an address that had been asked the same */
+	uint64_t primes;  /* walks for the names and addresses of the roots */
+	uint64_t expired; /* questions without an answer in QUERY_MS_MAX */
+	uint64_t replied[REPLY_KINDS];
+	struct class_count refused_classes[ADDRESS_CLASSES_MAX];
 	unsigned open, walks_max; /* walks now, and at most */
 };
 
@@ -1638,6 +1684,7 @@ struct options {
 	struct confinement confined;
 	struct log_options log;
 	const char *control; /* NULL: no socket */
+	const char *metrics; /* NULL: no file */
 	size_t cache_octets;
 	struct prefix allow[ALLOWED_PREFIXES_MAX];
 	struct prefix allow_server[ALLOWED_PREFIXES_MAX];
@@ -1730,6 +1777,15 @@ void manager_reloading(uint64_t monotonic_us);
 void manager_turn(uint64_t now_ms);
 uint64_t manager_next_due(void); /* UINT64_MAX: no watchdog */
 void manager_close(void);
+
+/*
+ * Write the statistics into a file for Prometheus, whole or not at all: at the
+ * start, when what stands in the way ends the program by refuse, then when they
+ * are due, each METRICS_MS, and whenever metrics_write is called.
+ */
+void metrics_open(const char *path, const struct statistics *, uint64_t now_ms);
+void metrics_write(const struct statistics *, uint64_t now_ms);
+uint64_t metrics_next_due(void); /* UINT64_MAX: there is no file */
 
 /*
  * Listen for the operator's commands on a Unix socket, which only he can open,

@@ -42,6 +42,7 @@ enum {
 	LINE_END_MAX = 100,   /* cut, count, first and a longer seq: 94 */
 	LINE_SHORT_MAX = 360, /* the short fields of one event: 290 */
 	FIELDS_MAX = LOG_LINE_MAX - LINE_END_MAX,
+	CLASS_TEXT_MAX = 24, /* a word for class=, with what is between two */
 	LONG_FIELDS_MAX = FIELDS_MAX - LINE_SHORT_MAX,
 
 	/* A name, a TTL and 64 KiB that are told octet by octet. */
@@ -106,6 +107,7 @@ enum row {
 	EVENT_NETWORK_UNSURE,
 	EVENT_CLIENT_LIMITED,
 	EVENT_LOG_REOPENED,
+	EVENT_METRICS_FAILED,
 	EVENT_FORWARDER_DOWN,
 	EVENT_FORWARDER_UP,
 	EVENT_CACHE_RESTORED,
@@ -266,12 +268,21 @@ static const struct event catalogue[EVENTS] = {
     [EVENT_STATISTICS] = {10001, 0, LEVEL_INFO, ALWAYS, "STATISTICS",
 	"counters since start",
 	"uptime_s received answered dropped overflowed refused "
-	"tcp_received limited connections accepted turned_away hits "
-	"joined walks prefetched failed waiting sent replies timeouts "
-	"mismatched tcp_connects tcp_sent tcp_reused addresses_refused "
-	"sends_failed self_sends lame cache_stored cache_evicted "
-	"cache_rescued cache_failures cache_entries cache_octets "
-	"log_counted log_written log_folded log_gated log_lost",
+	"tcp_received limited "
+	"connections accepted turned_away hits joined walks prefetched "
+	"failed expired "
+	"waiting told_noerror told_nxdomain told_servfail told_refused "
+	"told_other sent retries replies timeouts mismatched primes "
+	"tcp_connects tcp_sent tcp_reused replied_answer replied_nxdomain "
+	"replied_nodata replied_referral replied_alias replied_truncated "
+	"replied_noedns replied_badcookie replied_lame replied_error "
+	"replied_bizarre addresses_refused sends_failed self_sends lame "
+	"cache_stored cache_evicted cache_rescued cache_failures "
+	"cache_entries cache_octets log_counted log_written log_folded "
+	"log_gated log_lost took_ms took_0ms took_1ms took_2ms took_4ms "
+	"took_8ms took_16ms took_32ms took_64ms took_128ms took_256ms "
+	"took_512ms took_1024ms took_2048ms took_4096ms took_8192ms "
+	"took_more refused_classes",
 	"What was done, and what is held now.", "Nothing."},
     [EVENT_SERVER_REFUSED] = {10002, 0, LEVEL_WARNING, LIMITED,
 	"INVALID_SERVER_ADDRESS",
@@ -364,6 +375,13 @@ static const struct event catalogue[EVENTS] = {
 	"The file was renamed or deleted; lines before this one are in the "
 	"old file.",
 	"Nothing."},
+    [EVENT_METRICS_FAILED] = {10021, 0, LEVEL_WARNING, LIMITED,
+	"METRICS_UNWRITTEN", "statistics could not be written to their file",
+	"errno file",
+	"What the file of --metrics says is old, if it is there.  It is tried "
+	"again every 15 seconds; this is told again when it has been written "
+	"in between.",
+	"See errno: the disk may be full, or the directory gone."},
     [EVENT_FORWARDER_DOWN] = {10030, 0, LEVEL_WARNING, LIMITED,
 	"FORWARDER_DOWN", "forwarder is silent", INCIDENT,
 	"It has not replied for so many times that it is asked last.  Names in "
@@ -594,6 +612,141 @@ static bool log_is_there(void);
 static void log_switch(int fd);
 static void log_tell_unopened(int err);
 static void log_tell_reopened(void);
+
+/* In the order of the event. */
+static const struct number numbers[] = {
+    {"uptime_s", offsetof(struct statistics, uptime_s), true,
+	"Seconds since the start."},
+    {"received", offsetof(struct statistics, received), false,
+	"Questions of clients."},
+    {"answered", offsetof(struct statistics, answered), false,
+	"Answers sent to clients."},
+    {"dropped", offsetof(struct statistics, dropped), false,
+	"Questions that got no answer."},
+    {"overflowed", offsetof(struct statistics, overflowed), false,
+	"Questions that the kernel had no room for."},
+    {"refused", offsetof(struct statistics, refused), false,
+	"Questions that were turned down."},
+    {"tcp_received", offsetof(struct statistics, tcp_received), false,
+	"Questions over TCP, of those received."},
+    {"limited", offsetof(struct statistics, limited), false,
+	"Answers made short, as the client's network had its share."},
+    {"connections", offsetof(struct statistics, connections), true,
+	"Connections of clients."},
+    {"accepted", offsetof(struct statistics, accepted), false,
+	"Connections of clients accepted."},
+    {"turned_away", offsetof(struct statistics, turned_away), false,
+	"Connections of clients turned away."},
+    {"hits", offsetof(struct statistics, hits), false,
+	"Questions answered from the cache at once."},
+    {"joined", offsetof(struct statistics, joined), false,
+	"Questions that joined a look-up under way."},
+    {"walks", offsetof(struct statistics, walks), false, "Look-ups begun."},
+    {"prefetched", offsetof(struct statistics, prefetched), false,
+	"Look-ups ahead of the end of what they refresh, of those begun."},
+    {"failed", offsetof(struct statistics, failed), false,
+	"Questions that ended without an answer."},
+    {"expired", offsetof(struct statistics, expired), false,
+	"Questions without an answer in time, of those failed."},
+    {"waiting", offsetof(struct statistics, waiting), true,
+	"Questions that wait for look-ups."},
+    {"told_noerror", offsetof(struct statistics, told[TOLD_NOERROR]), false,
+	"Answers with NOERROR."},
+    {"told_nxdomain", offsetof(struct statistics, told[TOLD_NXDOMAIN]), false,
+	"Answers with NXDOMAIN."},
+    {"told_servfail", offsetof(struct statistics, told[TOLD_SERVFAIL]), false,
+	"Answers with SERVFAIL."},
+    {"told_refused", offsetof(struct statistics, told[TOLD_REFUSED]), false,
+	"Answers with REFUSED."},
+    {"told_other", offsetof(struct statistics, told[TOLD_OTHER]), false,
+	"Answers with another rcode."},
+    {"sent", offsetof(struct statistics, sent), false,
+	"Queries to name servers."},
+    {"retries", offsetof(struct statistics, retries), false,
+	"Queries to an address that had been asked the same."},
+    {"replies", offsetof(struct statistics, replies), false,
+	"Replies of name servers."},
+    {"timeouts", offsetof(struct statistics, timeouts), false,
+	"Queries without a reply."},
+    {"mismatched", offsetof(struct statistics, mismatched), false,
+	"Messages that were no reply to any query."},
+    {"primes", offsetof(struct statistics, primes), false,
+	"Look-ups of the root servers."},
+    {"tcp_connects", offsetof(struct statistics, tcp_connects), false,
+	"Connections to name servers begun."},
+    {"tcp_sent", offsetof(struct statistics, tcp_sent), false,
+	"Queries over TCP, of those sent."},
+    {"tcp_reused", offsetof(struct statistics, tcp_reused), false,
+	"Queries given to a connection that was there."},
+    {"replied_answer", offsetof(struct statistics, replied[0]), false,
+	"Replies with the data asked for."},
+    {"replied_nxdomain", offsetof(struct statistics, replied[1]), false,
+	"Replies that there is no such name."},
+    {"replied_nodata", offsetof(struct statistics, replied[2]), false,
+	"Replies that there is no such type."},
+    {"replied_referral", offsetof(struct statistics, replied[3]), false,
+	"Replies with servers nearer to the name."},
+    {"replied_alias", offsetof(struct statistics, replied[4]), false,
+	"Replies with another name."},
+    {"replied_truncated", offsetof(struct statistics, replied[5]), false,
+	"Replies cut short."},
+    {"replied_noedns", offsetof(struct statistics, replied[6]), false,
+	"Replies of servers that choke on EDNS."},
+    {"replied_badcookie", offsetof(struct statistics, replied[7]), false,
+	"Replies with a new cookie in place of data."},
+    {"replied_lame", offsetof(struct statistics, replied[8]), false,
+	"Replies of servers that are not the zone's."},
+    {"replied_error", offsetof(struct statistics, replied[9]), false,
+	"Replies with an error."},
+    {"replied_bizarre", offsetof(struct statistics, replied[10]), false,
+	"Replies that make no sense."},
+    {"addresses_refused", offsetof(struct statistics, addresses_refused), false,
+	"Addresses of name servers that were refused."},
+    {"sends_failed", offsetof(struct statistics, sends_failed), false,
+	"Queries that the system did not send."},
+    {"self_sends", offsetof(struct statistics, self_sends), false,
+	"Addresses of name servers that are our own."},
+    {"lame", offsetof(struct statistics, lame), false,
+	"Replies of lame servers that counted as such."},
+    {"cache_stored", offsetof(struct statistics, cache.stored), false,
+	"Entries put into the cache."},
+    {"cache_evicted", offsetof(struct statistics, cache.evicted), false,
+	"Entries that left the cache alive."},
+    {"cache_rescued", offsetof(struct statistics, cache.rescued), false,
+	"Entries that got a second chance in the cache."},
+    {"cache_failures", offsetof(struct statistics, cache.failures), false,
+	"Failures put into the cache."},
+    {"cache_entries", offsetof(struct statistics, cache.entries), true,
+	"Entries in the cache."},
+    {"cache_octets", offsetof(struct statistics, cache.octets), true,
+	"Octets in the cache."},
+    {"log_counted", offsetof(struct statistics, log.counted), false, "Events."},
+    {"log_written", offsetof(struct statistics, log.written), false,
+	"Events written to the log."},
+    {"log_folded", offsetof(struct statistics, log.folded), false,
+	"Events folded into another line."},
+    {"log_gated", offsetof(struct statistics, log.gated), false,
+	"Events beyond the limit of their id."},
+    {"log_lost", offsetof(struct statistics, log.lost), false,
+	"Lines that the log file did not take."},
+    {"took_ms", offsetof(struct statistics, took_ms), false, NULL},
+    {"took_0ms", offsetof(struct statistics, took[0]), false, NULL},
+    {"took_1ms", offsetof(struct statistics, took[1]), false, NULL},
+    {"took_2ms", offsetof(struct statistics, took[2]), false, NULL},
+    {"took_4ms", offsetof(struct statistics, took[3]), false, NULL},
+    {"took_8ms", offsetof(struct statistics, took[4]), false, NULL},
+    {"took_16ms", offsetof(struct statistics, took[5]), false, NULL},
+    {"took_32ms", offsetof(struct statistics, took[6]), false, NULL},
+    {"took_64ms", offsetof(struct statistics, took[7]), false, NULL},
+    {"took_128ms", offsetof(struct statistics, took[8]), false, NULL},
+    {"took_256ms", offsetof(struct statistics, took[9]), false, NULL},
+    {"took_512ms", offsetof(struct statistics, took[10]), false, NULL},
+    {"took_1024ms", offsetof(struct statistics, took[11]), false, NULL},
+    {"took_2048ms", offsetof(struct statistics, took[12]), false, NULL},
+    {"took_4096ms", offsetof(struct statistics, took[13]), false, NULL},
+    {"took_8192ms", offsetof(struct statistics, took[14]), false, NULL},
+    {"took_more", offsetof(struct statistics, took[15]), false, NULL},
+};
 
 static bool line_begin(struct line *, enum row, const struct subject *);
 static bool event_is_wanted(enum row);
@@ -1216,11 +1369,26 @@ eventlog_receive_failed(const struct address *listener, int err)
 void
 eventlog_statistics(const struct statistics *s)
 {
+	struct statistics whole = *s;
 	struct line l;
 
 	if (!line_begin(&l, EVENT_STATISTICS, NULL))
 		return;
-	line_statistics(&l, s);
+	whole.log = counts; /* this line as well */
+	line_statistics(&l, &whole);
+	line_end(&l);
+}
+
+void
+eventlog_metrics_failed(const char *file, int err)
+{
+	const struct subject s = {.err = err};
+	struct line l;
+
+	if (!line_begin(&l, EVENT_METRICS_FAILED, &s))
+		return;
+	line_errno(&l, err);
+	line_path(&l, "file", file);
 	line_end(&l);
 }
 
@@ -2131,64 +2299,55 @@ line_tally(struct line *l, const struct tally *t)
 	line_number(l, "sends_max", QUERY_SENDS_MAX);
 }
 
-unsigned
-eventlog_numbers(const struct statistics *s, struct number list[NUMBERS_MAX])
+const struct number *
+eventlog_numbers(unsigned *count)
 {
-	const struct number numbers[] = {
-	    {"uptime_s", s->uptime_s},
-	    {"received", s->received},
-	    {"answered", s->answered},
-	    {"dropped", s->dropped},
-	    {"overflowed", s->overflowed},
-	    {"refused", s->refused},
-	    {"tcp_received", s->tcp_received},
-	    {"limited", s->limited},
-	    {"connections", s->connections},
-	    {"accepted", s->accepted},
-	    {"turned_away", s->turned_away},
-	    {"hits", s->hits},
-	    {"joined", s->joined},
-	    {"walks", s->walks},
-	    {"prefetched", s->prefetched},
-	    {"failed", s->failed},
-	    {"waiting", s->waiting},
-	    {"sent", s->sent},
-	    {"replies", s->replies},
-	    {"timeouts", s->timeouts},
-	    {"mismatched", s->mismatched},
-	    {"tcp_connects", s->tcp_connects},
-	    {"tcp_sent", s->tcp_sent},
-	    {"tcp_reused", s->tcp_reused},
-	    {"addresses_refused", s->addresses_refused},
-	    {"sends_failed", s->sends_failed},
-	    {"self_sends", s->self_sends},
-	    {"lame", s->lame},
-	    {"cache_stored", s->cache.stored},
-	    {"cache_evicted", s->cache.evicted},
-	    {"cache_rescued", s->cache.rescued},
-	    {"cache_failures", s->cache.failures},
-	    {"cache_entries", s->cache.entries},
-	    {"cache_octets", s->cache.octets},
-	    {"log_counted", counts.counted},
-	    {"log_written", counts.written},
-	    {"log_folded", counts.folded},
-	    {"log_gated", counts.gated},
-	    {"log_lost", counts.lost},
-	};
+	*count = sizeof numbers / sizeof numbers[0];
+	return numbers;
+}
 
-	static_assert(sizeof numbers <= NUMBERS_MAX * sizeof *list, "room");
-	memcpy(list, numbers, sizeof numbers);
-	return sizeof numbers / sizeof numbers[0];
+uint64_t
+statistics_number(const struct number *n, const struct statistics *s)
+{
+	uint64_t value;
+
+	memcpy(&value, (const uint8_t *)s + n->at, sizeof value);
+	return value;
+}
+
+/* The last of the statistics: as many as there is room for. */
+static void
+line_classes(struct line *l, const struct class_count *c)
+{
+	const size_t room = CLASS_TEXT_MAX + 2 * NUMBER_TEXT_MAX;
+	unsigned more = 0;
+
+	if (c->class == NULL || l->len + 2 * room > FIELDS_MAX)
+		return;
+	list_begin(l, "refused_classes");
+	for (; c->class != NULL; c++) {
+		if (l->len + room > FIELDS_MAX) {
+			more++;
+			continue;
+		}
+		list_add(l, c->class);
+		put_text(l, ":");
+		put_number(l, c->count, 1);
+	}
+	list_end(l, more);
 }
 
 static void
 line_statistics(struct line *l, const struct statistics *s)
 {
-	struct number numbers[NUMBERS_MAX];
-	unsigned count = eventlog_numbers(s, numbers), i;
+	size_t i;
 
-	for (i = 0; i < count; i++)
-		line_number(l, numbers[i].key, numbers[i].value);
+	for (i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
+		if (numbers[i].help != NULL ||
+		    statistics_number(&numbers[i], s) > 0)
+			line_number(l, numbers[i].key,
+			    statistics_number(&numbers[i], s));
+	line_classes(l, s->refused_classes);
 }
 
 /* All listeners, as far as there is room; how many more there are. */

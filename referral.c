@@ -318,6 +318,7 @@ enum {
 	SPANS = sizeof(spans_ms) / sizeof(spans_ms[0])
 };
 
+static_assert(RESPONSE_BIZARRE + 1 == REPLY_KINDS, "one is counted for each");
 static_assert(WAITERS_MAX == QUERIES_MAX + ZONE_NS_LOOKUPS_AT_ONCE * WALKS_MAX,
     "a waiter for each who may wait");
 
@@ -1857,6 +1858,7 @@ question_report(const struct walk *w, const struct client_question *c,
 	i.q = c->q;
 	i.qname = &w->qname;
 	self.counts.failed++;
+	self.counts.expired += limit == LIMIT_QUERY_MS;
 	if (limit != LIMIT_NONE)
 		eventlog_limit_reached(&i, &tally);
 	eventlog_answer_failed(&i, why, &tally);
@@ -1980,6 +1982,19 @@ class_rfc(const struct address *at, const char *class)
 	return strcmp(block->name, class) == 0 ? block->rfc : NULL;
 }
 
+/* Once more for this class: a word of the table, so compared as such. */
+static void
+class_note(const char *class)
+{
+	struct class_count *c = self.counts.refused_classes;
+
+	while (c->class != NULL && strcmp(c->class, class) != 0)
+		c++;
+	assert(c + 1 < self.counts.refused_classes + ADDRESS_CLASSES_MAX);
+	c->class = class;
+	c->count++;
+}
+
 /* Tell the operator of an address that would have been asked. */
 static void
 walk_refused(const struct walk *w, const struct name *ns,
@@ -1998,6 +2013,7 @@ walk_refused(const struct walk *w, const struct name *ns,
 		eventlog_self_send(&i);
 	} else {
 		self.counts.addresses_refused++;
+		class_note(class);
 		eventlog_server_refused(&i, class);
 	}
 }
@@ -3087,6 +3103,7 @@ exchange_charge(const struct exchange *x, struct candidate *to, uint64_t now_ms)
 	w->slist.asked = (uint8_t)(w->slist.asked + !to->asked);
 	to->asked = true;
 	to->again = false;
+	self.counts.retries += candidate_sends(to) > 0;
 	to->sends[exchange_channel(x)]++;
 	server_asked(&to->at, now_ms);
 }
@@ -4906,6 +4923,7 @@ walk_analyze(struct walk *w, uint64_t now_ms)
 	class =
 	    response_class(&response, &asked.name, asked.type, &w->slist.zone);
 	exchange_trace_reply(x, class, now_ms);
+	self.counts.replied[class]++;
 	if (class != RESPONSE_NO_EDNS && class != RESPONSE_FAILURE)
 		candidate_learn(from, x, now_ms);
 	if (reply_is_our_own(x))
@@ -5124,6 +5142,7 @@ prime(uint64_t now_ms)
 	w = walk_begin(&root, TYPE_NS, now_ms);
 	if (w == NULL)
 		return;
+	self.counts.primes++;
 	w->priming = w->favoured = true;
 	w->state = WALK_FIND; /* not from the cache: it wants the addresses */
 	self.priming = w;

@@ -26,8 +26,8 @@
 
 enum {
 	WINDOW_MS = LOG_WINDOW_S * 1000,
-	FIELDS = 64, /* of one line; the statistics have the most */
-	ROWS = 100,  /* of the catalogue, and room */
+	FIELDS = 128, /* of one line; the statistics have the most */
+	ROWS = 100,   /* of the catalogue, and room */
 	STORM = 1000000
 };
 
@@ -60,7 +60,7 @@ struct field {
 };
 static struct field fields[FIELDS];
 static size_t field_count;
-static uint64_t seen[ROWS]; /* bit n: of this row of the catalogue, field n */
+static bool seen[ROWS][FIELDS]; /* of this row of the catalogue, this field */
 
 static struct name zone, ns, qname;
 static struct address addr, peer;
@@ -337,15 +337,13 @@ head_check(const struct field *f, const char *name, const char *value,
  * that has not, and notes those that are there.
  */
 static const struct field *
-keys_check(const struct field *f, const char *keys, uint64_t *noted)
+keys_check(const struct field *f, const char *keys, bool *noted)
 {
-	uint64_t bit = 1;
-
-	for (; *keys != '\0' && f < fields + field_count; bit <<= 1) {
+	for (; *keys != '\0' && f < fields + field_count; noted++) {
 		size_t len = strcspn(keys, " ");
 
 		if (key_is(f, keys, len)) {
-			*noted |= bit;
+			*noted = true;
 			f++;
 		}
 		keys += len;
@@ -362,7 +360,7 @@ catalogue_check(const char *line)
 	const struct event *e = eventlog_catalogue(&count);
 	const struct field *f = fields;
 	unsigned long id = strtoul(fields[2].value, NULL, 10);
-	uint64_t noted = 0;
+	bool noted[FIELDS] = {false};
 	char number[24];
 
 	require(count <= ROWS, "too many rows", line);
@@ -378,8 +376,8 @@ catalogue_check(const char *line)
 	f = head_check(f, "event", e->name, line);
 	f = head_check(f, "msg", e->msg, line);
 	f = head_check(f, "seq", NULL, line);
-	f = keys_check(f, e->fields, &seen[row]);
-	f = keys_check(f, "cut count first", &noted);
+	f = keys_check(f, e->fields, seen[row]);
+	f = keys_check(f, "cut count first", noted);
 	require(f == fields + field_count, "not among the fields", line);
 }
 
@@ -1048,6 +1046,15 @@ log_statistics(void)
 	    .sends_failed = 16,
 	    .self_sends = 17,
 	    .lame = 18,
+	    .retries = 32,
+	    .primes = 71,
+	    .expired = 34,
+	    .replied = {35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45},
+	    .told = {46, 47, 48, 49, 50},
+	    .took = {51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 63, 64, 65,
+		66},
+	    .took_ms = 67,
+	    .refused_classes = {{"private", 68}, {"v4-mapped", 69}},
 	    .cache = {.stored = 19,
 		.evicted = 20,
 		.rescued = 21,
@@ -1056,6 +1063,12 @@ log_statistics(void)
 		.octets = UINT64_MAX}};
 
 	eventlog_statistics(&s);
+}
+
+static void
+log_metrics_failed(void)
+{
+	eventlog_metrics_failed("/run/dns.prom", ENOSPC);
 }
 
 static struct client_question
@@ -1539,14 +1552,27 @@ static const struct {
 	"overflowed=32 refused=5 "
 	"tcp_received=27 limited=31 connections=28 accepted=29 "
 	"turned_away=30 hits=6 joined=7 walks=8 prefetched=33 "
-	"failed=9 waiting=10 sent=11 "
-	"replies=12 "
-	"timeouts=13 mismatched=14 tcp_connects=24 tcp_sent=25 "
-	"tcp_reused=26 addresses_refused=15 sends_failed=16 "
+	"failed=9 expired=34 "
+	"waiting=10 told_noerror=46 told_nxdomain=47 told_servfail=48 "
+	"told_refused=49 told_other=50 sent=11 retries=32 replies=12 "
+	"timeouts=13 mismatched=14 primes=71 tcp_connects=24 tcp_sent=25 "
+	"tcp_reused=26 replied_answer=35 replied_nxdomain=36 "
+	"replied_nodata=37 replied_referral=38 replied_alias=39 "
+	"replied_truncated=40 replied_noedns=41 replied_badcookie=42 "
+	"replied_lame=43 replied_error=44 replied_bizarre=45 "
+	"addresses_refused=15 sends_failed=16 "
 	"self_sends=17 lame=18 cache_stored=19 cache_evicted=20 "
 	"cache_rescued=21 cache_failures=22 cache_entries=23 "
 	"cache_octets=18446744073709551615 log_counted=1 log_written=1 "
-	"log_folded=0 log_gated=0 log_lost=0"},
+	"log_folded=0 log_gated=0 log_lost=0 took_ms=67 took_0ms=51 "
+	"took_1ms=52 took_2ms=53 took_4ms=54 took_8ms=55 took_16ms=56 "
+	"took_32ms=57 took_64ms=58 took_128ms=59 took_256ms=60 took_512ms=61 "
+	"took_1024ms=62 took_2048ms=63 took_4096ms=64 took_8192ms=65 "
+	"took_more=66 refused_classes=\"private:68 v4-mapped:69\""},
+    {log_metrics_failed, LEVEL_WARNING, true,
+	"level=warning id=10021 event=METRICS_UNWRITTEN "
+	"msg=\"statistics could not be written to their file\" seq=1 "
+	"errno=ENOSPC file=/run/dns.prom count=1"},
     {log_query, LEVEL_DEBUG, false,
 	"level=info id=10015 event=QUERY msg=\"question answered\" seq=1 q=9 "
 	"client=198.51.100.7:4711 transport=udp qname=www.lame.example. "
@@ -2532,6 +2558,27 @@ START_TEST(within_the_limit_there_is_no_mark)
 }
 END_TEST
 
+/* What has no room is left out, and nothing is cut. */
+START_TEST(statistics_of_any_size_make_a_whole_line)
+{
+	struct statistics s;
+	unsigned i;
+
+	memset(&s, 0xff, sizeof(s));
+	for (i = 0; i < ADDRESS_CLASSES_MAX - 1; i++)
+		s.refused_classes[i].class = "not-global-unicast";
+	s.refused_classes[i].class = NULL;
+	format = (enum log_format)_i;
+	log_open(LEVEL_INFO);
+	eventlog_statistics(&s);
+	eventlog_close();
+	log_read();
+	ck_assert_uint_eq(line_count, 1);
+	ck_assert_uint_lt(strlen(lines[0]), LOG_LINE_MAX);
+	ck_assert_uint_gt(strlen(lines[0]), LOG_LINE_MAX - 300);
+}
+END_TEST
+
 START_TEST(a_storm_silences_no_other_id)
 {
 	unsigned id;
@@ -3198,8 +3245,9 @@ START_TEST(every_field_of_the_catalogue_is_written)
 		key_count = e->fields[0] != '\0';
 		for (i = 0; e->fields[i] != '\0'; i++)
 			key_count += e->fields[i] == ' ';
-		ck_assert_msg(seen[row] == (UINT64_C(1) << key_count) - 1,
-		    "%u lacks some of %s", e->id, e->fields);
+		for (i = 0; i < key_count; i++)
+			ck_assert_msg(seen[row][i], "%u lacks field %u of %s",
+			    e->id, i + 1, e->fields);
 	}
 }
 END_TEST
@@ -3256,6 +3304,7 @@ add_gates(TCase *c)
 	tcase_add_test(c, a_storm_of_one_id_is_told_in_numbers);
 	tcase_add_test(c, a_new_storm_is_a_new_episode);
 	tcase_add_test(c, within_the_limit_there_is_no_mark);
+	tcase_add_loop_test(c, statistics_of_any_size_make_a_whole_line, 0, 2);
 	tcase_add_test(c, a_storm_silences_no_other_id);
 	tcase_add_test(c, a_storm_of_errors_is_marked_at_level_error);
 	tcase_add_loop_test(c, nothing_is_lost_in_a_random_storm, 0, 2);

@@ -1,9 +1,9 @@
 #!/bin/sh
-# control.sh -- the socket of --control, with the program as it is: who can open
-# it, what stands in its way, both ends of its protocol.  What commands do is
-# shown by scenarios.
+# control.sh -- the socket of --control and the file of --metrics, with the
+# program as it is: who can open it, what stands in its way, both ends of the
+# protocol; the form of the metrics.  What commands do is shown by scenarios.
 #
-# What needs nc is skipped where it is missing.
+# What needs nc or promtool is skipped where it is missing.
 # shellcheck source-path=SCRIPTDIR source=serve.sh
 . "$(dirname "$0")/serve.sh"
 
@@ -135,6 +135,64 @@ fi
 connected() {
 	[ "$(grep -c " $socket\$" /proc/net/unix)" -gt 1 ]
 }
+stop
+
+# --- The file of --metrics.
+
+prom=$dir/dns.prom
+start -l "127.0.0.1@$port" -e "$log" --metrics "$prom" && [ -s "$prom" ] &&
+    [ ! -e "$prom.new" ]
+verdict $? 'the metrics are there at the start'
+if command -v promtool >/dev/null; then
+	promtool check metrics <"$prom" >"$dir/out" 2>"$dir/err" &&
+	    [ ! -s "$dir/out" ] && [ ! -s "$dir/err" ]
+	verdict $? 'promtool finds nothing to say of them'
+else
+	echo 'skip promtool finds nothing to say of them: this machine lacks it'
+fi
+# A comment that says what and of which type, then the numbers of that name.
+awk '
+/^# HELP dns_[a-z_]* [^ ].*[.]$/ { name = $3; next }
+/^# TYPE / { type = $4; if ($3 == name && !seen[name]++) next }
+{
+	base = $1
+	sub(/[{].*/, "", base)
+	if (type == "histogram")
+		sub(/_(bucket|sum|count)$/, "", base)
+	if (base != name || $2 !~ /^[0-9]+([.][0-9]+)?$/ || NF != 2 ||
+	    (type == "counter") != (base ~ /_total$/)) {
+		print
+		bad = 1
+	}
+}
+END { exit bad || NR < 100 }' "$prom" >"$dir/out"
+verdict $? 'each has its help, its type and a number'
+before=$(stat -c %i "$prom")
+replaced() {
+	[ "$(stat -c %i "$prom" 2>/dev/null)" != "$before" ] && [ -e "$prom" ]
+}
+ln -s "$dir/victim" "$prom.new"
+kill -USR1 "$pid" && until_true replaced && [ ! -e "$dir/victim" ] &&
+    [ ! -L "$prom.new" ]
+verdict $? 'they take the place of those before, and follow no link'
+mkdir "$dir/away" && rm "$prom" && mkdir "$prom" && kill -USR1 "$pid" &&
+    until_true told_times 1 ' id=10021 .*errno=EISDIR'
+verdict $? 'what stands in their way is told'
+kill -USR1 "$pid"
+until_true told_times 3 ' id=10001 '
+rmdir "$prom" && kill -USR1 "$pid" && until_true test -f "$prom" &&
+    [ "$(told ' id=10021 ')" = 1 ] && stop
+verdict $? 'once, until they can be written again'
+"$dns" -r "$dir/hints" -l "127.0.0.1@$port" --metrics "$dir/no/prom" \
+    >"$dir/out" 2>"$dir/err"
+[ $? = 2 ] && grep -q "cannot write the metrics file $dir/no/prom: No such" \
+    "$dir/err"
+verdict $? 'a directory that is not there ends the start'
+"$dns" --check -r "$dir/hints" --metrics "$dir/no/prom" >"$dir/out"
+[ $? = 1 ] && grep -q "no file can be made in $dir/no/: No such" "$dir/out"
+verdict $? 'as --check says'
+
+serve
 kill -STOP "$pid"
 "$dns" --control "$socket" stats >"$dir/out" 2>"$dir/err" &
 client=$!

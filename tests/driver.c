@@ -619,7 +619,8 @@ connection_read(
  */
 int
 driver_words(const struct scenario *scenario, const char *hints,
-    const char *log, const char *control, char *words[COMMAND_WORDS_MAX + 1])
+    const char *log, const char *control, const char *metrics,
+    char *words[COMMAND_WORDS_MAX + 1])
 {
 	static const char *const base[] = {
 	    "dns", "-l", "127.0.0.1@53", "-r", "HINTS", "-e", "LOG"};
@@ -636,6 +637,8 @@ driver_words(const struct scenario *scenario, const char *hints,
 			word = log;
 		else if (strcmp(word, "CONTROL") == 0)
 			word = control;
+		else if (strcmp(word, "METRICS") == 0)
+			word = metrics;
 		snprintf(text[n], sizeof(text[n]), "%s", word);
 		words[n] = text[n];
 		n++;

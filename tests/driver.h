@@ -156,11 +156,12 @@ void connection_read(
     struct driver *, struct connection *, const uint8_t *, size_t);
 
 /*
- * The command line, NULL-ended as main's is; the words HINTS, LOG and CONTROL
- * stand for these files.
+ * The command line, NULL-ended as main's is; the words HINTS, LOG, CONTROL
+ * and METRICS stand for these files.
  */
 int driver_words(const struct scenario *, const char *hints, const char *log,
-    const char *control, char *words[COMMAND_WORDS_MAX + 1]);
+    const char *control, const char *metrics,
+    char *words[COMMAND_WORDS_MAX + 1]);
 
 /* The server did not come to serve: was that wanted? */
 void driver_judge_start(struct driver *, int status, const char *said);

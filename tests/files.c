@@ -12,6 +12,7 @@
 const char files_hints_path[] = "/virtual/cache.dns";
 const char files_log_path[] = "/virtual/dns.log";
 const char files_control_path[] = "/virtual/dns.sock";
+const char files_metrics_path[] = "/virtual/dns.prom";
 
 enum {
 	DEVICE = 1,
@@ -78,6 +79,8 @@ files_path(const char *path)
 		return PATH_HINTS;
 	if (strcmp(path, files_log_path) == 0)
 		return PATH_LOG;
+	if (strncmp(path, files_metrics_path, strlen(files_metrics_path)) == 0)
+		return PATH_METRICS;
 	return strcmp(path, "/dev/tty") == 0 ? PATH_TERMINAL : PATH_REAL;
 }
 
@@ -133,6 +136,8 @@ files_open(enum path path)
 
 	if (path == PATH_TERMINAL)
 		return ENXIO;
+	if (path == PATH_METRICS)
+		return 0;
 	if (path == PATH_HINTS && hints.how == HINTS_UNREADABLE)
 		return EACCES;
 	return files_stat(path, &st);

@@ -15,11 +15,12 @@ enum path {
 	PATH_REAL, /* none of ours: the real system's */
 	PATH_HINTS,
 	PATH_LOG,
+	PATH_METRICS, /* and where they are written */
 	PATH_TERMINAL
 };
 
 extern const char files_hints_path[], files_log_path[];
-extern const char files_control_path[];
+extern const char files_control_path[], files_metrics_path[];
 
 /* Somebody changes the hints; by this clock on the wall. */
 void files_edit(const struct hints_edit *, int64_t wall_ms);

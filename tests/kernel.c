@@ -42,7 +42,8 @@ enum file_kind {
 	FILE_EPOLL,
 	FILE_SIGNAL,
 	FILE_LOG,
-	FILE_HINTS
+	FILE_HINTS,
+	FILE_METRICS
 };
 
 struct file {
@@ -1198,7 +1199,9 @@ __wrap_open(const char *name, int flags, ...)
 	errno = files_open(path);
 	if (errno != 0)
 		return -1;
-	fd = file_new(path == PATH_LOG ? FILE_LOG : FILE_HINTS);
+	fd = file_new(path == PATH_LOG ? FILE_LOG
+		: path == PATH_METRICS ? FILE_METRICS
+				       : FILE_HINTS);
 	if (fd != -1 && path == PATH_HINTS) {
 		struct file *f = &k.files[fd - FD_FIRST];
 
@@ -1304,12 +1307,30 @@ __wrap_write(int fd, const void *octets, size_t len)
 		return -1;
 	if (f->stream != NULL)
 		return stream_write(f, octets, len);
-	if (f->kind != FILE_LOG)
-		world_give_up("the simulator writes to the log and commands");
+	if (f->kind != FILE_LOG && f->kind != FILE_METRICS)
+		world_give_up("the simulator writes to no such file");
 	k.inside = true;
-	world_log(octets, len);
+	if (f->kind == FILE_LOG)
+		world_log(octets, len);
+	else
+		world_metrics(octets, len);
 	k.inside = false;
 	return (ssize_t)len;
+}
+
+int __real_renameat(int, const char *, int, const char *);
+int __wrap_renameat(int, const char *, int, const char *);
+
+/* What was written last is there. */
+int
+__wrap_renameat(int there, const char *from, int here, const char *to)
+{
+	if (!k.running || files_path(from) != PATH_METRICS)
+		return __real_renameat(there, from, here, to);
+	if (is_failing(CALL_RENAME, NULL))
+		return -1;
+	world_metrics_done();
+	return 0;
 }
 
 int __real_poll(struct pollfd *, nfds_t, int);

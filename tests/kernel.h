@@ -74,6 +74,9 @@ void world_query(const struct address *from, const struct address *to,
     const uint8_t *, size_t len);
 void world_answer(const struct address *from, const struct address *to,
     const uint8_t *, size_t len);
+/* Text of --metrics; and now it is there. */
+void world_metrics(const char *, size_t len);
+void world_metrics_done(void);
 void world_log(const char *, size_t len);
 
 /* TCP: the server connects; it wrote or closed: see what is to be done.

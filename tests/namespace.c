@@ -77,7 +77,7 @@ static struct {
 	unsigned late_ms;   /* so long did something have to wait for us */
 
 	char hints[PATH_LEN_MAX], log[PATH_LEN_MAX], said[PATH_LEN_MAX];
-	char control[PATH_LEN_MAX];
+	char control[PATH_LEN_MAX], metrics[PATH_LEN_MAX];
 	int log_fd;
 	char log_part[LOG_LINE_MAX]; /* a line that has not its end yet */
 	size_t log_part_len;
@@ -233,6 +233,7 @@ step_left(const struct step *step, const struct netns *net, bool started)
 	case STEP_WAIT:
 	case STEP_SIGNAL:
 	case STEP_CONTROL:
+	case STEP_METRICS:
 	case STEP_EXIT:
 		return LEFT_NOT;
 	case STEP_STOP:
@@ -976,6 +977,22 @@ step_control(const struct step *step)
 	buffer_free(&reply);
 }
 
+/* How often they are written is for the simulator to tell. */
+static void
+step_metrics(const struct step *step)
+{
+	int fd = open(n.metrics, O_RDONLY | O_CLOEXEC);
+	struct buffer text = {0};
+
+	if (fd < 0)
+		driver_fault(&n.d, "there are no metrics\n");
+	reply_read(fd, &text);
+	close(fd);
+	(void)witness_metrics(&n.d.witness, step, (const char *)text.octets,
+	    step->control.writes, n.d.fault);
+	buffer_free(&text);
+}
+
 static void
 step_take(const struct step *step)
 {
@@ -1014,6 +1031,9 @@ step_take(const struct step *step)
 		break;
 	case STEP_CONTROL:
 		step_control(step);
+		break;
+	case STEP_METRICS:
+		step_metrics(step);
 		break;
 	case STEP_SIGNAL:
 		kill(n.server, step->signal);
@@ -1065,7 +1085,8 @@ server_exec(void)
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	sigemptyset(&set);
 	sigprocmask(SIG_SETMASK, &set, NULL);
-	driver_words(n.run->scenario, n.hints, n.log, n.control, words);
+	driver_words(
+	    n.run->scenario, n.hints, n.log, n.control, n.metrics, words);
 	if (chdir("/") < 0 || dup2(none, STDIN_FILENO) < 0 ||
 	    dup2(none, STDOUT_FILENO) < 0 || dup2(said, STDERR_FILENO) < 0)
 		abort();
@@ -1163,6 +1184,7 @@ paths_make(const char *directory)
 {
 	snprintf(n.hints, sizeof(n.hints), "%s/cache.dns", directory);
 	snprintf(n.log, sizeof(n.log), "%s/dns.log", directory);
+	snprintf(n.metrics, sizeof(n.metrics), "%s/dns.prom", directory);
 	snprintf(n.control, sizeof(n.control), "%s/dns.sock", directory);
 	snprintf(n.said, sizeof(n.said), "%s/said", directory);
 	n.log_fd = -1;

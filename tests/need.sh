@@ -58,6 +58,8 @@ package()
 	dnf:delv)	echo bind-utils ;;
 	dnf:dnssec-*)	echo bind-dnssec-utils ;;
 	dnf:ip)		echo iproute ;;
+	apt-get:promtool | apk:promtool | pacman:promtool) echo prometheus ;;
+	dnf:promtool)	echo golang-github-prometheus ;;
 	dnf:nc)		echo nmap-ncat ;;
 	dnf:script)	echo util-linux-script ;;
 	dnf:vim)	echo vim-enhanced ;;

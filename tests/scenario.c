@@ -1121,6 +1121,16 @@ control_line(struct parser *p)
 	return true;
 }
 
+/* metrics [N]: they were written so often; and below, what is in them */
+static bool
+metrics_parse(struct parser *p)
+{
+	struct control *c = &step_add(p, STEP_METRICS)->control;
+
+	p->block_line = control_line;
+	return !words_left(p) || parse_number(p, 65535, &c->writes);
+}
+
 /* control [stalled] WORD...: and below, what is in the reply */
 static bool
 control_parse(struct parser *p)
@@ -1294,10 +1304,10 @@ static const struct choice calls[] = {{"socket", CALL_SOCKET},
     {"epoll_wait", CALL_EPOLL_WAIT}, {"signalfd", CALL_SIGNALFD},
     {"read", CALL_READ}, {"write", CALL_WRITE}, {"open", CALL_OPEN},
     {"stat", CALL_STAT}, {"fstat", CALL_FSTAT}, {"poll", CALL_POLL},
-    {"getrandom", CALL_GETRANDOM}, {"netlink", CALL_NETLINK},
-    {"getrlimit", CALL_GETRLIMIT}, {"setrlimit", CALL_SETRLIMIT},
-    {"malloc", CALL_MALLOC}, {"calloc", CALL_CALLOC}, {"realloc", CALL_REALLOC},
-    {NULL, 0}};
+    {"rename", CALL_RENAME}, {"getrandom", CALL_GETRANDOM},
+    {"netlink", CALL_NETLINK}, {"getrlimit", CALL_GETRLIMIT},
+    {"setrlimit", CALL_SETRLIMIT}, {"malloc", CALL_MALLOC},
+    {"calloc", CALL_CALLOC}, {"realloc", CALL_REALLOC}, {NULL, 0}};
 
 const char *
 call_name(enum call call)
@@ -1552,14 +1562,15 @@ static const struct {
     {"fail", fail_parse}, {"files", files_parse}, {"forge", forge_parse},
     {"gaps", gaps_parse}, {"hints", hints_parse_block},
     {"interface", interface_parse}, {"log", log_parse},
-    {"network", network_parse}, {"open", open_parse},
-    {"options", options_parse}, {"packets", packets_parse},
-    {"proves", proves_parse}, {"read", read_parse}, {"refused", refused_parse},
-    {"reply", reply_parse}, {"reset", reset_parse}, {"send", send_parse},
-    {"route", route_parse}, {"server", server_parse}, {"shut", shut_parse},
-    {"signal", signal_parse}, {"sleep", sleep_parse}, {"stall", stall_parse},
-    {"stop", stop_parse}, {"wait", wait_parse}, {"wall", wall_parse},
-    {"work", work_parse}, {"writes", writes_parse}, {"zone", zone_parse}};
+    {"metrics", metrics_parse}, {"network", network_parse},
+    {"open", open_parse}, {"options", options_parse},
+    {"packets", packets_parse}, {"proves", proves_parse}, {"read", read_parse},
+    {"refused", refused_parse}, {"reply", reply_parse}, {"reset", reset_parse},
+    {"send", send_parse}, {"route", route_parse}, {"server", server_parse},
+    {"shut", shut_parse}, {"signal", signal_parse}, {"sleep", sleep_parse},
+    {"stall", stall_parse}, {"stop", stop_parse}, {"wait", wait_parse},
+    {"wall", wall_parse}, {"work", work_parse}, {"writes", writes_parse},
+    {"zone", zone_parse}};
 
 /* A zone is complete when the next thing begins. */
 static void

@@ -54,6 +54,7 @@ enum call {
 	CALL_STAT,
 	CALL_FSTAT,
 	CALL_POLL,
+	CALL_RENAME,
 	CALL_GETRANDOM,
 	CALL_NETLINK, /* any on a socket of that family */
 	CALL_GETRLIMIT,
@@ -289,7 +290,7 @@ struct log {
 	unsigned pairs;
 };
 
-/* A command, and what is in its reply. */
+/* A command, and what is in its reply; or what is in the metrics. */
 struct control {
 	const char *command;
 	bool stalled; /* nobody reads the reply */
@@ -299,6 +300,7 @@ struct control {
 	} lines[CONTROL_LINES_MAX];
 	unsigned count;
 	unsigned slices;   /* it comes in as many at least */
+	unsigned writes;   /* the metrics were written so often */
 	const char *error; /* it is this alone; NULL: it is whole */
 };
 
@@ -383,6 +385,7 @@ enum step_kind {
 	STEP_STOP, /* the process is stopped, as by SIGSTOP, or asleep */
 	STEP_SIGNAL,
 	STEP_CONTROL, /* the operator gives a command */
+	STEP_METRICS, /* he looks into the file of --metrics */
 	STEP_EXIT     /* the server ends by itself, with this status and line */
 };
 
@@ -646,6 +649,10 @@ bool witness_judge(struct witness *, const struct step *, struct fault *);
 /* Is the reply to a command as the step has it?  If not, that is the fault. */
 bool witness_control(struct witness *, const struct step *, const char *reply,
     unsigned slices, struct fault *);
+
+/* Is the file of --metrics so, which was written so often? */
+bool witness_metrics(struct witness *, const struct step *, const char *text,
+    unsigned writes, struct fault *);
 void witness_free(struct witness *);
 
 /* Does the text look like the pattern, in which `*' is anything? */

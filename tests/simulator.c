@@ -70,6 +70,9 @@ static struct {
 	uint64_t until_ms;
 	unsigned turn; /* of an ask that repeats */
 	uint16_t client_port;
+	struct buffer written,
+	    metrics; /* of --metrics: being made, and there */
+	unsigned metrics_writes;
 	struct stream *command; /* whose reply is waited for; NULL: none */
 	struct stream *streams; /* all there ever were */
 	struct translation translations[TRANSLATIONS_MAX]; /* the last ones */
@@ -140,6 +143,23 @@ int64_t
 world_wall_ms(void)
 {
 	return WALL_START_MS + (int64_t)s.d.now_ms + s.wall_ms;
+}
+
+void
+world_metrics(const char *text, size_t len)
+{
+	buffer_drop(&s.written, s.written.len);
+	buffer_put(&s.written, (const uint8_t *)text, len);
+}
+
+void
+world_metrics_done(void)
+{
+	world_trace("the metrics are written");
+	buffer_drop(&s.metrics, s.metrics.len);
+	buffer_put(&s.metrics, s.written.octets, s.written.len);
+	buffer_put(&s.metrics, (const uint8_t *)"", 1);
+	s.metrics_writes++;
 }
 
 void
@@ -806,6 +826,11 @@ step_take(const struct step *step)
 	case STEP_CONTROL:
 		step_control(step);
 		break;
+	case STEP_METRICS:
+		(void)witness_metrics(&s.d.witness, step,
+		    s.metrics.len > 0 ? (const char *)s.metrics.octets : "",
+		    s.metrics_writes, s.d.fault);
+		break;
 	case STEP_SIGNAL:
 		step_signal(step->signal);
 		break;
@@ -993,7 +1018,7 @@ server_run(char *said, size_t said_max)
 {
 	char *words[COMMAND_WORDS_MAX + 1];
 	int count = driver_words(s.simulation->scenario, files_hints_path,
-	    files_log_path, files_control_path, words);
+	    files_log_path, files_control_path, files_metrics_path, words);
 	int keep = dup(STDERR_FILENO);
 	ssize_t n;
 
@@ -1064,6 +1089,8 @@ simulator_run(const struct simulation *simulation, struct fault *fault,
 	if (simulation->review != NULL)
 		simulation->review(&s.d.witness, simulation, fault);
 	driver_end(&s.d);
+	buffer_free(&s.written);
+	buffer_free(&s.metrics);
 	streams_free();
 	return fault->text[0] == '\0';
 }

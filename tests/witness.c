@@ -1456,6 +1456,18 @@ control_is_whole(const char *text)
 	return strcmp(text + len - end_len, end) == 0;
 }
 
+static bool
+control_lines_judge(const struct control *c, const char *text)
+{
+	unsigned i;
+
+	for (i = 0; i < c->count; i++)
+		if (control_has(text, c->lines[i].pattern) ==
+		    c->lines[i].absent)
+			return false;
+	return true;
+}
+
 bool
 witness_control(struct witness *w, const struct step *step, const char *text,
     unsigned slices, struct fault *fault)
@@ -1465,17 +1477,27 @@ witness_control(struct witness *w, const struct step *step, const char *text,
 				     : strncmp(text, "error: ", 7) == 0 &&
 		resembles(text + 7, strcspn(text + 7, "\n"), c->error) &&
 		strchr(text, '\n') == text + strlen(text) - 1;
-	unsigned i;
 
-	for (i = 0; i < c->count; i++)
-		good &= control_has(text, c->lines[i].pattern) !=
-		    c->lines[i].absent;
-	if (!good)
+	if (!good || !control_lines_judge(c, text))
 		fault_at(fault, w->scenario, step, "the reply is:\n%s\n", text);
 	if (slices < c->slices)
 		fault_at(
 		    fault, w->scenario, step, "it came in %u slices\n", slices);
 	return good;
+}
+
+bool
+witness_metrics(struct witness *w, const struct step *step, const char *text,
+    unsigned writes, struct fault *fault)
+{
+	const struct control *c = &step->control;
+
+	if (control_lines_judge(c, text) &&
+	    (c->writes == 0 || c->writes == writes))
+		return true;
+	fault_at(fault, w->scenario, step,
+	    "the metrics were written %u times:\n%s\n", writes, text);
+	return false;
 }
 
 bool
