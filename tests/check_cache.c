@@ -2329,7 +2329,7 @@ START_TEST(journey_looks_at_no_more_than_it_may)
 
 	turns = journey(1, meet_any);
 	ck_assert_uint_eq(met.all, 0);
-	ck_assert_uint_gt(turns, FAILURES_MAX);
+	ck_assert_uint_gt(turns, 4 * FAILURES_MAX); /* and so many chains */
 	all = turns - 1;
 	put("www.example", rrset(TYPE_A, 60), "address");
 	ck_assert_uint_eq(journey(1, meet_any), turns);
@@ -2416,7 +2416,7 @@ END_TEST
 START_TEST(flushed_name_goes_with_all_its_types)
 {
 	static const struct reason why = {EDE_OTHER, "because"};
-	struct name example = name("Example"), other = name("other");
+	struct name example = name("Example"), below = name("a.example");
 
 	put("example", rrset(TYPE_A, 60), "address");
 	put("example", no_data(TYPE_MX, 60), "soa");
@@ -2425,7 +2425,7 @@ START_TEST(flushed_name_goes_with_all_its_types)
 	put("xexample", rrset(TYPE_A, 60), "address");
 	put(".", rrset(TYPE_NS, 60), "servers");
 	cache_store_failure(&example, TYPE_TXT, &why, UINT64_MAX, now_ms);
-	cache_store_failure(&other, TYPE_TXT, &why, UINT64_MAX, now_ms);
+	cache_store_failure(&below, TYPE_TXT, &why, UINT64_MAX, now_ms);
 	ck_assert_uint_eq(cache_flush_name(&example), 4);
 	ck_assert_int_eq(find("example", TYPE_A), FOUND_NOTHING);
 	ck_assert_int_eq(find("example", TYPE_MX), FOUND_NOTHING);
@@ -2434,7 +2434,7 @@ START_TEST(flushed_name_goes_with_all_its_types)
 	ck_assert_int_eq(find("www.example", TYPE_A), FOUND_ANSWER);
 	ck_assert_int_eq(find("xexample", TYPE_A), FOUND_ANSWER);
 	ck_assert_int_eq(find(".", TYPE_NS), FOUND_ANSWER);
-	ck_assert_int_eq(find("other", TYPE_TXT), FOUND_FAILURE);
+	ck_assert_int_eq(find("a.example", TYPE_TXT), FOUND_FAILURE);
 	ck_assert_uint_eq(cache_flush_name(&example), 0);
 }
 END_TEST
