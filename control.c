@@ -1928,13 +1928,15 @@ command_watch(struct command *c, int op, uint32_t events)
 	return false;
 }
 
-static void
-listener_watch(uint32_t events)
+/* False, which only a lack of memory makes it. */
+static bool
+commands_watch(uint32_t events)
 {
 	struct epoll_event event = {.events = events};
 
 	event.data.u64 = tag_make(TAG_CONTROL, 0, COMMANDS_MAX);
-	(void)epoll_ctl(control.epoll, EPOLL_CTL_MOD, control.listener, &event);
+	return epoll_ctl(
+		   control.epoll, EPOLL_CTL_MOD, control.listener, &event) == 0;
 }
 
 /* A free place, or NULL. */
@@ -1982,7 +1984,7 @@ commands_accept(uint64_t now_ms)
 	if (errno != EMFILE && errno != ENFILE && errno != ENOBUFS &&
 	    errno != ENOMEM)
 		return;
-	listener_watch(0);
+	(void)commands_watch(0);
 	timer_arm(&control.pauses, &control.paused, now_ms);
 }
 
@@ -2041,7 +2043,8 @@ commands_expire(uint64_t now_ms)
 	if (t == NULL || t->due_ms > now_ms)
 		return;
 	timer_disarm(t);
-	listener_watch(EPOLLIN);
+	if (!commands_watch(EPOLLIN))
+		timer_arm(&control.pauses, t, now_ms);
 }
 
 /* The next word of the line; NULL: there is none. */

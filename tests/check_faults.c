@@ -35,6 +35,7 @@ static const char *const swept[] = {
     "tests/scenarios/clients-share-walks-and-connections-of-every-kind.txt",
     "tests/scenarios/hints-and-signals-come-while-questions-wait.txt",
     "tests/scenarios/networks-come-and-go-while-questions-wait.txt",
+    "tests/scenarios/the-operator-gives-commands-while-questions-wait.txt",
 };
 
 enum {
@@ -77,6 +78,7 @@ static const struct sweep sweeps[] = {
     {CALL_STAT, {ENOENT, EACCES, EIO, ENOMEM}},
     {CALL_FSTAT, {EIO, ENOMEM}},
     {CALL_POLL, {EINTR, ENOMEM}},
+    {CALL_RENAME, {ENOSPC, EACCES, EIO}},
     {CALL_GETRANDOM, {EINTR}},
     {CALL_NETLINK, {EAFNOSUPPORT, EPERM, EMFILE, ENOBUFS, EINTR, EAGAIN}},
 };
