@@ -53,8 +53,10 @@ NAMES_H = $(PLAY_H) tests/namespace.h tests/players.h tests/netns.h \
 TOOLS   = $(B)/play $(B)/flood
 CHECK_CFLAGS = `pkg-config --cflags check`
 CHECK_LIBS   = `pkg-config --libs check`
-# The system calls that the simulator stands in for.
-WRAPS   = socket bind connect setsockopt sendto recv recvmmsg sendmmsg close \
+# The system calls that the simulator stands in for, and what tells it on whose
+# account each query is.
+WRAPS   = eventlog_is_tracing eventlog_query_sent \
+	  socket bind connect setsockopt sendto recv recvmmsg sendmmsg close \
 	  listen accept4 send sendmsg \
 	  epoll_create1 epoll_ctl epoll_wait signalfd read write open stat fstat \
 	  poll renameat getrandom clock_gettime getrlimit setrlimit \

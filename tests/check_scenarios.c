@@ -718,6 +718,45 @@ START_TEST(bare_octets_are_sent_and_not_answered)
 }
 END_TEST
 
+/*
+ * A05: 16 queries for what a name needs of the servers of a zone, its probes
+ * included, and 100 in all; each question has its own, and nobody's are free.
+ */
+START_TEST(queries_of_a_question_are_counted)
+{
+	struct encounter e;
+	struct name root = {.len = 1}, zone, probe;
+	struct incident i = {.q = 1, .zone = &root, .qname = &zone};
+	char text[16];
+	unsigned n;
+
+	encounter_begin(&e, "# bill\nask www.example. A\nexpect any\n");
+	ck_assert(name_from_text("a.example.", 10, &root, &zone));
+	ck_assert(name_from_text("example.", 8, &root, &probe));
+	for (n = 0; n < 16; n++) {
+		i.qname = n < 3 ? &probe : &zone;
+		i.sname = n < 3 ? &zone : NULL;
+		witness_charged(&e.witness, &i, &e.fault);
+		i.q = 2;
+		witness_charged(&e.witness, &i, &e.fault);
+		i.q = 1;
+	}
+	ck_assert_str_eq(e.fault.text, "");
+	if (_i == 0) {
+		witness_charged(&e.witness, &i, &e.fault);
+		ck_assert_str_ne(e.fault.text, "");
+	}
+	for (n = 16; _i == 1 && n < 101; n++) {
+		ck_assert_str_eq(e.fault.text, "");
+		snprintf(text, sizeof(text), "z%u.", n);
+		ck_assert(name_from_text(text, strlen(text), &root, &zone));
+		witness_charged(&e.witness, &i, &e.fault);
+	}
+	ck_assert_str_ne(e.fault.text, "");
+	encounter_end(&e);
+}
+END_TEST
+
 START_TEST(scenario_comes_true)
 {
 	struct simulation simulation = {.seed = setting("SEED", 1)};
@@ -759,6 +798,7 @@ own_tests_add(TCase *tcase)
 	tcase_add_loop_test(tcase, text_of_an_extended_error_is_judged, 0, 5);
 	tcase_add_loop_test(tcase, keepalive_is_asked_for_over_tcp_alone, 0, 4);
 	tcase_add_loop_test(tcase, bare_octets_are_sent_and_not_answered, 0, 2);
+	tcase_add_loop_test(tcase, queries_of_a_question_are_counted, 0, 2);
 }
 
 int

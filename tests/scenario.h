@@ -634,6 +634,9 @@ void witness_excuse(struct witness *);
 bool witness_query(struct witness *, const struct address *to, enum transport,
     const uint8_t *, size_t len, struct fault *);
 void witness_dialled(struct witness *, const struct address *to); /* TCP */
+
+/* A query leaves on the account of a question: is that too many? */
+void witness_charged(struct witness *, const struct incident *, struct fault *);
 void witness_log(struct witness *, const char *, size_t len);
 
 /*

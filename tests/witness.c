@@ -21,7 +21,8 @@ enum {
 	OPT_DO = 0x8000,       /* of the TTL of OPT (RFC 6891 6.1.3) */
 	OPT_Z = 0x7fff,
 	OPT_VERSION = 0xff0000,
-	AGED_S_MAX = 2,       /* in real time */
+	AGED_S_MAX = 2, /* in real time */
+	BILLS_MAX = 1 << 18,
 	SEEN_MAX = 24,        /* lines shown when something was not expected */
 	EXTENDED_CACHED = 13, /* RFC 8914 4.14: the other one has the words */
 	EXTENDED_MAX = 8      /* extended errors read of one reply */
@@ -523,6 +524,58 @@ query_flaw(const struct scenario *scenario, const uint8_t *octets, size_t len,
 	if (question->class != CLASS_IN)
 		return "is not of class IN";
 	return r.at == len ? NULL : "has something after its end";
+}
+
+/*
+ * What a question costs: queries on its account, in all and for what one name
+ * needs of the servers of one zone; by a hash of these.
+ */
+static struct bill {
+	uint64_t key;
+	unsigned sends;
+} bills[BILLS_MAX];
+
+/* One more for this; how many are they? */
+static unsigned
+bill_add(const void *what, size_t len)
+{
+	static const uint8_t key[16];
+	uint64_t hash = hash_keyed(what, len, key) | 1;
+	size_t at = hash % BILLS_MAX;
+
+	while (bills[at].sends > 0 && bills[at].key != hash)
+		at = (at + 1) % BILLS_MAX;
+	bills[at].key = hash;
+	return ++bills[at].sends;
+}
+
+void
+witness_charged(
+    struct witness *w, const struct incident *i, struct fault *fault)
+{
+	const struct name *sname = i->sname != NULL ? i->sname : i->qname;
+	char name[NAME_TEXT_MAX], zone[NAME_TEXT_MAX];
+	struct {
+		uint64_t q;
+		struct name zone, sname;
+	} needed = {.q = i->q};
+	unsigned sends;
+
+	if (i->q == 0)
+		return;
+	sends = bill_add(&needed, sizeof(needed));
+	if (sends > QUERY_SENDS_MAX)
+		fault_at(fault, w->scenario, NULL,
+		    "question %llu sends %u queries\n",
+		    (unsigned long long)i->q, sends);
+	name_fold(i->zone, &needed.zone);
+	name_fold(sname, &needed.sname);
+	sends = bill_add(&needed, sizeof(needed));
+	if (sends > ZONE_SENDS_MAX)
+		fault_at(fault, w->scenario, NULL,
+		    "question %llu sends %u queries for %s to servers of %s\n",
+		    (unsigned long long)i->q, sends, name_text(sname, name),
+		    name_text(i->zone, zone));
 }
 
 static struct sighting *
