@@ -5,12 +5,14 @@
 
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 enum {
 	RUN_S_MAX = 60, /* of real time: it hangs */
-	SAID_MAX = 6000
+	SAID_MAX = 6000,
+	STACK_MAX = 64 << 10 /* nothing goes deep because of what came in */
 };
 
 void *
@@ -30,10 +32,45 @@ unshare(void *memory, size_t len)
 	munmap(memory, len);
 }
 
+/* Where the stack lies; false: the system does not say. */
+static bool
+stack_find(uintptr_t *least, uintptr_t *end)
+{
+	FILE *maps = fopen("/proc/self/maps", "r");
+	char line[512], *rest;
+	bool found = false;
+
+	while (
+	    maps != NULL && !found && fgets(line, sizeof(line), maps) != NULL) {
+		*least = strtoul(line, &rest, 16);
+		*end = strtoul(rest + 1, NULL, 16);
+		found = strstr(line, "[stack]") != NULL;
+	}
+	if (maps != NULL)
+		fclose(maps);
+	return found;
+}
+
+/* From here it can grow by this much; the system has given more already. */
+static void
+stack_limit(void)
+{
+	uintptr_t least, end, here = (uintptr_t)&least;
+	uintptr_t bound = (here - STACK_MAX) & ~(uintptr_t)4095;
+	struct rlimit limit;
+
+	if (!stack_find(&least, &end) || getrlimit(RLIMIT_STACK, &limit) < 0)
+		return;
+	limit.rlim_cur = end - bound;
+	if (setrlimit(RLIMIT_STACK, &limit) == 0 && least < bound)
+		munmap((void *)least, bound - least);
+}
+
 static void
 run_here(struct simulation *simulation, struct outcome *o)
 {
 	alarm(RUN_S_MAX);
+	stack_limit();
 	o->passed = simulator_run(simulation, &o->fault, &o->trouble_came);
 	o->ended = true;
 	exit(0); /* and not _exit: the leak checker looks now */

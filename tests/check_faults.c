@@ -79,7 +79,7 @@ static const struct sweep sweeps[] = {
     {CALL_FSTAT, {EIO, ENOMEM}},
     {CALL_POLL, {EINTR, ENOMEM}},
     {CALL_RENAME, {ENOSPC, EACCES, EIO}},
-    {CALL_GETRANDOM, {EINTR}},
+    {CALL_GETRANDOM, {EINTR, ENOSYS}},
     {CALL_NETLINK, {EAFNOSUPPORT, EPERM, EMFILE, ENOBUFS, EINTR, EAGAIN}},
 };
 
@@ -183,10 +183,10 @@ calls_sweep(
 }
 
 /*
- * attacks:I05, attacks:I06: the first call of a kind fails, then the second
- * alone, and so on to the last.  In the first scenario each fails with every
- * error; in the others of many calls only some fail, and with as many errors as
- * there are runs.
+ * attacks:I05, attacks:I06, attacks:I11, attacks:I18: the first call of a kind
+ * fails, then the second alone, and so on to the last; EAGAIN is a wake for
+ * nothing.  In the first scenario each fails with every error; in the others
+ * of many calls only some fail, and with as many errors as there are runs.
  */
 START_TEST(any_one_call_may_fail)
 {

@@ -757,6 +757,7 @@ START_TEST(queries_of_a_question_are_counted)
 }
 END_TEST
 
+/* attacks:I19: with 64 KiB of stack. */
 START_TEST(scenario_comes_true)
 {
 	struct simulation simulation = {.seed = setting("SEED", 1)};

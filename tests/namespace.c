@@ -1077,6 +1077,7 @@ files_limit(const struct scenario *s)
 static void
 server_exec(void)
 {
+	static const struct rlimit stack = {64 << 10, 64 << 10}; /* I19 */
 	char *words[COMMAND_WORDS_MAX + 1];
 	int said = open(n.said, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
 	int none = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -1091,6 +1092,7 @@ server_exec(void)
 	    dup2(none, STDOUT_FILENO) < 0 || dup2(said, STDERR_FILENO) < 0)
 		abort();
 	files_limit(n.run->scenario);
+	setrlimit(RLIMIT_STACK, &stack);
 	execv(n.run->server, words);
 	fprintf(stderr, "%s: %s\n", n.run->server, strerror(errno));
 	_exit(127);
