@@ -20,6 +20,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <pwd.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -43,6 +44,7 @@ enum {
 	OPTION_EVENTS,
 	OPTION_CHECK,
 	OPTION_CLASSIFY,
+	OPTION_TRACE,
 	EVENTS_WIDTH = 79, /* of --events, whatever the terminal */
 	EVENTS_INDENT = 10,
 	TOKEN_SHOWN_MAX = 60,
@@ -59,9 +61,8 @@ static struct {
 /* It fits a screen of 24 lines and 80 columns; dns.8 has the rest. */
 static const char usage[] =
     "usage: dns [options]              serve in the foreground\n"
-    "       dns --check [options]      say what is wrong in cache.dns, "
-    "options\n"
-    "       dns --classify [options] ADDRESS...  would each of them be asked?\n"
+    "       dns --check [options] | --classify [options] ADDRESS...\n"
+    "       dns --trace NAME [TYPE] [options]  every step to the answer\n"
     "       dns --control PATH COMMAND  stats, lookup NAME [TYPE], "
     "flush NAME, ...\n"
     "       dns --print-hints | --events | -h, --help | -V, --version\n"
@@ -358,9 +359,24 @@ format_parse(const char *text)
 }
 
 static void
+trace_parse(struct options *o, const char *name)
+{
+	static const struct name root = {1, ""};
+
+	if (o->trace)
+		refuse("a second name to trace", name, "one at a time");
+	if (!name_from_text(name, strlen(name), &root, &o->traced.name))
+		refuse("bad name", name, "as in www.example.com");
+	o->trace = true;
+}
+
+static void
 option_take(struct options *o, int option, const char *value)
 {
 	switch (option) {
+	case OPTION_TRACE:
+		trace_parse(o, value);
+		break;
 	case 'l':
 		listen_parse(o, value);
 		break;
@@ -1071,12 +1087,45 @@ listen_complete(struct options *o)
 			o->listen[i].port = o->port;
 }
 
+/* The interrupted line ends with what the terminal echoed. */
+static void
+trace_interrupt(int signo)
+{
+	(void)!write(STDOUT_FILENO, "\n", 1);
+	(void)signal(signo, SIG_DFL);
+	(void)raise(signo);
+}
+
+/*
+ * The type, if there is one, and how steps are told: in colours only to a
+ * terminal that has some, and never against NO_COLOR (no-color.org).
+ */
+static void
+trace_complete(struct options *o, const char *type, int *taken)
+{
+	const char *terminal = getenv("TERM"), *no_color = getenv("NO_COLOR");
+	bool shown = o->log.path == NULL && isatty(STDOUT_FILENO) == 1;
+
+	o->traced.type = TYPE_A;
+	o->traced.class = CLASS_IN;
+	if (type != NULL && !type_from_text(type, &o->traced.type))
+		refuse("bad type", type, "as in MX or TYPE65");
+	*taken += type != NULL;
+	o->log.least = LEVEL_DEBUG;
+	o->log.trace = true;
+	o->log.colour = shown && (no_color == NULL || no_color[0] == '\0') &&
+	    terminal != NULL && strcmp(terminal, "dumb") != 0;
+	if (shown)
+		(void)signal(SIGINT, trace_interrupt);
+}
+
 static void
 options_default(struct options *o)
 {
 	memset(o, 0, sizeof(*o));
 	o->port = DNS_PORT;
 	o->log.least = LEVEL_INFO;
+	o->log.format = FORMAT_TRACE; /* nobody can name it: none was named */
 	o->cache_octets = CACHE_OCTETS_DEFAULT;
 }
 
@@ -1100,6 +1149,7 @@ options_take(struct options *o, int argc, char **argv)
 	    {"check", no_argument, NULL, OPTION_CHECK},
 	    {"classify", no_argument, NULL, OPTION_CLASSIFY},
 	    {"events", no_argument, NULL, OPTION_EVENTS},
+	    {"trace", required_argument, NULL, OPTION_TRACE},
 	    {"source", required_argument, NULL, OPTION_SOURCE},
 	    {"forward", required_argument, NULL, 'f'},
 	    {"look-up", required_argument, NULL, OPTION_LOOK_UP},
@@ -1144,6 +1194,10 @@ options_take(struct options *o, int argc, char **argv)
 			    "--control PATH alone");
 		command_and_exit(o->control, argv + optind);
 	}
+	if (o->trace && mode == 0)
+		trace_complete(o, argv[optind], &optind);
+	else if (o->log.format == FORMAT_TRACE)
+		o->log.format = FORMAT_LOGFMT;
 	if (optind < argc && mode != OPTION_CLASSIFY)
 		refuse("unknown argument", argv[optind], "see dns --help");
 	if (mode == OPTION_EVENTS)

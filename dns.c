@@ -65,6 +65,7 @@ struct query {
 	struct edns edns;
 	uint32_t octets; /* of the message */
 	unsigned sends;  /* to name servers, as its walk was done */
+	bool traced;     /* it is the operator's: the log has the answer */
 };
 
 /* Octets of answers that the kernel has not taken. */
@@ -173,6 +174,7 @@ static struct {
 	unsigned unseen_turns; /* one after the other */
 	bool stopping;
 	const char *stop_cause;
+	enum rcode traced;  /* of the answer that was traced */
 	uint64_t look_ms;   /* when the operator's files are looked at */
 	uint64_t reload_ms; /* not before this does a SIGHUP count */
 	bool reload;        /* a SIGHUP has come */
@@ -1668,8 +1670,10 @@ query_told(const struct query *q)
 
 	return (struct client_question){.q = q->number,
 	    .asked_ms = q->asked_ms,
-	    .client = &q->from,
-	    .transport = q->connection != NULL ? "tcp" : "udp",
+	    .client = q->traced ? NULL : &q->from,
+	    .transport = q->traced      ? NULL
+		: q->connection != NULL ? "tcp"
+					: "udp",
 	    .qname = &q->question.name,
 	    .qtype = known ? q->question.type : 0};
 }
@@ -1713,6 +1717,7 @@ query_parse(struct query *q, const uint8_t *octets, size_t len)
 	memset(&q->question, 0, sizeof(q->question));
 	q->octets = (uint32_t)len;
 	q->sends = 0;
+	q->traced = false;
 	q->waiter = NULL;
 	reader_init(&r, octets, len);
 	if (!read_header(&r, &q->header) || q->header.response) {
@@ -1855,7 +1860,7 @@ answer(struct query *q, uint64_t now_ms)
 static size_t
 reply_max(const struct query *q)
 {
-	if (q->connection != NULL)
+	if (q->connection != NULL || q->traced)
 		return MESSAGE_MAX;
 	if (!q->edns.present || q->question.type == TYPE_ANY)
 		return UDP_PLAIN_MAX; /* RFC 8482: one RRset, a small one */
@@ -1888,8 +1893,8 @@ reply_begin(struct reply *a, const struct query *q)
 	a->header.checking_disabled = q->header.checking_disabled;
 	a->max = reply_max(q);
 	writer_init(&a->message,
-	    q->connection != NULL ? self.tcp_octets + PREFIX_LEN
-				  : udp_buffer(q),
+	    q->connection != NULL || q->traced ? self.tcp_octets + PREFIX_LEN
+					       : udp_buffer(q),
 	    a->max - opt);
 	writer_compress(&a->message, &a->names);
 	write_header(&a->message, &a->header); /* again when all is known */
@@ -1956,7 +1961,9 @@ reply_send(struct reply *a)
 {
 	struct connection *c = a->query->connection;
 
-	if (c != NULL)
+	if (a->query->traced)
+		self.stopping = true;
+	else if (c != NULL)
 		connection_send(c, &a->message);
 	else
 		udp_send(a);
@@ -2091,6 +2098,7 @@ reply_end(struct reply *a, enum rcode rcode, const struct reason *why,
 	writer_init(&head, a->message.base, HEADER_LEN);
 	write_header(&head, &a->header);
 	reply_trace(a);
+	self.traced = rcode;
 	reply_send(a);
 	reply_count(a, rcode);
 	if (eventlog_logs_queries())
@@ -2569,14 +2577,11 @@ confine_all(struct confinement *c)
 	eventlog_confined(c);
 }
 
+/* The log, by a key that is fresh, and the time. */
 static void
-start(void)
+log_begin(const struct options *o, uint8_t key[16])
 {
-	struct options *o = &self.options;
-	struct statistics s;
-	uint8_t key[16];
-
-	if (getrandom(key, sizeof(key), 0) != (ssize_t)sizeof(key) ||
+	if (getrandom(key, 16, 0) != 16 ||
 	    getrandom(self.share_key, sizeof(self.share_key), 0) !=
 		(ssize_t)sizeof(self.share_key))
 		refuse("no random numbers", "", strerror(errno));
@@ -2584,29 +2589,52 @@ start(void)
 		refuse("cannot open the event log",
 		    o->log.path != NULL ? o->log.path : "standard error",
 		    strerror(errno));
-	manager_open();
 	self.start_ms = turn_begin();
-	if (gethostname(self.host, sizeof(self.host) - 1) < 0)
-		self.host[0] = '\0';
-	eventlog_starting(VERSION);
+	self.look_ms = self.start_ms + LOOK_MS;
+}
+
+static void
+epoll_open(void)
+{
 	self.epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (self.epoll < 0)
 		refuse("cannot make an epoll", "", strerror(errno));
-	signals_open(); /* before anybody can see that we are there */
-	tables_init(o, key);
-	self.listener_count = listeners_open(o, self.listeners);
-	listeners_watch();
+}
+
+/* Name servers, and the way to them. */
+static void
+upstream_begin(const struct options *o)
+{
 	sources_check(o);
 	network_open(self.epoll, self.start_ms);
 	forwards_check(o);
 	hints_take(o->hints);
+}
+
+static void
+start(void)
+{
+	struct options *o = &self.options;
+	struct statistics s;
+	uint8_t key[16];
+
+	log_begin(o, key);
+	manager_open();
+	if (gethostname(self.host, sizeof(self.host) - 1) < 0)
+		self.host[0] = '\0';
+	eventlog_starting(VERSION);
+	epoll_open();
+	signals_open(); /* before anybody can see that we are there */
+	tables_init(o, key);
+	self.listener_count = listeners_open(o, self.listeners);
+	listeners_watch();
+	upstream_begin(o);
 	statistics_collect(&s, self.start_ms);
 	metrics_open(o->metrics, &s, self.start_ms);
 	control_open(o->control, self.epoll);
 	confine_all(&o->confined);
 	cache_file_open(o, clock_ms(CLOCK_REALTIME), self.start_ms);
 	startup_report(o);
-	self.look_ms = self.start_ms + LOOK_MS;
 	manager_ready();
 }
 
@@ -2650,10 +2678,67 @@ stop(uint64_t now_ms)
 	eventlog_close();
 }
 
+/*
+ * The question of --trace, as of a client whose answer has room for all.  It
+ * walks as it would in a server with these options; nobody else is served.
+ */
+static void
+trace_begin(void)
+{
+	const struct options *o = &self.options;
+	const struct root_servers *roots;
+	struct query q = {.number = 1,
+	    .from = {4, {127, 0, 0, 1}, 0},
+	    .header = {.questions = 1, .recursion_desired = true},
+	    .question = o->traced,
+	    .traced = true};
+	uint8_t key[16];
+	unsigned i;
+
+	log_begin(o, key);
+	epoll_open();
+	tables_init(o, key);
+	for (i = 0; i < o->listen_count; i++)
+		server_listens(&o->listen[i]);
+	upstream_begin(o);
+	confine_all(&self.options.confined);
+	roots = hints_roots();
+	eventlog_hints_loaded(
+	    hints_file(), roots->name_count, roots->address_count, false);
+	q.asked_ms = self.start_ms;
+	query_trace(&q);
+	if (type_rcode(q.question.type) != RCODE_NOERROR)
+		query_reject(&q, type_rcode(q.question.type), EDE_NONE);
+	else
+		answer(&q, self.start_ms);
+	eventlog_flush();
+}
+
+/* The exit status: 0 where it is known what there is, or that it is not. */
+static int
+trace_end(void)
+{
+	bool known = self.traced == RCODE_NOERROR ||
+	    self.traced == RCODE_NXDOMAIN || self.traced == RCODE_YXDOMAIN;
+	struct log_counts counts;
+
+	referral_close();
+	server_close();
+	close(self.epoll);
+	eventlog_close();
+	eventlog_count(&counts);
+	return known && counts.lost == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
 int
 main(int argc, char **argv)
 {
 	options_take(&self.options, argc, argv);
+	if (self.options.trace) {
+		trace_begin();
+		(void)serve();
+		return trace_end();
+	}
 	start();
 	stop(serve());
 	return EXIT_SUCCESS;

@@ -918,7 +918,8 @@ enum level {
 
 enum log_format {
 	FORMAT_LOGFMT, /* pairs of key=value */
-	FORMAT_JSON    /* an object a line, with the same keys */
+	FORMAT_JSON,   /* an object a line, with the same keys */
+	FORMAT_TRACE   /* for people: the steps of one question */
 };
 
 /* What becomes of an event that comes again and again. */
@@ -939,10 +940,12 @@ struct event {
 };
 
 struct log_options {
-	const char *path; /* NULL is standard error */
+	const char *path; /* NULL is standard error, or output of a trace */
 	enum level least; /* that is let in */
 	enum log_format format;
 	bool queries; /* 10015 is let in at any level */
+	bool trace;   /* whoever reads it is waited for at the end */
+	bool colour;  /* of FORMAT_TRACE */
 };
 
 /* What an event about a name server tells; what is NULL or 0 is left out. */
@@ -1696,7 +1699,9 @@ struct options {
 	unsigned forward_count;
 	uint8_t family;            /* -4, -6: towards name servers; 0: both */
 	struct address sources[2]; /* of IPv4 and IPv6; family 0: any */
-	unsigned sockets_given;    /* by the service manager, from LISTEN_FDS */
+	bool trace;                /* serve nobody, but walk this question */
+	struct question traced;
+	unsigned sockets_given; /* by the service manager, from LISTEN_FDS */
 };
 
 /*

@@ -28,6 +28,8 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -52,6 +54,9 @@ enum {
 	FOLD_HEADS = 2 * LOG_FOLDS_MAX,
 	SUBJECT_MAX = 640,    /* two names, an address, a word, three numbers */
 	NUMBER_TEXT_MAX = 21, /* of 64 bits, and the NUL */
+	TELLING_MAX = 2 * LOG_LINE_MAX, /* fields and the words between them */
+	TOLD_WIDTH = 80,
+	TOLD_DEEP = 8,        /* deeper steps stand no further in */
 	WRITE_RETRY_MS = 1000 /* a full disk can take its time to say so */
 };
 
@@ -490,14 +495,49 @@ static const struct event catalogue[EVENTS] = {
 };
 
 /*
+ * A trace tells a line in these words, with fields in the places of their keys.
+ * What is in brackets is left out where the line lacks one of the keys in it.
+ * The first letter says where it stands: # heads a part, - is a step in it, !
+ * one that came to nothing.  "" is not told, as another line says the same;
+ * what has no words here is told with its message and all its fields.
+ */
+static const char *const tellings[EVENTS] = {
+    [EVENT_QUESTION] = "#$qname $qtype",
+    [EVENT_HINTS_LOADED] =
+	"#root servers: $roots, addresses: $addresses, from $file",
+    [EVENT_ZONE_SERVERS] = "#$zone servers: $servers ($from[, TTL $ttl_s])",
+    [EVENT_QUERY_SENT] = "--> [$ns ]$addr $transport: $qname $qtype "
+			 "([1 of $of ]$why[, RTT $rtt_ms ms])",
+    [EVENT_REPLY] = "-<- $addr: $rcode, $kind[ to $cut], $ms ms",
+    [EVENT_TIMED_OUT] = "!<- $addr: nothing in $ms ms",
+    [EVENT_UNDELIVERED] = "!<- $addr: not delivered, $errno[ ($cause)]",
+    [EVENT_REPLY_DROPPED] = "!<- $addr: no reply to this; dropped",
+    [EVENT_ADDRESS_REFUSED] =
+	"!refused: [$ns ]$addr is $class[ (RFC $rfc)]; nothing is sent",
+    [EVENT_LAME_SERVER] = "!lame: $addr is $why",
+    [EVENT_SELF_SEND] = "!refused: [$ns ]$addr leads back to this host",
+    [EVENT_ALIAS_FOLLOWED] = "#$qname is an alias ($kind) of $target",
+    [EVENT_SERVER_LOOKUP] = "-look up $ns $qtype",
+    [EVENT_SERVER_LOOKED_UP] = "-$ns $qtype found: $found[; $text]",
+    [EVENT_PRIMED] = "-root servers: $roots, addresses: $addresses, from $peer",
+    [EVENT_LIMIT_REACHED] = "!limit: $limit, $value",
+    [EVENT_ANSWER_FAILED] = "!failed: $text[ (EDE $ede)]",
+    [EVENT_RECORD] = "#$section: $record",
+    [EVENT_QUERY] = "#[$sends sends, ]$ms ms, $rcode",
+    [EVENT_SERVER_REFUSED] = "",
+    [EVENT_SEND_FAILED] = "",
+};
+
+/*
  * What stands around and between the parts of a line.  In quotes, both formats
- * have the escapes of JSON.
+ * of the log have the escapes of JSON; a trace has no quotes.
  */
 struct format {
 	const char *open, *close; /* the line */
 	const char *between;      /* fields */
 	const char *key_open, *key_close;
-	const char *quote; /* about a value that needs none in logfmt */
+	const char *quote;  /* about a value that needs none in logfmt */
+	const char *quotes; /* about any other */
 	const char *list_open, *list_between, *list_close;
 };
 
@@ -508,6 +548,7 @@ static const struct format formats[] = {
 	.key_open = "",
 	.key_close = "=",
 	.quote = "",
+	.quotes = "\"",
 	.list_open = "\"",
 	.list_between = " ",
 	.list_close = "\""},
@@ -517,9 +558,20 @@ static const struct format formats[] = {
 	.key_open = "\"",
 	.key_close = "\":",
 	.quote = "\"",
+	.quotes = "\"",
 	.list_open = "[\"",
 	.list_between = "\",\"",
 	.list_close = "\"]"},
+    [FORMAT_TRACE] = {.open = "",
+	.close = "",
+	.between = "\n",
+	.key_open = "",
+	.key_close = "=",
+	.quote = "",
+	.quotes = "",
+	.list_open = "",
+	.list_between = " ",
+	.list_close = ""},
 };
 
 /* A line that is being made. */
@@ -532,6 +584,14 @@ struct line {
 	bool full;    /* something did not fit; nothing is added any more */
 	unsigned cut; /* fields cut or left out */
 	char text[LOG_LINE_MAX];
+};
+
+/* A line as a trace tells it. */
+struct told {
+	unsigned indent;
+	const char *paint;
+	size_t len;
+	char text[TELLING_MAX];
 };
 
 /* What an event is about: two of the same id and subject fold. */
@@ -575,6 +635,7 @@ static_assert(offsetof(struct gate, window) == 0, "a timer is its gate");
 static enum level least;
 static bool queries; /* 10015 is let in */
 static const struct format *format;
+static bool colour; /* of a trace */
 static uint8_t fold_key[16];
 static struct {
 	uint64_t now_ms, wall_ms;
@@ -602,7 +663,9 @@ static struct {
 	uint64_t retry_ms;
 	uint64_t untold; /* lines lost that no line tells of yet */
 	size_t start, end;
-	bool torn; /* the first line has gone out in part */
+	bool torn;  /* the first line has gone out in part */
+	bool waits; /* for its reader, at the end */
+	int patience_ms;
 } out = {.fd = -1};
 static char out_text[LOG_BUFFER];
 
@@ -817,7 +880,13 @@ static const char *number_text(
 static void put_time(struct line *, uint64_t wall_ms);
 static bool put_octets(struct line *, const char *, size_t n);
 
-static void out_put(const struct line *);
+static void line_tell(const struct line *);
+static const char *field_find(
+    const struct line *, const char *key, size_t key_len, size_t *len);
+static void told_put(struct told *, const char *, size_t len);
+static void told_print(const struct told *);
+
+static void out_put(const char *text, size_t len);
 static size_t out_room(void);
 static void out_drain(void);
 static void out_tell_loss(void);
@@ -831,10 +900,14 @@ bool
 eventlog_open(const struct log_options *o, const uint8_t key[16])
 {
 	assert(out.fd == -1);
-	out.fd = o->path == NULL ? stderr_open() : log_open(o->path);
+	out.fd = o->path != NULL ? log_open(o->path)
+	    : o->trace           ? STDOUT_FILENO
+				 : stderr_open();
 	if (out.fd == -1)
 		return false;
 	out.path = o->path;
+	out.waits = o->trace;
+	colour = o->colour;
 	out.start = out.end = 0;
 	out.torn = false;
 	out.err = out.open_err = 0;
@@ -982,9 +1055,11 @@ eventlog_close(void)
 			gate_report(&gates[i]);
 	timer_queue_init(&gate_windows, gate_windows.span_ms);
 	out.retry_ms = 0;
+	out.patience_ms = out.waits ? -1 : 0;
 	out_drain();
+	out.patience_ms = 0;
 	counts.lost += out_lines();
-	if (out.fd != STDERR_FILENO)
+	if (out.fd != STDERR_FILENO && out.fd != STDOUT_FILENO)
 		(void)close(out.fd); /* nobody is left to tell */
 	out.fd = -1;
 	hour.now_ms = hour.wall_ms = 0;
@@ -1770,15 +1845,21 @@ void
 eventlog_record(uint64_t q, const char *section, const struct name *owner,
     uint32_t ttl_s, uint16_t type, struct reader *rdata)
 {
-	static uint8_t text[RECORD_TEXT_MAX];
+	static uint8_t text[RECORD_TEXT_MAX + 1];
 	struct writer w;
 	struct line l;
 
 	if (!line_begin(&l, EVENT_RECORD, NULL))
 		return;
-	writer_init(&w, text, sizeof text);
+	writer_init(&w, text, RECORD_TEXT_MAX);
 	write_record_text(&w, owner, ttl_s, type, rdata);
 	assert(!w.failed);
+	if (format == &formats[FORMAT_TRACE] &&
+	    strcmp(section, "answer") == 0) {
+		text[w.len] = '\n'; /* as it is: a line of a master file */
+		out_put((const char *)text, w.len + 1);
+		return;
+	}
 	line_q(&l, q);
 	line_word(&l, "section", section);
 	line_text(&l, "record", (const char *)text, w.len);
@@ -1847,6 +1928,14 @@ event_is_wanted(enum row row)
 	return row == EVENT_QUERY ? queries : catalogue[row].level <= least;
 }
 
+/* A trace is of one question, and tells each step. */
+static bool
+event_folds(enum row row)
+{
+	return catalogue[row].flood == LIMITED &&
+	    format != &formats[FORMAT_TRACE];
+}
+
 /* Count an event and find out whether it is to be written. */
 static bool
 event_count(enum row row, uint64_t key)
@@ -1854,7 +1943,7 @@ event_count(enum row row, uint64_t key)
 	struct fold *fold = NULL;
 	bool passes = true;
 
-	if (catalogue[row].flood == LIMITED) {
+	if (event_folds(row)) {
 		fold = fold_find(key);
 		passes = fold == NULL && gate_pass(&gates[row]);
 	}
@@ -1883,7 +1972,7 @@ line_end(struct line *l)
 {
 	if (l->cut > 0)
 		line_closing_number(l, "cut", l->cut);
-	if (catalogue[l->row].flood == LIMITED) {
+	if (event_folds(l->row)) {
 		fold_begin(l);
 		line_closing_number(l, "count", 1);
 	}
@@ -2446,7 +2535,7 @@ list_has_room(const struct line *l)
 static void
 list_add(struct line *l, const char *element)
 {
-	if (l->text[l->len - 1] != '"')
+	if (strchr("\"=", l->text[l->len - 1]) == NULL)
 		put_text(l, format->list_between);
 	put_text(l, element);
 }
@@ -2539,10 +2628,14 @@ line_head(struct line *l, enum row row)
 static void
 line_finish(struct line *l)
 {
+	if (format == &formats[FORMAT_TRACE]) {
+		line_tell(l);
+		return;
+	}
 	l->max = LOG_LINE_MAX;
 	put_text(l, format->close);
 	assert(!l->full);
-	out_put(l);
+	out_put(l->text, l->len);
 }
 
 /*
@@ -2553,7 +2646,8 @@ line_finish(struct line *l)
 static size_t
 put_value(struct line *l, const char *value, size_t len)
 {
-	const char *quote = value_is_bare(value, len) ? format->quote : "\"";
+	const char *quote =
+	    value_is_bare(value, len) ? format->quote : format->quotes;
 	size_t i, n;
 
 	put_text(l, quote);
@@ -2618,6 +2712,8 @@ put_escaped(struct line *l, unsigned char c)
 	const char escape[] = {'\\', 'u', '0', '0', hex[c >> 4], hex[c & 15]};
 	const char pair[] = {'\\', (char)c};
 
+	if (format == &formats[FORMAT_TRACE] && c > ' ' && c <= '~')
+		return put_octets(l, pair + 1, 1);
 	if (c == '"' || c == '\\')
 		return put_octets(l, pair, sizeof pair);
 	return put_octets(l, escape, sizeof escape);
@@ -2683,27 +2779,196 @@ put_octets(struct line *l, const char *octets, size_t n)
 }
 
 /* --------------------------------------------------------------------------
+ * The trace: lines in words, as comments of a master file of which the records
+ * of the answer are the contents.
+ */
+
+/* The value of the line's field with this key; NULL: it has none. */
+static const char *
+field_find(const struct line *l, const char *key, size_t key_len, size_t *len)
+{
+	const char *end = l->text + l->len;
+	const char *at = l->text + l->head, *next;
+
+	for (; at < end; at = next) {
+		at++; /* what is between fields */
+		next = memchr(at, '\n', (size_t)(end - at));
+		if (next == NULL)
+			next = end;
+		if ((size_t)(next - at) > key_len &&
+		    memcmp(at, key, key_len) == 0 && at[key_len] == '=') {
+			at += key_len + 1;
+			*len = (size_t)(next - at);
+			return at;
+		}
+	}
+	return NULL;
+}
+
+static uint64_t
+field_number(const struct line *l, const char *key)
+{
+	size_t len;
+	const char *value = field_find(l, key, strlen(key), &len);
+
+	return value == NULL ? 0 : strtoull(value, NULL, 10);
+}
+
+static size_t
+key_span(const char *key)
+{
+	return strspn(key, "abcdefghijklmnopqrstuvwxyz_");
+}
+
+static void
+told_put(struct told *t, const char *text, size_t len)
+{
+	size_t room = sizeof t->text - t->len;
+
+	if (len > room)
+		len = room;
+	memcpy(t->text + t->len, text, len);
+	t->len += len;
+}
+
+/* The words up to their end or to a bracket; false: a field is not there. */
+static bool
+told_fill(struct told *t, const struct line *l, const char **words)
+{
+	bool whole = true;
+	const char *value;
+	size_t n, len;
+
+	while (**words != '\0' && **words != '[' && **words != ']') {
+		n = strcspn(*words, "$[]");
+		told_put(t, *words, n);
+		*words += n;
+		if (**words != '$')
+			continue;
+		n = key_span(++*words);
+		value = field_find(l, *words, n, &len);
+		whole &= value != NULL;
+		if (value != NULL)
+			told_put(t, value, len);
+		*words += n;
+	}
+	return whole;
+}
+
+static void
+told_write(struct told *t, const struct line *l, const char *words)
+{
+	while (*words != '\0') {
+		size_t mark = t->len;
+		bool may_lack = *words == '[';
+
+		words += *words == '[' || *words == ']';
+		if (!told_fill(t, l, &words) && may_lack)
+			t->len = mark;
+	}
+}
+
+/* What has no words of its own: message: key=value key=value. */
+static void
+told_write_plain(struct told *t, const struct line *l)
+{
+	const char *msg = catalogue[l->row].msg;
+	size_t mark;
+
+	told_put(t, msg, strlen(msg));
+	told_put(t, ":", 1);
+	mark = t->len;
+	told_put(t, l->text + l->head, l->len - l->head);
+	for (; mark < t->len; mark++)
+		if (t->text[mark] == '\n')
+			t->text[mark] = ' ';
+}
+
+/* What nobody asked for, as priming, stands in like a look-up. */
+static void
+line_tell(const struct line *l)
+{
+	static const char bold[] = "\033[1m", red[] = "\033[31m";
+	const char *words = tellings[l->row];
+	struct told t = {.paint = ""};
+	bool step =
+	    catalogue[l->row].level == LEVEL_DEBUG || l->row == EVENT_PRIMED;
+	uint64_t depth =
+	    field_number(l, "depth") + (step && field_number(l, "q") == 0);
+	char kind = words == NULL ? '!' : words[0];
+
+	if (kind == '\0')
+		return;
+	t.indent = 2 * (unsigned)(depth < TOLD_DEEP ? depth : TOLD_DEEP);
+	t.indent += kind == '#' || words == NULL ? 0 : 2;
+	if (colour)
+		t.paint = kind == '#' ? bold : kind == '!' ? red : "";
+	if (words == NULL)
+		told_write_plain(&t, l);
+	else
+		told_write(&t, l, words + 1);
+	told_print(&t);
+}
+
+/* How much of a text fits: up to a blank, or cut where there is none. */
+static size_t
+told_fits(const char *text, size_t len, size_t room)
+{
+	size_t n = room;
+
+	if (len <= room)
+		return len;
+	while (n > room / 2 && text[n] != ' ')
+		n--;
+	return text[n] == ' ' ? n : room;
+}
+
+/* In lines of 80 columns, of which those after the first stand further in. */
+static void
+told_print(const struct told *t)
+{
+	const char *text = t->text,
+		   *reset = t->paint[0] == '\0' ? "" : "\033[0m";
+	size_t left = t->len, indent = t->indent, n;
+	char line[2 * TOLD_WIDTH];
+
+	do {
+		n = told_fits(text, left, TOLD_WIDTH - 2 - indent);
+		out_put(line,
+		    (size_t)snprintf(line, sizeof line, "; %*s%s%.*s%s\n",
+			(int)indent, "", t->paint, (int)n, text, reset));
+		text += n;
+		left -= n;
+		if (left > 0 && *text == ' ') {
+			text++;
+			left--;
+		}
+		indent = t->indent + 4;
+	} while (left > 0);
+}
+
+/* --------------------------------------------------------------------------
  * The file.
  */
 
 /* A line for which there is no room is lost whole, and counted. */
 static void
-out_put(const struct line *l)
+out_put(const char *text, size_t len)
 {
-	if (out_room() < l->len)
+	if (out_room() < len)
 		out_write();
-	if (out_room() < l->len) {
+	if (out_room() < len) {
 		counts.lost++;
 		out.untold++;
 		return;
 	}
-	if (LOG_BUFFER - out.end < l->len) {
+	if (LOG_BUFFER - out.end < len) {
 		memmove(out_text, out_text + out.start, out.end - out.start);
 		out.end -= out.start;
 		out.start = 0;
 	}
-	memcpy(out_text + out.end, l->text, l->len);
-	out.end += l->len;
+	memcpy(out_text + out.end, text, len);
+	out.end += len;
 }
 
 static size_t
@@ -2787,7 +3052,7 @@ out_ready(void)
 {
 	struct pollfd p = {.fd = out.fd, .events = POLLOUT};
 
-	return poll(&p, 1, 0) > 0;
+	return poll(&p, 1, out.patience_ms) > 0;
 }
 
 /*
@@ -2804,7 +3069,8 @@ out_piece(void)
 	if (len <= PIPE_BUF)
 		return len;
 	last = memrchr(from, '\n', PIPE_BUF);
-	assert(last != NULL);
+	if (last == NULL) /* a record of a trace, which may be longer */
+		return PIPE_BUF;
 	return (size_t)(last - from) + 1;
 }
 

@@ -1307,6 +1307,26 @@ log_record(void)
 	eventlog_record(7, "answer", &qname, 300, TYPE_TXT, &rdata);
 }
 
+static void
+log_proof(void)
+{
+	static const uint8_t octets[] = {3, 'a', ' ', 'b'};
+	struct reader rdata;
+
+	reader_init(&rdata, octets, sizeof octets);
+	eventlog_record(7, "authority", &qname, 300, TYPE_TXT, &rdata);
+}
+
+static void
+log_long_record(void)
+{
+	static const uint8_t octets[UINT16_MAX];
+	struct reader rdata;
+
+	reader_init(&rdata, octets, sizeof octets);
+	eventlog_record(7, "answer", &qname, 300, 65280, &rdata);
+}
+
 /* All of the contract; the second line of a kind shows what may be absent. */
 static const struct {
 	void (*log)(void);
@@ -1692,6 +1712,171 @@ START_TEST(each_event_has_its_line)
 	(void)snprintf(line, sizeof line, TS "%s", events[_i].line);
 	ck_assert_uint_eq(line_count, 1);
 	ck_assert_str_eq(lines[0], line);
+}
+END_TEST
+
+/* ---------------------------------------------------------------------------
+ * A trace.
+ */
+
+/* The same as an event of the log, told for people; line by line. */
+static void
+trace_read(void (*log)(void), bool colour)
+{
+	const struct log_options o = {.path = path,
+	    .least = LEVEL_DEBUG,
+	    .format = FORMAT_TRACE,
+	    .trace = true,
+	    .colour = colour};
+
+	time_pass(0);
+	ck_assert(eventlog_open(&o, key));
+	log();
+	eventlog_close();
+	log_fetch_from(path);
+}
+
+static const struct {
+	void (*log)(void);
+	const char *lines[4];
+} tellings[] = {
+    {log_hints_loaded, {"; root servers: 13, addresses: 26, from cache.dns"}},
+    {log_question, {"; www.lame.example. A"}},
+    {log_zone_servers, {"; lame.example. servers: 2 (referral, TTL 172800)"}},
+    {log_root_servers, {";     . servers: 13 (hints)"}},
+    {log_query_sent,
+	{";   -> ns1.lame.example. 192.0.2.1 udp: www.lame.example. A "
+	 "(again)"}},
+    {log_probe_sent,
+	{";       -> ns1.lame.example. 192.0.2.1 udp: lame.example. A (1 of "
+	 "13 in the",
+	    ";           band, RTT 12 ms)"}},
+    {log_reply, {";   <- 192.0.2.1: NOERROR, no data, 15 ms"}},
+    {log_referral,
+	{";       <- 192.0.2.1: NOERROR, delegation to lame.example., 15 "
+	 "ms"}},
+    {log_timed_out, {";       <- 192.0.2.1: nothing in 400 ms"}},
+    {log_undelivered, {";   <- 192.0.2.1: not delivered, ECONNREFUSED"}},
+    {log_unsent, {";       <- 192.0.2.1: not delivered, ENETUNREACH (route)"}},
+    {log_reply_dropped, {";       <- 192.0.2.1: no reply to this; dropped"}},
+    {log_address_refused,
+	{";   refused: ns1.lame.example. 0.0.0.0 is unspecified (RFC 1122 "
+	 "3.2.1.3);",
+	    ";       nothing is sent"}},
+    {log_own_address_refused,
+	{";     refused: ns1.lame.example. 0.0.0.0 is own; nothing is sent"}},
+    {log_server_refused, {NULL}},
+    {log_send_failed, {NULL}},
+    {log_lame_server, {";   lame: 0.0.0.0 is not authoritative"}},
+    {log_self_send,
+	{";   refused: ns1.lame.example. [::1]:5300 leads back to this "
+	 "host"}},
+    {log_alias_followed,
+	{";   www.lame.example. is an alias (CNAME) of ns1.lame.example."}},
+    {log_server_lookup, {";     look up ns1.lame.example. AAAA"}},
+    {log_server_looked_up, {";     ns1.lame.example. AAAA found: 2"}},
+    {log_server_not_found,
+	{";     ns1.lame.example. AAAA found: 0; no server answers"}},
+    {log_primed, {";     root servers: 13, addresses: 26, from 192.0.2.53:53"}},
+    {log_limit_reached, {";   limit: zone_sends, 16"}},
+    {log_answer_failed,
+	{";   failed: lame.example.: 2 addresses refused (EDE 22)"}},
+    {log_offline, {"; no root server can be sent to: cause=route"}},
+    {log_record, {"www.lame.example. 300 IN TXT \"a b\""}},
+    {log_proof, {"; authority: www.lame.example. 300 IN TXT \"a b\""}},
+    {log_query, {"; 3 sends, 12 ms, NXDOMAIN"}},
+    {log_query_malformed, {"; 0 ms, FORMERR"}},
+    /* What has no words of its own. */
+    {log_hints_differ,
+	{"; root servers are not those of the hints: "
+	 "file=/etc/dns/cache.dns",
+	    ";     added=170.247.170.2 2801:1b8:10::b "
+	    "removed=199.9.14.201"}},
+    {log_hints_missing,
+	{"; hints file cannot be read: errno=ENOENT file=/no "
+	 "such/cache.dns"}},
+};
+
+enum {
+	TELLINGS = sizeof tellings / sizeof tellings[0]
+};
+
+START_TEST(each_step_is_told_in_words)
+{
+	size_t i;
+
+	trace_read(tellings[_i].log, false);
+	for (i = 0; i < 4 && tellings[_i].lines[i] != NULL; i++) {
+		ck_assert_uint_gt(line_count, i);
+		ck_assert_str_eq(lines[i], tellings[_i].lines[i]);
+	}
+	ck_assert_uint_eq(line_count, i);
+}
+END_TEST
+
+/* And each is a comment of a master file, but for the records of the answer. */
+START_TEST(no_line_of_a_trace_has_more_than_80_columns)
+{
+	size_t i;
+
+	trace_read(events[_i].log, false);
+	for (i = 0; i < line_count; i++) {
+		require(strlen(lines[i]) <= 80, "more than 80", lines[i]);
+		require(strncmp(lines[i], "; ", 2) == 0 ||
+			events[_i].log == log_record,
+		    "no comment", lines[i]);
+		require(strpbrk(lines[i], "$") == NULL, "no field", lines[i]);
+	}
+}
+END_TEST
+
+/* A name of 255 octets, all of them \DDD, goes on in the next lines. */
+START_TEST(a_long_name_is_broken_and_whole)
+{
+	char whole[4 * NAME_TEXT_MAX] = "", name[NAME_TEXT_MAX];
+	size_t i;
+
+	memset(&qname, 0, sizeof qname);
+	for (i = 0; i < 4; i++) {
+		uint8_t len = i < 3 ? 63 : 61;
+
+		qname.wire[qname.len++] = len;
+		memset(qname.wire + qname.len, 0xff, len);
+		qname.len = (uint8_t)(qname.len + len);
+	}
+	qname.len++;
+	trace_read(log_question, false);
+	ck_assert_uint_gt(line_count, 12);
+	for (i = 0; i < line_count; i++) {
+		ck_assert_uint_le(strlen(lines[i]), 80);
+		strcat(whole, lines[i] + (i == 0 ? 2 : 6));
+	}
+	name_text(&qname, name);
+	ck_assert_ptr_eq(strstr(whole, name), whole);
+}
+END_TEST
+
+START_TEST(colours_are_about_the_words_alone)
+{
+	trace_read(log_question, true);
+	ck_assert_str_eq(lines[0], "; \033[1mwww.lame.example. A\033[0m");
+	trace_read(log_timed_out, true);
+	ck_assert_str_eq(lines[line_count - 1],
+	    ";       \033[31m<- 192.0.2.1: nothing in 400 ms\033[0m");
+	trace_read(log_reply, true);
+	ck_assert_str_eq(
+	    lines[line_count - 1], ";   <- 192.0.2.1: NOERROR, no data, 15 ms");
+}
+END_TEST
+
+/* However long it is: its octets are 64 KiB, and its text more than a line. */
+START_TEST(a_record_of_the_answer_is_told_whole)
+{
+	trace_read(log_long_record, false);
+	ck_assert_uint_eq(line_count, 1);
+	ck_assert_uint_eq(strlen(lines[0]),
+	    strlen("www.lame.example. 300 IN TYPE65280 \\# 65535 ") +
+		2 * 65535);
 }
 END_TEST
 
@@ -3256,6 +3441,12 @@ static void
 add_lines(TCase *c)
 {
 	tcase_add_loop_test(c, each_event_has_its_line, 0, EVENTS);
+	tcase_add_loop_test(c, each_step_is_told_in_words, 0, TELLINGS);
+	tcase_add_loop_test(
+	    c, no_line_of_a_trace_has_more_than_80_columns, 0, EVENTS);
+	tcase_add_test(c, a_long_name_is_broken_and_whole);
+	tcase_add_test(c, colours_are_about_the_words_alone);
+	tcase_add_test(c, a_record_of_the_answer_is_told_whole);
 	tcase_add_loop_test(c, events_below_the_level_are_not_counted,
 	    LEVEL_ERROR, LEVEL_DEBUG + 1);
 	tcase_add_loop_test(c, json_tells_what_logfmt_tells, 0, EVENTS);

@@ -136,6 +136,18 @@ expect 2 'id=1505 .*line=1 ' 'hints that are faulty say where' \
 expect 2 'cannot listen on 198.51.100.77:' 'a foreign address is refused' \
     -r "$dir/hints" -l 198.51.100.77 -p "$port"
 
+expect 0 '^localhost. 10800 IN A 127.0.0.1$' '--trace prints the answer' \
+    -r "$dir/hints" -p "$port" --trace localhost
+expect 0 '^; 0 ms, NOERROR$' 'and what it cost' \
+    --trace localhost TXT -r "$dir/hints" -p "$port"
+expect 2 'bad name a..b' 'a bad name to trace is refused' --trace a..b
+expect 2 'bad type NONE' 'so is a bad type' --trace localhost NONE
+expect 2 'unknown argument MX' 'and a second type' --trace localhost A MX
+expect 2 'a second name to trace b' 'and a second name' --trace a --trace b
+expect 2 'a value is missing after --trace' 'and none' --trace
+expect 2 'cannot use the root hints' 'hints must be good for a trace' \
+    --trace localhost -r "$dir/bad"
+
 expect 0 'cache.dns: note: name servers: 13, addresses: 26' \
     '--check finds nothing wrong with ./cache.dns' --check
 [ "$(wc -l <"$dir/out")" = 1 ]

@@ -83,7 +83,7 @@ for check in tests/check_*.c; do
 	CK_TAP_LOG_FILE_NAME=$B/results/$check.tap run "$B/$check"
 	count_check "$status"
 done
-for name in layers man cli install fuzz hints log control readers real \
+for name in layers man cli install fuzz hints log control readers trace real \
     clients signed rfc8906 forward dnsdist confine demo; do
 	script $name
 done
