@@ -52,6 +52,8 @@ enum {
 	SOCKETS_GIVEN_MAX = 2 * LISTENERS_MAX
 };
 
+#define DRAFT_SUFFIX ".new" /* of a file until it takes another's place */
+
 static struct {
 	int fd;               /* to the service manager; -1: there is none */
 	uint64_t watchdog_ms; /* half of its patience; 0: it has no watchdog */
@@ -358,6 +360,15 @@ format_parse(const char *text)
 	    text, formats, FORMAT_JSON + 1, "bad log format", "logfmt or json");
 }
 
+/* Of a file that is replaced: there must be room to name its draft. */
+static const char *
+draft_check(const char *path)
+{
+	if (strlen(path) + sizeof(DRAFT_SUFFIX) > PATH_MAX)
+		refuse("too long a path", path, "");
+	return path;
+}
+
 static void
 trace_parse(struct options *o, const char *name)
 {
@@ -421,9 +432,7 @@ option_take(struct options *o, int option, const char *value)
 		o->confined.root = value;
 		break;
 	case OPTION_CACHE_FILE:
-		if (strlen(value) + sizeof(".new") > PATH_MAX)
-			refuse("too long a path", value, "");
-		o->cache_file = value;
+		o->cache_file = draft_check(value);
 		break;
 	case OPTION_LOOK_UP:
 		look_up_parse(o, value);
@@ -432,7 +441,7 @@ option_take(struct options *o, int option, const char *value)
 		o->control = value;
 		break;
 	case OPTION_METRICS:
-		o->metrics = value;
+		o->metrics = draft_check(value);
 		break;
 	case OPTION_LOG_LEVEL:
 		o->log.least = level_parse(value);
@@ -1586,14 +1595,49 @@ manager_close(void)
 }
 
 /* ---------------------------------------------------------------------------
+ * A file that takes another's place whole, or not at all.
+ */
+
+/* Where it is written until then. */
+static const char *
+draft_path(const char *path)
+{
+	static char draft[PATH_MAX];
+
+	snprintf(draft, sizeof(draft), "%s" DRAFT_SUFFIX, path);
+	return draft;
+}
+
+/* What may be left over of before is not written through. */
+static int
+draft_open(const char *path, unsigned mode)
+{
+	(void)file_unlink(draft_path(path));
+	return file_open(draft_path(path),
+	    O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
+}
+
+/* It is whole, unless err says why not; 0, or why it is not there. */
+static int
+draft_close(int fd, const char *path, int err)
+{
+	if (close(fd) < 0 && err == 0)
+		err = errno;
+	if (err == 0 && file_rename(draft_path(path), path) < 0)
+		err = errno;
+	if (err != 0)
+		(void)file_unlink(draft_path(path));
+	return err;
+}
+
+/* ---------------------------------------------------------------------------
  * --metrics: the statistics in a file, in the text format of Prometheus, which
  * takes another's place whole.
  */
 
 static struct {
-	const char *path;     /* NULL: there is no file */
-	char fresh[PATH_MAX]; /* where it is written */
-	int err;              /* that was told */
+	const char *path; /* NULL: there is no file */
+	int err;          /* that was told */
 	uint64_t due_ms;
 	uint8_t text[METRICS_TEXT_MAX];
 } metrics;
@@ -1695,27 +1739,19 @@ write_metrics(struct writer *w, const struct statistics *s)
 	assert(!w->failed);
 }
 
-/* 0 or an errno.  What may be left over of before is not written through. */
+/* 0 or an errno. */
 static int
 metrics_replace(const struct writer *text)
 {
+	int fd = draft_open(metrics.path, 0644);
 	ssize_t n;
-	int fd, err;
+	int err;
 
-	(void)file_unlink(metrics.fresh);
-	fd = file_open(
-	    metrics.fresh, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
 	if (fd < 0)
 		return errno;
 	n = write(fd, text->base, text->len);
 	err = n < 0 ? errno : (size_t)n < text->len ? ENOSPC : 0;
-	if (close(fd) < 0 && err == 0)
-		err = errno;
-	if (err == 0 && file_rename(metrics.fresh, metrics.path) < 0)
-		err = errno;
-	if (err != 0)
-		(void)file_unlink(metrics.fresh);
-	return err;
+	return draft_close(fd, metrics.path, err);
 }
 
 void
@@ -1742,10 +1778,6 @@ metrics_open(const char *path, const struct statistics *s, uint64_t now_ms)
 	metrics.err = 0;
 	if (path == NULL)
 		return;
-	if (snprintf(metrics.fresh, sizeof(metrics.fresh), "%s.new", path) >=
-	    (int)sizeof(metrics.fresh))
-		refuse("cannot write the metrics file", path,
-		    strerror(ENAMETOOLONG));
 	metrics_write(s, now_ms);
 	if (metrics.err != 0)
 		refuse("cannot write the metrics file", path,
@@ -3268,16 +3300,6 @@ block_begin(struct writer *w)
 	write_bytes(w, head, sizeof(head));
 }
 
-/* Where it is written, until it is whole and takes the place of the other. */
-static const char *
-file_draft(void)
-{
-	static char path[PATH_MAX];
-
-	snprintf(path, sizeof(path), "%s.new", file.path);
-	return path;
-}
-
 bool
 cache_file_begin(
     const struct options *o, struct cache_cursor *at, uint64_t wall_ms)
@@ -3286,23 +3308,19 @@ cache_file_begin(
 
 	if (file.path == NULL || file.fd >= 0)
 		return false; /* what is not read yet is worth more */
-	(void)file_unlink(
-	    file_draft()); /* of one that did not come to its end */
-	file.fd = file_open(file_draft(),
-	    O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+	file.fd = draft_open(file.path, 0600);
+	if (file.fd < 0) {
+		eventlog_cache_saved(file.path, 0, errno);
+		return false;
+	}
 	writer_init(&w, file.octets, CACHE_FILE_HEAD);
 	write_u64(&w, CACHE_FILE_MAGIC);
 	write_u64(&w, wall_ms);
 	write_u64(&w, truth_hash(o));
-	if (file.fd < 0 || !file_write(file.octets, w.len)) {
-		eventlog_cache_saved(file.path, 0, errno);
-		file_close();
-		return false;
-	}
+	file.err = file_write(file.octets, w.len) ? 0 : errno;
 	file.written_ms = wall_ms;
 	file.block = 0;
 	file.entries = 0;
-	file.err = 0;
 	cache_cursor_init(at);
 	return true;
 }
@@ -3315,6 +3333,8 @@ cache_file_write(struct cache_cursor *at, uint64_t now_ms)
 	struct writer w;
 	bool more = true;
 
+	if (file.err != 0)
+		return false;
 	block_begin(&w);
 	while (more && w.len < CACHE_FILE_BLOCK) {
 		more = cache_next(at, &looks, now_ms, &found) &&
@@ -3337,10 +3357,7 @@ cache_file_end(void)
 	block_begin(&w);
 	if (file.err == 0 && !block_write(&w))
 		file.err = errno;
-	file_close();
-	if (file.err == 0 && file_rename(file_draft(), file.path) < 0)
-		file.err = errno;
-	if (file.err != 0)
-		(void)file_unlink(file_draft());
+	file.err = draft_close(file.fd, file.path, file.err);
+	file.fd = -1;
 	eventlog_cache_saved(file.path, file.entries, file.err);
 }
