@@ -10,18 +10,25 @@
 cd "$tests/.." || exit 1
 root=${NEWCOMER_ROOT-}
 
-# The commands of the README, without what it says beside them.
-commands()
+# The indented lines of the README, those that go on put together, and without
+# what is said beside them.
+shown()
 {
-	sed -n 's/^    \([^ ]\)/\1/p' README.md | sed 's/   .*//' |
-	    grep -E '^(make|dig|tail|sh|build/dns|jq|grep|echo) '
+	sed -n 's/^    \([^ ]\)/\1/p; s/^        *\(-.*\)/\1/p' README.md |
+	    sed -e ':more' -e '/\\$/{N;s/\\\n//;bmore' -e '}' -e 's/   .*//'
 }
 
-# What else it shows in such blocks: options, lines of the log, texts.
+is_command='^(make|dig|tail|sh|build/dns|jq|grep|echo) '
+
+commands()
+{
+	shown | grep -E "$is_command"
+}
+
+# What else is shown so: options, lines of the log, texts.
 others()
 {
-	sed -n 's/^    \([^ ]\)/\1/p' README.md | sed 's/   .*//' |
-	    grep -vE '^(make|dig|tail|sh|build/dns|jq|grep|echo) ' |
+	shown | grep -vE "$is_command" |
 	    grep -vE '^(-|ts=|event=|msg=|peer=|ns=|qname=|no (server|answer) )'
 }
 
@@ -129,7 +136,8 @@ newcomer_begins()
 # serve PORT COMMAND: instead of the server before; and it answers.
 serve()
 {
-	port=$1
+	port=$1 at=127.0.0.1
+	case $2 in *"-l 192.0.2.1 "*) at=192.0.2.1 ;; esac
 	if [ -n "$served" ]; then
 		kill "$served"
 		await "a server to end" ended "$served"
@@ -137,11 +145,11 @@ serve()
 	rm -f "$root/root/dns/dns.log"
 	newcomer_begins served "$2"
 	served=$pid
-	until dig @127.0.0.1 -p "$port" +time=1 +tries=1 any.invalid >/dev/null
+	until dig @$at -p "$port" +time=1 +tries=1 any.invalid >/dev/null
 	do
 		kill -0 "$served" 2>/dev/null || break
 	done
-	expect "$2" NXDOMAIN dig @127.0.0.1 -p "$port" any.invalid
+	expect "$2" NXDOMAIN dig @$at -p "$port" any.invalid
 }
 
 ended()
@@ -152,7 +160,7 @@ ended()
 # asked NAME ID: so that the log has this to say.
 asked()
 {
-	dig @127.0.0.1 -p "$port" +time=9 "$1" >/dev/null
+	dig @$at -p "$port" +time=9 "$1" >/dev/null
 	await "event $2" grep -Eq "id\"?[=:]$2[ ,]" "$root/root/dns/dns.log"
 }
 
@@ -199,6 +207,9 @@ do_as_told()
 	*" --check "*)
 		shows 'name servers: 13' "$1" ;;
 	"build/dns "*)
+		# What the page takes for granted.
+		install -d -o nobody "$root/var/empty" "$root/var/log/dns" \
+		    "$root/var/cache/dns"
 		printf '%s\n' '. NS a.root-servers.net.' \
 		    'a.root-servers.net. A 198.41.0.4' >"$root/root/dns/site.dns"
 		serve 53 "$1" ;;
