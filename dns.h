@@ -1459,6 +1459,9 @@ unsigned server_takes(const struct address *, uint64_t now_ms);
 void server_chokes_on(
     const struct address *, unsigned features, uint64_t now_ms);
 
+/* It has shown EDNS in the last hour. */
+bool server_has_edns(const struct address *, uint64_t now_ms);
+
 /*
  * RFC 7873 5.3: a cookie of ours, another one for each server and for each
  * address that we have had, and behind it that which the server gave us.

@@ -162,6 +162,7 @@ struct candidate {
 	bool silent;             /* a datagram was lost */
 	bool again;              /* at once, in another way */
 	bool plain;              /* for it cannot say more over TCP */
+	bool spurned;            /* an error to a query that had features */
 	uint8_t without;         /* features that a reply choked on */
 	uint64_t lame_ms;        /* found lame for the zone then; 0 is never */
 };
@@ -398,6 +399,8 @@ static uint16_t *crowd_of_zone(const struct name *zone);
 static uint16_t *crowd_of_server(const struct address *);
 static bool probe_is_in_vain(const struct walk *, uint64_t);
 static struct candidate *server_choose(struct walk *, uint64_t);
+static bool candidate_usable(
+    const struct walk *, const struct candidate *, bool take_lame, uint64_t);
 static struct candidate *candidate_draw(
     struct slist *, const uint8_t *, unsigned, unsigned, unsigned);
 static enum channel candidate_channel(const struct candidate *);
@@ -1357,7 +1360,7 @@ candidate_renew(struct candidate *c)
 {
 	memset(c->sends, 0, sizeof(c->sends));
 	c->truncated = c->fresh = c->silent = c->again = false;
-	c->plain = false;
+	c->plain = c->spurned = false;
 	c->without = 0;
 }
 
@@ -1610,6 +1613,32 @@ walk_fail_forwarded(struct walk *w, uint64_t now_ms)
 	return WALK_DONE;
 }
 
+/*
+ * The last thing to be tried: who has only errors for queries with OPT, letters
+ * of ours or a cookie may have an answer to one without (DESIGN decision 10).
+ * One that has shown EDNS lately means what it says (attacks.md S09), and the
+ * error of a forwarder is most often that of the name.
+ */
+static bool
+slist_try_plainly(struct walk *w, uint64_t now_ms)
+{
+	struct slist *l = &w->slist;
+	bool found = false;
+	unsigned i;
+
+	for (i = 0; i < l->address_count; i++) {
+		struct candidate *c = &l->addresses[i];
+
+		if (!c->spurned || server_has_edns(&c->at, now_ms))
+			continue;
+		c->spurned = c->aside = false;
+		c->again = true;
+		c->without = FEATURE_EDNS | FEATURE_CASE | FEATURE_COOKIE;
+		found |= candidate_usable(w, c, true, now_ms);
+	}
+	return found;
+}
+
 /* Why nobody is left to ask. */
 static enum walk_state
 walk_exhausted(struct walk *w, uint64_t now_ms)
@@ -1622,6 +1651,9 @@ walk_exhausted(struct walk *w, uint64_t now_ms)
 		w->last_resort = false;
 		return WALK_LOOK;
 	}
+	if (!l->forwarded && l->sends < ZONE_SENDS_MAX &&
+	    slist_try_plainly(w, now_ms))
+		return WALK_SEND;
 	if (slist_is_crowded(w))
 		return walk_shed(w, LIMIT_SERVER_QUERIES);
 	if (l->forwarded)
@@ -4731,6 +4763,22 @@ walk_put_aside(struct walk *w, struct candidate *from)
 	return WALK_SEND;
 }
 
+static bool
+response_is_error(void)
+{
+	uint8_t rcode = response.header.rcode;
+
+	return rcode == RCODE_REFUSED || rcode == RCODE_SERVFAIL;
+}
+
+/* An error, which may be for the sake of what the query had. */
+static void
+candidate_spurns(struct candidate *from, const struct exchange *x)
+{
+	from->spurned = exchange_channel(x) == CHANNEL_UDP &&
+	    x->with & (FEATURE_EDNS | FEATURE_CASE | FEATURE_COOKIE);
+}
+
 /*
  * Not the server for the zone (RFC 4697 2.2); but keep the first data it gives
  * without AA.
@@ -4740,9 +4788,11 @@ walk_lame(struct walk *w, struct candidate *from, const struct question *asked,
     uint64_t now_ms)
 {
 	uint8_t rcode = response.header.rcode;
-	bool error = rcode == RCODE_REFUSED || rcode == RCODE_SERVFAIL;
+	bool error = response_is_error();
 	struct incident i;
 
+	if (error)
+		candidate_spurns(from, &w->exchange[w->heard]);
 	w->slist.intercepted |= response.header.recursion_available;
 	candidate_mark_lame(w, from, now_ms);
 	self.counts.lame++;
@@ -4835,6 +4885,7 @@ walk_failure(struct walk *w, struct candidate *from, uint64_t now_ms)
 	if (response.header.rcode == RCODE_FORMERR ||
 	    response.header.rcode == RCODE_NOTIMP)
 		return walk_without(w, from, FEATURE_COOKIE, now_ms);
+	candidate_spurns(from, &w->exchange[w->heard]);
 	return walk_put_aside(w, from);
 }
 
@@ -4869,7 +4920,8 @@ candidate_learn(
 	if (from->silent && exchange_channel(x) == CHANNEL_UDP &&
 	    (x->with & (FEATURE_EDNS | FEATURE_COOKIE)) == FEATURE_EDNS)
 		choked |= FEATURE_COOKIE;
-	server_chokes_on(&from->at, choked, now_ms);
+	if (!response_is_error())
+		server_chokes_on(&from->at, choked, now_ms);
 	server_showed(&from->at, x->with, &response.edns, now_ms);
 }
 

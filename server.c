@@ -297,6 +297,15 @@ server_does_without(struct server *s, unsigned feature, uint64_t now_ms)
 		s->cookie_len = COOKIE_CLIENT_LEN;
 }
 
+bool
+server_has_edns(const struct address *at, uint64_t now_ms)
+{
+	const struct server *s = server_find(at);
+
+	return s != NULL && s->edns_shown_ms > 0 &&
+	    now_ms < s->edns_shown_ms + EDNS_SHOWN_S * UINT64_C(1000);
+}
+
 void
 server_chokes_on(const struct address *at, unsigned features, uint64_t now_ms)
 {
@@ -305,8 +314,7 @@ server_chokes_on(const struct address *at, unsigned features, uint64_t now_ms)
 	unsigned i;
 
 	features &= server_takes(at, now_ms);
-	if (s->edns_shown_ms > 0 &&
-	    now_ms < s->edns_shown_ms + EDNS_SHOWN_S * UINT64_C(1000))
+	if (server_has_edns(at, now_ms))
 		features &= ~(unsigned)FEATURE_EDNS;
 	for (i = 0; i < FEATURES; i++)
 		if (features >> i & 1 &&
