@@ -14,8 +14,8 @@ root=${NEWCOMER_ROOT-}
 # what is said beside them.
 shown()
 {
-	sed -n 's/^    \([^ ]\)/\1/p; s/^        *\(-.*\)/\1/p' README.md |
-	    sed -e ':more' -e '/\\$/{N;s/\\\n//;bmore' -e '}' -e 's/   .*//'
+	sed -e ':more' -e '/^    .*[\\|]$/{N;s/ *\\\{0,1\}\n */ /;bmore' -e '}' \
+	    README.md | sed -n 's/^    \([^ ]\)/\1/p' | sed 's/   .*//'
 }
 
 is_command='^(make|dig|tail|sh|build/dns|jq|grep|echo) '
@@ -25,11 +25,12 @@ commands()
 	shown | grep -E "$is_command"
 }
 
-# What else is shown so: options, lines of the log, texts.
+# What else is shown so: options, lines of the log, texts, what --trace says.
 others()
 {
 	shown | grep -vE "$is_command" |
-	    grep -vE '^(-|ts=|event=|msg=|peer=|ns=|qname=|no (server|answer) )'
+	    grep -vE '^(-|ts=|event=|msg=|peer=|ns=|qname=|no (server|answer) )' |
+	    grep -vE '^([;$]|[^ ]*\. [0-9]+ IN )'
 }
 
 # COMMAND: as who has unpacked the sources there, and came into their folder.
@@ -197,6 +198,8 @@ do_as_told()
 	*" --control "* | "echo stats"*)
 		[ -S "$root/root/dns/dns.sock" ] || serve 5300 \
 		    'build/dns -p 5300 --control dns.sock -e dns.log'
+		shows '[a-z]' "$1" ;;
+	*" --trace "*)
 		shows '[a-z]' "$1" ;;
 	*" --classify "*)
 		shows '^0.0.0.0: .*never asked' "$1" ;;
