@@ -3,11 +3,11 @@
  * of the file system, and the system calls that it never makes.
  *
  * Files that are opened later, to be looked at, rotated or replaced, are kept
- * by their directories: these are opened before the root changes and used by
- * the calls that end in "at".  So a path on the command line always means what
- * it meant in the shell.  Whoever takes the process over has these directories
- * too; that he cannot climb out of them is for Landlock to see to, where the
- * kernel has it.
+ * by their directories: these are opened before user and root change and used
+ * by the calls that end in "at".  So a path on the command line always means
+ * what it meant in the shell, whoever may pass through what lies above it.
+ * Whoever takes the process over has these directories too; that he cannot
+ * climb out of them is for Landlock to see to, where the kernel has it.
  *
  * Linux has these as calls by number and tables of octets.  What is needed of
  * them is written down here, so that no header of the kernel need be there.
@@ -37,7 +37,7 @@ struct kept {
 static struct {
 	struct kept kept[KEPT_MAX];
 	unsigned count;
-	bool rooted;                    /* the root is another */
+	bool done;                      /* from now on, by directories alone */
 	volatile sig_atomic_t refused;  /* the call; -1: none */
 	volatile sig_atomic_t refusals; /* since the start */
 } self = {.refused = -1};
@@ -114,7 +114,7 @@ static int
 path_find(const char **path)
 {
 	const char *rest;
-	const struct kept *k = self.rooted ? kept_find(*path, &rest) : NULL;
+	const struct kept *k = self.done ? kept_find(*path, &rest) : NULL;
 
 	if (k == NULL)
 		return AT_FDCWD;
@@ -401,7 +401,7 @@ confine(struct confinement *c)
 {
 	if (c->root != NULL && (chroot(c->root) < 0 || chdir("/") < 0))
 		return "chroot";
-	self.rooted = c->root != NULL;
+	self.done = true;
 	if (c->user != NULL && !user_become(c->uid, c->gid))
 		return "user";
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)

@@ -1120,6 +1120,9 @@ trace_complete(struct options *o, const char *type, int *taken)
 	if (type != NULL && !type_from_text(type, &o->traced.type))
 		refuse("bad type", type, "as in MX or TYPE65");
 	*taken += type != NULL;
+	if (o->control != NULL || o->cache_file != NULL || o->metrics != NULL)
+		refuse("a trace serves nobody", "",
+		    "leave --control, --cache-file and --metrics out");
 	o->log.least = LEVEL_DEBUG;
 	o->log.trace = true;
 	o->log.colour = shown && (no_color == NULL || no_color[0] == '\0') &&

@@ -206,13 +206,22 @@ START_TEST(a_relative_path_too)
 }
 END_TEST
 
+/* Nobody but root passes through the scratch directory. */
 static int
 another_user(void)
 {
 	struct confinement c = {.user = "u", .uid = 12345, .gid = 12346};
+	char below[PATH_MAX];
 
-	if (confine(&c) != NULL)
+	snprintf(below, sizeof(below), "%s/open", directory);
+	if (chmod(directory, 0700) != 0 || mkdir(below, 0755) != 0)
+		return 3;
+	snprintf(below, sizeof(below), "%s/open/file", directory);
+	if (rename(file, below) != 0 || chmod(below, 0644) != 0 ||
+	    !confine_keep(below, KEEP_READ) || confine(&c) != NULL)
 		return 1;
+	if (file_open(below, O_RDONLY | O_CLOEXEC, 0) < 0)
+		return 4;
 	return geteuid() == 12345 && setuid(0) < 0 ? 0 : 2;
 }
 

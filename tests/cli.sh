@@ -144,6 +144,8 @@ expect 2 'bad name a..b' 'a bad name to trace is refused' --trace a..b
 expect 2 'bad type NONE' 'so is a bad type' --trace localhost NONE
 expect 2 'unknown argument MX' 'and a second type' --trace localhost A MX
 expect 2 'a second name to trace b' 'and a second name' --trace a --trace b
+expect 2 'a trace serves nobody: leave --control' 'what is for serving' \
+    --trace a --cache-file "$dir/cache"
 expect 2 'a value is missing after --trace' 'and none' --trace
 expect 2 'cannot use the root hints' 'hints must be good for a trace' \
     --trace localhost -r "$dir/bad"

@@ -18,7 +18,7 @@ shown()
 	    README.md | sed -n 's/^    \([^ ]\)/\1/p' | sed 's/   .*//'
 }
 
-is_command='^(make|dig|tail|sh|build/dns|jq|grep|echo) '
+is_command='^(make|dig|tail|sh|build/dns|jq|grep|echo|install) '
 
 commands()
 {
@@ -200,7 +200,9 @@ do_as_told()
 		    'build/dns -p 5300 --control dns.sock -e dns.log'
 		shows '[a-z]' "$1" ;;
 	*" --trace "*)
-		shows '[a-z]' "$1" ;;
+		shows '"REPLY"' "$1" ;;
+	install*)
+		shows 'all is well' "$1" ;;
 	*" --classify "*)
 		shows '^0.0.0.0: .*never asked' "$1" ;;
 	*" --events "*)
@@ -210,9 +212,6 @@ do_as_told()
 	*" --check "*)
 		shows 'name servers: 13' "$1" ;;
 	"build/dns "*)
-		# What the page takes for granted.
-		install -d -o nobody "$root/var/empty" "$root/var/log/dns" \
-		    "$root/var/cache/dns"
 		printf '%s\n' '. NS a.root-servers.net.' \
 		    'a.root-servers.net. A 198.41.0.4' >"$root/root/dns/site.dns"
 		serve 53 "$1" ;;
@@ -221,6 +220,10 @@ do_as_told()
 		asked www.one-bad.example.com 10002
 		shows '^one-bad.example.com.	ns1.*	0.0.0.0	unspecified$' \
 		    "$1" ;;
+	"grep ' id=10002 '"*)
+		serve 5300 'build/dns -p 5300 -e dns.log'
+		asked www.one-bad.example.com 10002
+		shows 'addr=0.0.0.0' "$1" ;;
 	grep*)
 		serve 5300 'build/dns -p 5300 -e dns.log --log-level debug'
 		asked www.example.com 10102
