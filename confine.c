@@ -81,6 +81,16 @@ enum {
 	RIGHTS_FIRST = (1 << 13) - 1 /* all of the first version */
 };
 
+/* All files are below it: who has it has them. */
+static bool
+is_root(int fd)
+{
+	struct stat here, root;
+
+	return fstat(fd, &here) == 0 && stat("/", &root) == 0 &&
+	    here.st_dev == root.st_dev && here.st_ino == root.st_ino;
+}
+
 bool
 confine_keep(const char *path, enum keep_use use)
 {
@@ -103,6 +113,11 @@ confine_keep(const char *path, enum keep_use use)
 		    len > 0 ? k->path : ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
 		if (k->fd < 0)
 			return false;
+		if (is_root(k->fd)) {
+			close(k->fd);
+			errno = EXDEV;
+			return false;
+		}
 		self.count++;
 	}
 	k->rights |= rights[use];
@@ -235,6 +250,9 @@ static const uint16_t calls[] = {
 #ifdef SYS_unlink
     SYS_unlink,
 #endif
+#ifdef SYS_tkill
+    SYS_tkill, /* abort of musl */
+#endif
 #ifdef SYS_statx
     SYS_statx,
 #endif
@@ -280,7 +298,7 @@ static const uint16_t calls[] = {
     SYS_setsockopt,
     SYS_shutdown,
     SYS_socket,
-    SYS_tgkill, /* abort */
+    SYS_tgkill, /* abort of glibc */
     SYS_unlinkat,
     SYS_write,
     SYS_writev,
@@ -386,24 +404,69 @@ files_limit(void)
  * All of it.
  */
 
+bool
+confine_begin(const struct confinement *c)
+{
+	if (c->user == NULL || getuid() != 0)
+		return true;
+	return setgroups(0, NULL) == 0 && setegid(c->gid) == 0 &&
+	    seteuid(c->uid) == 0;
+}
+
+bool
+confine_as_root(const struct confinement *c, bool root)
+{
+	if (c->user == NULL || getuid() != 0)
+		return true;
+	return seteuid(root ? 0 : c->uid) == 0;
+}
+
 /* Another user for good: even what could become root again is gone. */
 static bool
 user_become(unsigned uid, unsigned gid)
 {
-	if (geteuid() == uid && getegid() == gid && uid != 0)
+	uid_t real, effective, saved;
+
+	if (getuid() == 0 &&
+	    (setgroups(0, NULL) < 0 || setgid(gid) < 0 || setuid(uid) < 0))
+		return false;
+	if (getresuid(&real, &effective, &saved) < 0)
+		return false;
+	if (real == uid && effective == uid && saved == uid && setuid(0) < 0)
 		return true;
-	return setgroups(0, NULL) == 0 && setgid(gid) == 0 &&
-	    setuid(uid) == 0 && setuid(0) < 0;
+	errno = EPERM;
+	return false;
+}
+
+/* Nor is there a privilege that came along without root (linux/capability.h).
+ */
+static bool
+capabilities_drop(void)
+{
+	struct {
+		uint32_t version;
+		int process;
+	} header = {0x20080522, 0};
+	const struct {
+		uint32_t effective, permitted, inheritable;
+	} none[2] = {{0}, {0}};
+
+	(void)prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+	return syscall(SYS_capset, &header, none) == 0;
 }
 
 const char *
 confine(struct confinement *c)
 {
+	if (!confine_as_root(c, true))
+		return "user";
 	if (c->root != NULL && (chroot(c->root) < 0 || chdir("/") < 0))
 		return "chroot";
 	self.done = true;
 	if (c->user != NULL && !user_become(c->uid, c->gid))
 		return "user";
+	if (!capabilities_drop())
+		return "capabilities";
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return "no_new_privs";
 	c->landlock = files_limit();

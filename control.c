@@ -734,7 +734,7 @@ directory_check(const char *path)
 	if (slash != NULL)
 		snprintf(directory, sizeof(directory), "%.*s",
 		    (int)(slash - path + 1), path);
-	if (access(directory, W_OK | X_OK) < 0) {
+	if (faccessat(AT_FDCWD, directory, W_OK | X_OK, AT_EACCESS) < 0) {
 		printf("%s: no file can be made in %s: %s\n", path, directory,
 		    strerror(errno));
 		return 1;
@@ -749,7 +749,7 @@ log_check(const char *path)
 	struct stat st;
 	bool is_there = stat(path, &st) == 0;
 
-	if (is_there && access(path, W_OK) < 0) {
+	if (is_there && faccessat(AT_FDCWD, path, W_OK, AT_EACCESS) < 0) {
 		printf("%s: cannot be written: %s\n", path, strerror(errno));
 		return 1;
 	}
@@ -858,12 +858,24 @@ forwarder_fault(const struct options *o, const struct forward **f,
 	return class;
 }
 
-/* Where it is to be found afterwards; if it is not there now, it never is. */
+/*
+ * Where it is to be found afterwards; if it is not there now, it never is.  A
+ * symbolic link leads to another directory, which is used as well.
+ */
 static void
 keep(const char *path, enum keep_use use)
 {
-	if (path != NULL && !confine_keep(path, use) && errno != ENOENT)
-		refuse("cannot open the directory of", path, strerror(errno));
+	char real[PATH_MAX];
+
+	if (path == NULL)
+		return;
+	if (!confine_keep(path, use) && errno != ENOENT)
+		refuse("cannot keep to the directory of", path,
+		    errno == EXDEV ? "all files are below it"
+				   : strerror(errno));
+	if (use != KEEP_REMOVE && realpath(path, real) != NULL &&
+	    strcmp(real, path) != 0)
+		(void)confine_keep(real, use);
 }
 
 void
@@ -876,15 +888,14 @@ files_keep(const struct options *o)
 		return;
 	keep(o->hints, KEEP_READ);
 	for (n = 0; o->hints == NULL && (place = hints_place(n)) != NULL; n++)
-		keep(place, KEEP_READ);
+		(void)confine_keep(place, KEEP_READ);
 	keep(o->log.path, KEEP_APPEND);
+	keep("/dev/tty", KEEP_READ);
+	if (o->trace)
+		return;
 	keep(o->cache_file, KEEP_REPLACE);
 	keep(o->metrics, KEEP_REPLACE);
 	keep(o->control, KEEP_REMOVE);
-	keep("/dev/tty", KEEP_READ);
-	if (o->control != NULL && o->confined.user != NULL &&
-	    lchown(o->control, o->confined.uid, o->confined.gid) < 0)
-		refuse("cannot give away", o->control, strerror(errno));
 }
 
 void
@@ -919,12 +930,32 @@ forwards_lint(const struct options *o)
 	return 1;
 }
 
+/* What comes after it is checked as the user. */
+static unsigned
+confinement_check(const struct confinement *c)
+{
+	struct stat st;
+	unsigned faults = 0;
+
+	if (c->root != NULL &&
+	    (stat(c->root, &st) < 0 || !S_ISDIR(st.st_mode))) {
+		printf("%s: no directory\n", c->root);
+		faults++;
+	}
+	if (!confine_begin(c)) {
+		printf("%s: cannot be: %s\n", c->user, strerror(errno));
+		faults++;
+	}
+	return faults;
+}
+
 _Noreturn static void
 check_and_exit(const struct options *o)
 {
 	unsigned faults = listeners_check(o);
 
 	host_learn(o);
+	faults += confinement_check(&o->confined);
 	faults +=
 	    o->hints != NULL ? hints_check(o->hints) : hints_check_default();
 	faults += sources_lint(o);
@@ -935,6 +966,8 @@ check_and_exit(const struct options *o)
 		faults += control_check(o->control);
 	if (o->metrics != NULL)
 		faults += directory_check(o->metrics);
+	if (o->cache_file != NULL)
+		faults += directory_check(o->cache_file);
 	server_close();
 	if (faults == 0)
 		print_end();
@@ -1200,7 +1233,7 @@ options_take(struct options *o, int argc, char **argv)
 		option_take(o, option, optarg);
 		taken++;
 	}
-	if (optind < argc && o->control != NULL && mode == 0) {
+	if (optind < argc && o->control != NULL && mode == 0 && !o->trace) {
 		if (taken > 1)
 			refuse("a command takes no other option", "",
 			    "--control PATH alone");

@@ -2581,6 +2581,9 @@ confine_all(struct confinement *c)
 static void
 log_begin(const struct options *o, uint8_t key[16])
 {
+	if (!confine_begin(&o->confined))
+		refuse("cannot change to the user", o->confined.user,
+		    strerror(errno));
 	if (getrandom(key, 16, 0) != 16 ||
 	    getrandom(self.share_key, sizeof(self.share_key), 0) !=
 		(ssize_t)sizeof(self.share_key))
@@ -2611,6 +2614,15 @@ upstream_begin(const struct options *o)
 	hints_take(o->hints);
 }
 
+/* Root's, for the ports. */
+static void
+privilege(bool root)
+{
+	if (!confine_as_root(&self.options.confined, root))
+		refuse("cannot change to the user", self.options.confined.user,
+		    strerror(errno));
+}
+
 static void
 start(void)
 {
@@ -2626,7 +2638,9 @@ start(void)
 	epoll_open();
 	signals_open(); /* before anybody can see that we are there */
 	tables_init(o, key);
+	privilege(true);
 	self.listener_count = listeners_open(o, self.listeners);
+	privilege(false);
 	listeners_watch();
 	upstream_begin(o);
 	statistics_collect(&s, self.start_ms);

@@ -872,7 +872,8 @@ enum keep_use {
 
 /*
  * Before confine: the path will be used so, as it is written here.  Its
- * directory is opened; false sets errno.  KEPT_MAX directories at the most.
+ * directory is opened; false sets errno, to EXDEV if that is the root, below
+ * which are all files.  KEPT_MAX directories at the most.
  */
 bool confine_keep(const char *path, enum keep_use);
 
@@ -892,6 +893,15 @@ struct confinement {
 	const char *root;       /* NULL: keep it */
 	bool seccomp, landlock; /* whether the kernel took that, afterwards */
 };
+
+/*
+ * From the start on be the user, as far as root can leave that again: files are
+ * then opened and made with the rights that there will be, and nobody who owns
+ * their directory can lead root astray.  For what needs root, as port 53 does,
+ * be it for so long.  False sets errno.
+ */
+bool confine_begin(const struct confinement *);
+bool confine_as_root(const struct confinement *, bool root);
 
 /*
  * Give up all that is said, and all system calls that the loop does not make:
@@ -1738,7 +1748,7 @@ void forwards_check(const struct options *);
 
 /*
  * Open the directories of all files that are used later, if we are to be
- * confined; and give the control socket to the user that we are going to be.
+ * confined.
  */
 void files_keep(const struct options *);
 

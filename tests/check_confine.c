@@ -90,6 +90,20 @@ START_TEST(a_call_that_is_not_needed_fails_and_is_told)
 END_TEST
 
 static int
+keep_all_files(void)
+{
+	errno = 0;
+	return !confine_keep("/file", KEEP_READ) && errno == EXDEV ? 0 : 1;
+}
+
+/* Whoever had the root directory would have all that is below it. */
+START_TEST(the_root_directory_is_not_kept)
+{
+	ck_assert_int_eq(child(keep_all_files), 0);
+}
+END_TEST
+
+static int
 run_another_program(void)
 {
 	static char *const words[] = {"true", NULL};
@@ -245,6 +259,7 @@ main(void)
 	suite_add_tcase(s, t);
 	tcase_add_checked_fixture(t, setup, NULL);
 	tcase_add_test(t, a_call_that_is_not_needed_fails_and_is_told);
+	tcase_add_test(t, the_root_directory_is_not_kept);
 	tcase_add_test(t, no_other_program_can_be_run);
 	tcase_add_test(t, files_of_its_own_are_reached_and_no_others);
 	tcase_add_test(t, a_log_is_written_and_not_read);

@@ -215,6 +215,10 @@ expect 1 "^$dir/no/log: no file can be made in $dir/no/: No such" \
 expect 0 'note' 'and takes one that can be' --check -e "$dir/log"
 [ ! -e "$dir/log" ]
 verdict $? 'without making it'
+expect 1 "^$dir/no/cache: no file can be made in $dir/no/: No such" \
+    'so is a cache file' --check --cache-file "$dir/no/cache"
+expect 1 "^$dir/no: no directory" 'and another root' --check \
+    --chroot "$dir/no"
 expect 1 'listen address named twice: 127.0.0.1:5353' \
     'a listener that is named twice is told' --check -p 5353 -l 127.0.0.1 \
     -l ::1 -l 127.0.0.1@5353

@@ -98,7 +98,8 @@ refused()
 net_enter "$@"
 net_up
 net_serve "$tests/real"
-chown nobody "$net"
+: >"$net/dns.log"
+chown nobody "$net" "$net/dns.log"
 mkdir "$net/empty"
 cp "$tests/real/root.hints" "$net/hints"
 confined_start
@@ -106,6 +107,12 @@ became
 serves
 rotated
 ended
+mkdir "$net/roots"
+chown root "$net/roots"
+ln -s "$net/roots/log" "$net/leads.log"
+expect "the user cannot have root open a file for him" \
+    'cannot open the event log .*Permission denied' "$dns" \
+    -l 127.0.0.1@5300 -r "$net/hints" -u nobody -e "$net/leads.log"
 refused 'unknown user nemo' "a user that does not exist" -u nemo
 refused 'nothing is given up by root' "root gives nothing up" -u root
 refused 'cannot give up chroot: No such' "a root that does not exist" \
