@@ -463,9 +463,11 @@ static enum found
 above_find(const struct wanted *below, struct entry **entry)
 {
 	size_t levels = levels_above(below);
+	const struct name *forwarded = forwarded_find(below->name);
 	struct wanted w = *below;
 	struct name ancestor;
-	bool is_cut = false; /* below a denial, so below all higher ones */
+	/* Below a denial, and so below all higher ones. */
+	bool is_cut = forwarded != NULL && forwarded->len == below->name->len;
 
 	w.name = &ancestor;
 	w.type = TYPE_DNAME;

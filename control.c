@@ -1898,6 +1898,12 @@ static struct {
 	struct timer paused;
 	const struct statistics *counts;
 	bool reload; /* is still to be done */
+
+	/*
+	 * In this turn; no other command is.  Questions that the flush found
+	 * answered have to be composed before more of the cache goes.
+	 */
+	bool flushed;
 } control;
 
 static const struct verb *verb_find(const char *word);
@@ -2132,6 +2138,8 @@ control_next_due(void)
 
 	if (control.path == NULL)
 		return due_ms;
+	if (control.flushed)
+		return 0; /* for those that had to wait */
 	idle = timer_first(&control.idle);
 	pause = timer_first(&control.pauses);
 	if (idle != NULL)
@@ -2303,7 +2311,8 @@ control_serve(const struct statistics *counts, bool *reload, uint64_t now_ms)
 
 	control.counts = counts;
 	control.reload = *reload;
-	for (i = 0; i < COMMANDS_MAX; i++) {
+	control.flushed = false;
+	for (i = 0; i < COMMANDS_MAX && !control.flushed; i++) {
 		struct command *c = &control.commands[i];
 
 		if (c->fd >= 0 && (c->due || c->waits))
@@ -2748,6 +2757,7 @@ flush_end(struct command *c, uint64_t count, uint64_t now_ms)
 {
 	cache_file_abandon();
 	referral_restart(now_ms);
+	control.flushed = true;
 	say(c, "%llu forgotten\n", (unsigned long long)count);
 	return all_said(c);
 }

@@ -276,6 +276,8 @@ struct walk {
 	struct walk *sharers;                /* who wait for it */
 	struct walk *sharing;                /* or whose probe is waited for */
 	struct walk *prev_sharer, *next_sharer;
+	uint16_t *of_crowd; /* where it counts as it waits for that */
+	bool shared;        /* it has, for what it shows: not again */
 	bool favoured; /* not for single clients alone: crowds are no matter */
 	bool in_full;  /* a server choked on a probe: no more of them */
 	bool last_resort;       /* data without AA is in the cache for us */
@@ -1384,6 +1386,7 @@ walk_show_more(struct walk *w, size_t known, uint64_t now_ms)
 		if (name.wire[1] != '_' && !probe_is_known(w, &name, now_ms))
 			break;
 	}
+	w->shared = false;
 	w->shown = (uint8_t)(w->in_full ? all : known);
 	w->probes += walk_is_probing(w);
 	w->probe_timeouts = 0;
@@ -1449,14 +1452,18 @@ walk_offer(struct walk *w)
 	*w->probe_at = w;
 }
 
-/* Wait for the probe of another walk, if one has it out. */
+/*
+ * Wait for the probe of another walk, if one has it out; but not again for one
+ * that told nothing, or all who ask would do so one after the other.
+ */
 static bool
 walk_share(struct walk *w)
 {
 	struct question q;
 	struct walk *of;
 
-	if (!walk_is_probing(w) || w->children > 0 || w->probe_at != NULL)
+	if (!walk_is_probing(w) || w->children > 0 || w->probe_at != NULL ||
+	    w->shared)
 		return false;
 	walk_question(w, &q);
 	of = probe_find(&q.name, &w->slist.zone);
@@ -1469,6 +1476,8 @@ walk_share(struct walk *w)
 	if (of->sharers != NULL)
 		of->sharers->prev_sharer = w;
 	of->sharers = w;
+	w->of_crowd = crowd_of_zone(&w->slist.zone);
+	++*w->of_crowd;
 	return true;
 }
 
@@ -1478,6 +1487,7 @@ walk_leave_probe(struct walk *w)
 {
 	if (w->sharing == NULL)
 		return;
+	--*w->of_crowd;
 	if (w->prev_sharer != NULL)
 		w->prev_sharer->next_sharer = w->next_sharer;
 	else
@@ -1494,6 +1504,7 @@ walk_leave_probe(struct walk *w)
 static void
 walk_release(struct walk *w)
 {
+	bool is_over = w->state != WALK_DONE || w->failed;
 	struct walk *sharer;
 
 	if (w->probe_at == NULL)
@@ -1504,6 +1515,7 @@ walk_release(struct walk *w)
 	w->probe_at = NULL;
 	while ((sharer = w->sharers) != NULL) {
 		walk_leave_probe(sharer);
+		sharer->shared = is_over;
 		sharer->in_full |= w->in_full;
 		if (sharer->state == WALK_WAIT)
 			sharer->state = WALK_LOOK;
@@ -1714,13 +1726,13 @@ walk_send(struct walk *w, uint64_t now_ms)
 	if (w->probe_timeouts > 0 && probe_is_in_vain(w, now_ms))
 		walk_show_all(w);
 	walk_skip_known(w, now_ms);
-	if (walk_share(w))
-		return WALK_WAIT;
 	if (w->slist.sends >= ZONE_SENDS_MAX)
 		return walk_exhausted(w, now_ms);
 	if (walk_shuns_crowds(w) &&
 	    *crowd_of_zone(&w->slist.zone) >= ZONE_QUERIES_MAX)
 		return walk_shed(w, LIMIT_ZONE_QUERIES);
+	if (walk_share(w))
+		return WALK_WAIT;
 	do {
 		while ((to = server_choose(w, now_ms)) != NULL)
 			if (exchange_open(w, to, candidate_channel(to),
@@ -4595,6 +4607,12 @@ store_answer(struct walk *w, const struct question *asked, enum trust trust,
 	unsigned aliases;
 	bool foreign;
 
+	/* The zone above says of one that is forwarded but what DS it has. */
+	if (asked->type == TYPE_DS && server_forward(&name) != NULL &&
+	    answer_first(&response, &name, TYPE_DS) == NULL) {
+		store_negative(w, &name, TYPE_DS, trust, now_ms);
+		return true;
+	}
 	for (aliases = 0; aliases <= ALIASES_MAX; aliases++) {
 		uint16_t type = answer_type(&name, asked->type);
 		const struct record *alias = answer_alias(w, &name);
@@ -5131,7 +5149,7 @@ walk_restart(struct walk *w, uint64_t now_ms)
 	walk_turn_to(w, &w->qname);
 	w->mark = cache_mark();
 	w->aliases = 0;
-	w->state = WALK_LOOK;
+	w->state = w->priming ? WALK_FIND : WALK_LOOK; /* as it began */
 	walk_wake(w);
 }
 
