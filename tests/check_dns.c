@@ -926,8 +926,10 @@ manager_listen(bool abstract)
 		snprintf(manager.socket, sizeof(manager.socket), "@dns-%d",
 		    (int)getpid());
 	else
-		snprintf(manager.socket, sizeof(manager.socket), "%s",
-		    path_of("notify"));
+		ck_assert_int_lt(
+		    snprintf(manager.socket, sizeof(manager.socket), "%s",
+			path_of("notify")),
+		    (int)sizeof(manager.socket));
 	unlink(manager.socket);
 	len = strlen(manager.socket);
 	memcpy(at.sun_path, manager.socket, len);
