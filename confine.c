@@ -345,7 +345,7 @@ calls_limit(void)
 	struct program program = {0, at};
 	struct sigaction action = {
 	    .sa_sigaction = call_refused, .sa_flags = SA_SIGINFO | SA_RESTART};
-	uint8_t i;
+	unsigned i;
 
 	if (ARCHITECTURE == 0 || sigaction(SIGSYS, &action, NULL) < 0)
 		return false;

@@ -2227,7 +2227,7 @@ command_refuse(struct command *c, const char *what, const char *value)
 	unsigned shown;
 
 	say(c, "error: %s ", what);
-	for (shown = 0; value[shown] != '\0' && shown < TOKEN_SHOWN_MAX;
+	for (shown = 0; shown < TOKEN_SHOWN_MAX && value[shown] != '\0';
 	     shown++) {
 		unsigned char octet = (unsigned char)value[shown];
 

@@ -690,6 +690,7 @@ control_put(struct msghdr *m, int level, int type, const void *info, size_t len)
 {
 	struct cmsghdr *c = CMSG_FIRSTHDR(m);
 
+	assert(c != NULL); /* CONTROL_OCTETS are room for one */
 	/* A socklen_t in musl, a size_t in glibc. */
 	c->cmsg_len = (socklen_t)CMSG_LEN(len);
 	c->cmsg_level = level;

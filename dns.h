@@ -1193,13 +1193,13 @@ void eventlog_forward_refused(
 void eventlog_forwarder(const struct incident *, bool down);
 
 void eventlog_confined(const struct confinement *);        /* 10050 */
-void eventlog_call_refused(unsigned call, unsigned count); /* 10051 */
+void eventlog_call_refused(unsigned call, unsigned total); /* 10051 */
 
 /* How it went with the cache file; err 0: well (10040 to 10042). */
 void eventlog_cache_restored(
-    const char *file, uint64_t entries, uint64_t age_s);
-void eventlog_cache_not_restored(const char *file, int err, const char *why);
-void eventlog_cache_saved(const char *file, uint64_t entries, int err);
+    const char *path, uint64_t entries, uint64_t age_s);
+void eventlog_cache_not_restored(const char *path, int err, const char *why);
+void eventlog_cache_saved(const char *path, uint64_t entries, int err);
 
 /* cause: why the family is down, or NULL: it is up (10010, 10011) */
 void eventlog_family(uint8_t family, const char *cause);

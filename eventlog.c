@@ -506,8 +506,8 @@ static const char *const tellings[EVENTS] = {
     [EVENT_HINTS_LOADED] =
 	"#root servers: $roots, addresses: $addresses, from $file",
     [EVENT_ZONE_SERVERS] = "#$zone servers: $servers ($from[, TTL $ttl_s])",
-    [EVENT_QUERY_SENT] = "--> [$ns ]$addr $transport: $qname $qtype "
-			 "([1 of $of ]$why[, RTT $rtt_ms ms])",
+    [EVENT_QUERY_SENT] = ("--> [$ns ]$addr $transport: $qname $qtype "
+			  "([1 of $of ]$why[, RTT $rtt_ms ms])"),
     [EVENT_REPLY] = "-<- $addr: $rcode, $kind[ to $cut], $ms ms",
     [EVENT_TIMED_OUT] = "!<- $addr: nothing in $ms ms",
     [EVENT_UNDELIVERED] = "!<- $addr: not delivered, $errno[ ($cause)]",
@@ -2895,8 +2895,10 @@ line_tell(const struct line *l)
 	    catalogue[l->row].level == LEVEL_DEBUG || l->row == EVENT_PRIMED;
 	uint64_t depth =
 	    field_number(l, "depth") + (step && field_number(l, "q") == 0);
-	char kind = words == NULL ? '!' : words[0];
+	char kind = '!';
 
+	if (words != NULL)
+		kind = words[0];
 	if (kind == '\0')
 		return;
 	t.indent = 2 * (unsigned)(depth < TOLD_DEEP ? depth : TOLD_DEEP);

@@ -29,8 +29,8 @@ enum {
 /* What is swept: between them they come by whatever can fail. */
 static const char *const swept[] = {
     "tests/scenarios/a-server-recovers-from-failing-calls.txt",
-    "tests/scenarios/"
-    "names-without-glue-are-found-over-a-network-that-loses.txt",
+    ("tests/scenarios/"
+     "names-without-glue-are-found-over-a-network-that-loses.txt"),
     "tests/scenarios/name-servers-end-connections-in-every-way.txt",
     "tests/scenarios/clients-share-walks-and-connections-of-every-kind.txt",
     "tests/scenarios/hints-and-signals-come-while-questions-wait.txt",
@@ -375,7 +375,8 @@ network_score(const char *network, const char *every, unsigned runs)
 	struct simulation simulation;
 	struct scenario *scenario;
 
-	snprintf(text, sizeof(text), lossy_world, NAMES, network, NAMES, every);
+	snprintf(text, sizeof(text), lossy_world, (unsigned)NAMES, network,
+	    (unsigned)NAMES, every);
 	scenario = scenario_open(text_file(text, path));
 	simulation_init(&simulation, scenario);
 	simulation.review = score_take;
