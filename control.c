@@ -1174,8 +1174,9 @@ options_default(struct options *o)
 	o->cache_octets = CACHE_OCTETS_DEFAULT;
 }
 
-void
-options_take(struct options *o, int argc, char **argv)
+/* The words before those of a mode; which that is, or 0, and how many. */
+static int
+options_read(struct options *o, int argc, char **argv, unsigned *taken)
 {
 	static const struct option longs[] = {
 	    {"listen", required_argument, NULL, 'l'},
@@ -1208,9 +1209,7 @@ options_take(struct options *o, int argc, char **argv)
 	};
 	static const char letters[] = ":l:p:r:e:c:a:s:f:u:46hV";
 	int option, mode = 0; /* which is for after all options */
-	unsigned taken = 0;
 
-	options_default(o);
 	opterr = 0;
 	while ((option = getopt_long(argc, argv, letters, longs, NULL)) != -1) {
 		if (option == 'h')
@@ -1231,8 +1230,19 @@ options_take(struct options *o, int argc, char **argv)
 		if (option == '?')
 			option_refuse(argv[optind - 1]);
 		option_take(o, option, optarg);
-		taken++;
+		++*taken;
 	}
+	return mode;
+}
+
+void
+options_take(struct options *o, int argc, char **argv)
+{
+	unsigned taken = 0;
+	int mode;
+
+	options_default(o);
+	mode = options_read(o, argc, argv, &taken);
 	if (optind < argc && o->control != NULL && mode == 0 && !o->trace) {
 		if (taken > 1)
 			refuse("a command takes no other option", "",
