@@ -2,6 +2,7 @@
 # make run        serve on 127.0.0.1:5300 and [::1]:5300, log in dns.log
 # make test       build and run all tests
 # make demo       the case this server exists for, on real servers
+# make bench      measure it beside other servers; see bench/README.md
 # make mutants    plant one-line faults; the tests must catch each
 # make fuzz       let clang make up inputs, FUZZ_S=60 seconds for each target
 # make install    PREFIX=/usr/local, DESTDIR for packagers; leaves a cache.dns
@@ -51,6 +52,8 @@ NAMES_H = $(PLAY_H) tests/namespace.h tests/players.h tests/netns.h \
 	  tests/wire.h
 # The players of soak.sh and its like: they need not be Check programs.
 TOOLS   = $(B)/play $(B)/flood
+# What make bench measures with.
+BENCH_TOOLS = $(patsubst %,$(B)/bench/%,world ask first floor)
 CHECK_CFLAGS = `pkg-config --cflags check`
 CHECK_LIBS   = `pkg-config --libs check`
 # The system calls that the simulator stands in for, and what tells it on whose
@@ -181,15 +184,26 @@ run: $(B)/dns
 
 test:
 	@sh tests/need.sh check
-	@$(MAKE) --no-print-directory $(B)/dns $(CHECKS) $(TOOLS) $(FUZZ)
+	@$(MAKE) --no-print-directory $(B)/dns $(CHECKS) $(TOOLS) $(FUZZ) \
+	    $(BENCH_TOOLS)
 	@B=$(B) sh tests/run.sh
 
 # Which test proves which rule, and how it went.
-tests/RFC.md: $(B)/dns $(CHECKS) $(TOOLS)
+tests/RFC.md: $(B)/dns $(CHECKS) $(TOOLS) $(BENCH_TOOLS)
 	@B=$(B) sh tests/run.sh --write
 
 demo: $(B)/dns
 	@B=$(B) sh tests/demo.sh
+
+$(BENCH_TOOLS): $(B)/bench/%: bench/%.c bench/names.c bench/names.h \
+	    $(B)/message.o
+	@mkdir -p $(@D)
+	$(CC) $(STD) -Ibench $(WARN) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ \
+	    $< bench/names.c $(B)/message.o -lm
+
+# BENCH="hits cold" measures only these, QUICK=1 all of it in a minute.
+bench: $(B)/dns $(BENCH_TOOLS)
+	@B=$(B) sh bench/run.sh $(BENCH)
 
 fuzz: $(FUZZ)
 	@$(MAKE) --no-print-directory B=$(B)/clang CC=clang \
@@ -233,4 +247,4 @@ static:
 clean:
 	rm -rf $(B)
 
-.PHONY: all run test tests/RFC.md demo fuzz mutants install uninstall deb static clean
+.PHONY: all run test tests/RFC.md demo bench fuzz mutants install uninstall deb static clean

@@ -38,6 +38,6 @@ verdict $? 'clang-tidy finds nothing'
 cppcheck --quiet -j"$(nproc)" --std=c11 --error-exitcode=1 --inline-suppr \
     --enable=warning,performance,portability \
     --suppressions-list=tests/cppcheck.txt -D_GNU_SOURCE \
-    -DSYSCONFDIR='"/etc"' -I. -Itests -I"$B" ./*.c tests/*.c tests/fuzz/*.c
+    -DSYSCONFDIR='"/etc"' -I. -Itests -Ibench -I"$B" ./*.c tests/*.c tests/fuzz/*.c bench/*.c
 verdict $? 'cppcheck finds nothing'
 exit $status

@@ -228,6 +228,8 @@ do_as_told()
 		serve 5300 'build/dns -p 5300 -e dns.log --log-level debug'
 		asked www.example.com 10102
 		shows ' id=10100 .* q=1 ' "$1" ;;
+	"make bench"*)
+		shows 'is written|are written' "$1 QUICK=1" ;;
 	"make "*)
 		shows . "$1" ;;
 	*)

@@ -84,7 +84,7 @@ for check in tests/check_*.c; do
 	count_check "$status"
 done
 for name in layers man cli install fuzz hints log control readers trace real \
-    clients signed rfc8906 forward dnsdist confine demo; do
+    clients signed rfc8906 forward dnsdist confine demo bench; do
 	script $name
 done
 
