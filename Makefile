@@ -40,16 +40,13 @@ TOBJ    = $(PARTS:%=$(B)/test/%.o)
 WOBJ    = $(PARTS:%=$(B)/work/%.o)
 CHECKS  = $(patsubst tests/%.c,$(B)/%,$(wildcard tests/check_*.c))
 # Scenarios, and their two drivers.
-PLAY    = tests/parser.c tests/scenario.c tests/authority.c tests/witness.c \
-	  tests/buffer.c tests/driver.c
-PLAY_H  = tests/parser.h tests/scenario.h tests/buffer.h tests/driver.h
-SIM     = $(PLAY) tests/files.c tests/stream.c tests/kernel.c \
-	  tests/netlink.c tests/simulator.c
-SIM_H   = $(PLAY_H) tests/files.h tests/stream.h tests/kernel.h \
-	  tests/simulator.h
-NAMES   = $(PLAY) tests/namespace.c tests/players.c tests/netns.c tests/wire.c
-NAMES_H = $(PLAY_H) tests/namespace.h tests/players.h tests/netns.h \
-	  tests/wire.h
+PLAY    = parser scenario authority witness buffer driver
+SIM     = $(PLAY) files stream kernel netlink simulator
+NAMES   = $(PLAY) players netns wire
+PLAYO   = $(PLAY:%=$(B)/tests/%.o)
+SIMO    = $(SIM:%=$(B)/tests/%.o)
+NAMESO  = $(NAMES:%=$(B)/tests/%.o)
+TESTS_H = $(wildcard tests/*.h)
 # The players of soak.sh and its like: they need not be Check programs.
 TOOLS   = $(B)/play $(B)/flood
 # What make bench measures with.
@@ -77,7 +74,7 @@ FUZZ_MAIN = tests/fuzz/replay.c
 FUZZ_WRAPS = $(WRAPS)
 FUZZ_CFLAGS = -O1 -g `cat $(B)/fuzz/flags`
 FUZZ_OBJ = $(PARTS:%=$(B)/fuzz/%.o) \
-	  $(patsubst %.c,$(B)/fuzz/%.o,$(filter %.c,$(SIM)))
+	  $(SIM:%=$(B)/fuzz/tests/%.o)
 
 all: $(B)/dns
 
@@ -113,57 +110,50 @@ $(B)/work/%.o: %.c dns.h
 	    -fsanitize-coverage=trace-pc -c -o $@ $<
 $(B)/work/dns.o: CPPFLAGS += -Dmain=dns_main -Wno-missing-prototypes
 
+$(B)/tests/%.o: tests/%.c dns.h $(TESTS_H)
+	@mkdir -p $(B)/tests
+	$(CC) $(STD) -Itests $(WARN) $(CPPFLAGS) $(CFLAGS) $(TEST_CFLAGS) -c -o $@ $<
+
 $(B)/check_message: $(B)/test/message.o
 $(B)/check_cache: $(B)/test/cache.o $(B)/test/message.o
-$(B)/check_eventlog: tests/scratch.c tests/scratch.h $(B)/test/eventlog.o \
+$(B)/check_eventlog: $(B)/tests/scratch.o $(B)/test/eventlog.o \
 	$(B)/test/message.o $(B)/test/confine.o
-$(B)/check_eventlog: CHECK_EXTRA = tests/scratch.c
-$(B)/check_server: tests/netlink.c tests/scratch.c tests/scratch.h $(SIM_H) \
+$(B)/check_server: $(B)/tests/netlink.o $(B)/tests/scratch.o \
 	$(B)/test/server.o $(B)/test/eventlog.o $(B)/test/message.o $(B)/test/confine.o
-$(B)/check_server: CHECK_EXTRA = tests/netlink.c tests/scratch.c \
-	$(SERVER_WRAPS:%=-Wl,--wrap=%)
+$(B)/check_server: CHECK_WRAPS = $(SERVER_WRAPS)
 $(B)/check_referral: $(B)/test/referral.o $(B)/test/server.o \
 	$(B)/test/cache.o $(B)/test/eventlog.o $(B)/test/message.o $(B)/test/confine.o
 $(B)/check_control: $(filter-out %/dns.o,$(TOBJ))
 $(B)/check_filter: $(B)/test/referral.o $(B)/test/server.o \
 	$(B)/test/cache.o $(B)/test/eventlog.o $(B)/test/message.o $(B)/test/confine.o
-$(B)/check_filter: CHECK_EXTRA = $(FILTER_WRAPS:%=-Wl,--wrap=%)
-$(B)/check_stream: tests/stream.c tests/buffer.c tests/stream.h tests/buffer.h
-$(B)/check_stream: CHECK_EXTRA = tests/stream.c tests/buffer.c
-$(B)/check_driver: $(PLAY) $(PLAY_H) $(B)/test/message.o
-$(B)/check_driver: CHECK_EXTRA = $(PLAY)
-$(B)/check_cache_file: tests/scratch.c tests/scratch.h $(B)/test/control.o \
+$(B)/check_filter: CHECK_WRAPS = $(FILTER_WRAPS)
+$(B)/check_stream: $(B)/tests/stream.o $(B)/tests/buffer.o
+$(B)/check_driver: $(PLAYO) $(B)/test/message.o
+$(B)/check_cache_file: $(B)/tests/scratch.o $(B)/test/control.o \
 	$(B)/test/referral.o $(B)/test/server.o $(B)/test/cache.o \
 	$(B)/test/eventlog.o $(B)/test/message.o $(B)/test/confine.o
-$(B)/check_cache_file: CHECK_EXTRA = tests/scratch.c
-$(B)/check_confine: tests/scratch.c tests/scratch.h $(B)/test/confine.o
-$(B)/check_confine: CHECK_EXTRA = tests/scratch.c
+$(B)/check_confine: $(B)/tests/scratch.o $(B)/test/confine.o
 # The program itself is what this one tests.
-$(B)/check_dns: $(B)/dns tests/scratch.c tests/scratch.h $(B)/test/message.o
-$(B)/check_dns: CHECK_EXTRA = tests/scratch.c
-$(B)/check_scenarios $(B)/check_faults: tests/apart.c tests/apart.h $(SIM) \
-	$(SIM_H) $(WOBJ)
-$(B)/check_scenarios $(B)/check_faults: CHECK_EXTRA = tests/apart.c $(SIM) \
-	$(WRAPS:%=-Wl,--wrap=%)
-$(B)/check_namespaces: $(NAMES) $(NAMES_H) tests/scratch.c tests/scratch.h \
+$(B)/check_dns: $(B)/dns $(B)/tests/scratch.o $(B)/test/message.o
+$(B)/check_scenarios $(B)/check_faults: $(B)/tests/apart.o $(SIMO) $(WOBJ)
+$(B)/check_scenarios $(B)/check_faults: CHECK_WRAPS = $(WRAPS)
+$(B)/check_namespaces: $(B)/tests/namespace.o $(NAMESO) $(B)/tests/scratch.o \
 	$(B)/test/message.o $(B)/dns
-$(B)/check_namespaces: CHECK_EXTRA = $(NAMES) tests/scratch.c
-$(CHECKS): $(B)/%: tests/%.c dns.h
+$(CHECKS): $(B)/%: tests/%.c dns.h $(TESTS_H)
 	$(CC) $(STD) -Itests $(WARN) $(CPPFLAGS) $(CFLAGS) $(TEST_CFLAGS) \
-	    $(CHECK_CFLAGS) $(LDFLAGS) -o $@ $< $(CHECK_EXTRA) \
-	    $(filter $(B)/test/%.o $(B)/work/%.o,$^) $(CHECK_LIBS)
+	    $(CHECK_CFLAGS) $(LDFLAGS) -o $@ $< $(CHECK_WRAPS:%=-Wl,--wrap=%) \
+	    $(filter %.o,$^) $(CHECK_LIBS)
 
-$(TOOLS): $(B)/%: tests/%.c $(NAMES) $(NAMES_H) $(B)/test/message.o
+$(TOOLS): $(B)/%: tests/%.c $(NAMESO) $(B)/test/message.o $(TESTS_H)
 	$(CC) $(STD) -Itests $(WARN) $(CPPFLAGS) $(CFLAGS) $(TEST_CFLAGS) \
-	    $(LDFLAGS) -o $@ $< $(filter-out tests/namespace.c,$(NAMES)) \
-	    $(B)/test/message.o
+	    $(LDFLAGS) -o $@ $< $(filter %.o,$^)
 
 $(B)/fuzz/flags:
 	@mkdir -p $(@D)
 	@echo 'int main(void) { return 0; }' >$@.c
 	@if $(CC) $(SAN_1) -o $@.out $@.c 2>/dev/null; then echo '$(SAN_1)'; \
 	    fi >$@
-$(B)/fuzz/%.o: %.c dns.h $(SIM_H) $(B)/hints.inc $(B)/fuzz/flags
+$(B)/fuzz/%.o: %.c dns.h $(TESTS_H) $(B)/hints.inc $(B)/fuzz/flags
 	@mkdir -p $(@D)
 	$(CC) $(STD) -Itests $(WARN) $(CPPFLAGS) $(FUZZ_CFLAGS) -c -o $@ $<
 $(B)/fuzz/dns.o: CPPFLAGS += -Dmain=dns_main -Wno-missing-prototypes
