@@ -3199,6 +3199,7 @@ START_TEST(a_stopped_reader_costs_lines_and_no_time)
 	eventlog_count(&c);
 	ck_assert_uint_eq(c.lost, 100);
 	ck_assert_uint_eq(line_count, c.written + 1 - c.lost);
+	ck_assert_uint_gt(len, LOG_BUFFER - LOG_LINE_MAX);
 	loss_is_told(100, NULL);
 	eventlog_close();
 	ck_assert_int_eq(fcntl(STDERR_FILENO, F_GETFL) & O_NONBLOCK, 0);

@@ -2374,6 +2374,21 @@ START_TEST(server_of_which_much_is_lost_is_held_later)
 }
 END_TEST
 
+START_TEST(however_much_is_lost_32_timeouts_are_enough)
+{
+	unsigned i;
+
+	for (i = 0; i < 40; i++) {
+		time_out(DEAD_AFTER - 1);
+		reply(40);
+	}
+	time_out(DEAD_AFTER_MAX - 1);
+	ck_assert(!held());
+	time_out(1);
+	ck_assert(held());
+}
+END_TEST
+
 /* When the hold is over one may ask; if that is in vain it doubles. */
 START_TEST(hold_doubles_with_each_probe_in_vain)
 {
@@ -3244,6 +3259,7 @@ times(void)
 	tcase_add_test(t, server_is_held_after_so_many_timeouts);
 	tcase_add_test(t, timeouts_must_be_in_a_row);
 	tcase_add_test(t, server_of_which_much_is_lost_is_held_later);
+	tcase_add_test(t, however_much_is_lost_32_timeouts_are_enough);
 	tcase_add_test(t, hold_doubles_with_each_probe_in_vain);
 	tcase_add_test(t, one_probe_is_out_at_a_time);
 	tcase_add_test(t, server_is_silent_from_a_timeout_to_a_reply);
