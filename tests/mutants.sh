@@ -5,6 +5,7 @@
 #	sh tests/mutants.sh [NAME...]
 #	sh tests/mutants.sh --apply	only see whether each still applies, and
 #					each limit of dns.h has one that names it
+#	sh tests/mutants.sh --limits	the faults that name a limit of dns.h
 #
 # A fault is a file of four lines; the old text stands once in the source:
 #	# the rule it breaks, and the row that has the rule
@@ -12,18 +13,27 @@
 #	- old text
 #	+ new text
 #
+# It is caught when a test fails with it, passes without it, and fails with it
+# again: what only takes too long on a busy machine does so without a fault,
+# too.  What caught it is kept in tests/mutants.txt and tried first the next
+# time, which takes two seconds; all programs take a minute.
+#
 # As many run at a time as there are processors.  Fails if one survives, or if
 # one does not apply or build any more.
 
 cd "$(dirname "$0")/.." || exit 1
 tree=$PWD
+caught_by=tests/mutants.txt
+work=$PWD/${B:-build}/mutants
 unset MAKEFLAGS MAKELEVEL
 
 # The compiler has to be quick here, not the program.
 build()
 {
-	make -C "$1" --no-print-directory B=build CFLAGS=-O1 "$2" \
-	    >"$1/make.out" 2>&1
+	copy=$1
+	shift
+	make -C "$copy" --no-print-directory B=build CFLAGS=-O1 "$@" \
+	    >"$copy/make.out" 2>&1
 }
 
 # Is the program the same as without the fault?
@@ -32,59 +42,87 @@ is_built()
 	make -q -C "$1" B=build CFLAGS=-O1 "$2" >/dev/null 2>&1
 }
 
-# check DIRECTORY FILE: build and run the programs that are made of the file,
-# its own first, the longest last, and then layers.sh, until one fails; what
-# failed goes to standard output.  Not check_namespaces: what it shows the simulator shows
-# without waiting.
-check()
+# The programs, those of the file first, the longest last.  Not
+# check_namespaces: what it shows the simulator shows without waiting.
+programs()
 {
-	for check in "$1/tests/check_$2" "$1"/tests/check_*.c last; do
-		case $check in
-		*/check_namespaces.c | */check_faults.c) continue ;;
-		last) check=$1/tests/check_faults.c ;;
-		esac
-		[ -f "$check" ] || continue
-		check=$(basename "$check" .c)
-		is_built "$1" "build/$check" && continue
-		build "$1" "build/$check" || {
-			echo "does not build"
-			return 2
-		}
-		(cd "$1" && RUNS=1 CK_VERBOSITY=normal TMPDIR="$1" \
-		    timeout 120 "build/$check" >check.out 2>&1)
-		status=$?
-		[ $status = 0 ] && continue
-		echo "$check: $(failed_test "$1/check.out" $status)"
-		return 1
-	done
-	build "$1" all || {
-		echo "does not build"
-		return 2
-	}
-	rule=$(cd "$1" && B=build sh tests/layers.sh | sed -n 's/^FAIL *//p')
-	[ -z "$rule" ] && return
-	echo "layers: $rule"
-	return 1
+	(cd "$tree/tests" && ls "check_$1" check_*.c 2>/dev/null) |
+	    sed 's/[.]c$//' | grep -vE '_(scenarios|dns|faults|namespaces)$'
+	echo check_scenarios
+	echo check_dns
+	echo check_faults
 }
 
-# failed_test OUTPUT STATUS: the first test that failed, or the scenario.
-failed_test()
+# passes DIRECTORY PROGRAM [PART]: run it, or but a scenario or a Check case of
+# it.  Who hangs is ended by the time that he takes of a processor, if he does.
+passes()
+{
+	(
+		cd "$1" || exit
+		program=build/$2
+		case ${3-} in
+		'') set -- ;;
+		*.txt) set -- "$3" ;;
+		*)
+			export CK_RUN_CASE="$3"
+			set --
+			;;
+		esac
+		# shellcheck disable=SC3045 # all of Linux have it
+		ulimit -t 20
+		RUNS=1 CK_VERBOSITY=normal CK_TIMEOUT_MULTIPLIER=5 \
+		    TMPDIR="$PWD" timeout 600 "$program" "$@" >check.out 2>&1
+	)
+}
+
+# part OUTPUT: the first that failed, a scenario or a Check case.
+part()
 {
 	{
-		sed -n 's/^.*scenarios.\(.*\)[.]txt, seed.*/\1/p' "$1"
-		sed -n 's/^[^ ]*:[0-9]*:[EF]:[^:]*:\([^:]*\):.*/\1/p' "$1"
-		echo "ended with $2"
+		sed -n 's/^.*\(tests.scenarios.*[.]txt\), seed.*/\1/p' "$1"
+		sed -n 's/^[^ ]*:[0-9]*:[EF]:\([^:]*\):.*/\1/p' "$1"
 	} | head -n 1
 }
 
-# limits: those of dns.h, but for what no fault is needed for or, so far, is
-# there.
+# is_seen DIRECTORY PROGRAM PART
+is_seen()
+{
+	passes "$work/whole" "$2" "$3" && ! passes "$1" "$2" "$3"
+}
+
+# check DIRECTORY FILE PROGRAM PART: build and run what caught it before, then the
+# programs that are made of the file, and then layers.sh, until the fault is
+# seen; where goes to standard output.
+check()
+{
+	part=${4# }
+	if [ -n "$3" ] && build "$1" "build/$3" && ! passes "$1" "$3" "$part" &&
+	    is_seen "$1" "$3" "$part"; then
+		echo "$3 $part"
+		return 1
+	fi
+	for program in $(programs "$2"); do
+		is_built "$1" "build/$program" && continue
+		build "$1" "build/$program" || return 2
+		passes "$1" "$program" && continue
+		part=$(part "$1/check.out")
+		is_seen "$1" "$program" "$part" || continue
+		echo "$program $part"
+		return 1
+	done
+	build "$1" all || return 2
+	(cd "$1" && B=build sh tests/layers.sh >check.out) && return 0
+	echo layers.sh
+	return 1
+}
+
+# limits: those of dns.h, but for what no fault can show.
 limits()
 {
 	awk '
 	/^enum rcode/ { exit }
 	/^\t[A-Z][A-Z0-9_]+ = / { print $1 }' dns.h |
-	    grep -vwE "$of_the_wire|$of_options|$of_room|$of_speed|$to_do"
+	    grep -vwE "$of_the_wire|$of_options|$of_room|$of_speed"
 }
 
 of_the_wire='LABELS_MAX'
@@ -93,14 +131,9 @@ of_options='LOOKED_UP_MAX|FORWARD_ZONES_MAX|FORWARDERS_MAX|LISTENERS_MAX'
 of_options="$of_options|ALLOWED_PREFIXES_MAX|CACHE_OCTETS_(MIN|DEFAULT)"
 # There is an assert that it is enough.
 of_room='WAITERS_MAX|KEPT_MAX|HINTS_PLACES_MAX|BACKLOG_BLOCK|COMMAND_TEXT_MAX'
-# What is left waits for the next turn, or is the kernel's.
-of_speed='BATCH|SEND_BUFFER|RECEIVE_BUFFER|ACCEPT_QUEUE|COMMAND_SLICE'
-of_speed="$of_speed|CACHE_FILE_BLOCK|CACHE_FILE_MS_MAX|WISHES_MAX"
-# Their faults are not caught yet, or not written.
-to_do='NAME_SENDS_MAX|SLIST_NS_MAX|OFFLINE_RETRY_MAX_S|NETWORK_RETRY_MS|LOG_BUFFER'
-to_do="$to_do|TRIES_FIT|DEAD_AFTER_MAX|WALKS_OVER_MAX|DESCRIPTORS_SHARED_MIN"
-to_do="$to_do|COMMANDS_MAX|COMMAND_LINE_MAX|EDE_TEXT_MAX"
-to_do="$to_do|METRICS_TEXT_MAX|ADDRESS_CLASSES_MAX|EDNS_SHOWN_S"
+of_room="$of_room|METRICS_TEXT_MAX|ADDRESS_CLASSES_MAX"
+# What is left waits for the next turn, or is the kernel's or the disk's.
+of_speed='BATCH|SEND_BUFFER|RECEIVE_BUFFER|ACCEPT_QUEUE|CACHE_FILE_MS_MAX'
 
 # field FILE PREFIX: the rest of the line that begins so.
 field()
@@ -125,36 +158,40 @@ plant()
 	END { exit found != 1 }' "$tree/$file" >"$2/$file"
 }
 
-# one WORK NAME: one fault, one line about it.
+# one NAME: one fault, one line about it.
 one()
 {
-	copy=$1/$2
-	cp -a "$1/whole" "$copy"
-	if ! plant "tests/mutants/$2" "$copy"; then
-		result="STALE: its text does not stand once in the source"
+	copy=$work/$1
+	rm -rf "$copy"
+	cp -a "$work/whole" "$copy"
+	if ! plant "tests/mutants/$1" "$copy"; then
+		echo "$1 STALE: its text does not stand once in the source"
 	else
-		result=$(check "$copy" "$file")
+		known=$(field $caught_by "$1")
+		at=$(check "$copy" "$file" "${known%% *}" "${known#"${known%% *}"}")
 		case $? in
-		0) result=SURVIVED ;;
-		1) result="caught by $result" ;;
-		2) result="STALE: $result" ;;
+		0) echo "$1 SURVIVED" ;;
+		1) echo "$1 caught by $at" ;;
+		2) echo "$1 STALE: it does not build" ;;
 		esac
 	fi
-	printf '%-32s %s\n' "$2" "$result" | tee -a "$1/results"
 	rm -rf "$copy"
 }
 
 if [ "${1-}" = --one ]; then
-	one "$2" "$3"
+	one "$2"
 	exit
 fi
 
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-trap 'exit 1' HUP INT TERM
+if [ "${1-}" = --limits ]; then
+	grep -lwE "$(limits | paste -sd '|' -)" tests/mutants/* |
+	    sed 's,.*/,,'
+	exit
+fi
 
 if [ "${1-}" = --apply ]; then
 	total=0 stale=0
+	mkdir -p "$work"
 	for fault in tests/mutants/*; do
 		total=$((total + 1))
 		plant "$fault" "$work" && continue
@@ -171,21 +208,32 @@ if [ "${1-}" = --apply ]; then
 	exit
 fi
 
-mkdir "$work/whole"
-cp -a Makefile cache.dns ./*.c ./*.h tests "$work/whole"
-result=$(check "$work/whole" dns.c) || {
-	echo "without a fault: $result"
+mkdir -p "$work/whole"
+rm -rf "$work/whole/tests" "$work/results"
+cp -a Makefile cache.dns ./*.md ./*.[ch] tests "$work/whole"
+# shellcheck disable=SC2046 # names of programs and faults have no blanks
+build "$work/whole" -j"$(nproc)" all $(programs dns.c | sed 's,^,build/,') || {
 	cat "$work/whole/make.out"
 	exit 1
 }
 
-# Names of faults have no blanks.
 # shellcheck disable=SC2046
 [ $# -gt 0 ] || set -- $(ls tests/mutants)
-for name; do
-	echo "$name"
-done | xargs -n 1 -P "$(nproc)" sh "$tree/tests/mutants.sh" --one "$work"
+start=$(date +%s) k=0
+printf '%s\n' "$@" |
+    xargs -n 1 -P "$(nproc)" sh "$tree/tests/mutants.sh" --one |
+    while read -r name result; do
+	k=$((k + 1))
+	s=$(($(date +%s) - start))
+	printf '%3d of %d  %3d:%02d  %s\n' $k $# $((s / 60)) $((s % 60)) \
+	    "$name $result" | tee -a "$work/results"
+done
 
+# What is known now takes the place of what was.
+sed -n 's/.*:[0-9][0-9]  \([^ ]*\) caught by /\1 /p' "$work/results" |
+    sort -u -k 1,1 - $caught_by | sort >"$work/caught_by"
+cmp -s "$work/caught_by" $caught_by || cp "$work/caught_by" $caught_by
+grep -v 'caught by' "$work/results"
 caught=$(grep -c 'caught by' "$work/results")
 echo "$caught of $# faults caught"
 [ "$caught" = $# ]
