@@ -915,6 +915,22 @@ forwards_check(const struct options *o)
 					  : class);
 }
 
+static void
+forwards_print(const struct options *o)
+{
+	char zone[NAME_TEXT_MAX], text[ADDRESS_TEXT_MAX];
+	unsigned i, k;
+
+	for (i = 0; i < o->forward_count; i++) {
+		const struct forward *f = &o->forward[i];
+
+		printf("%s: note: forwarded to", name_text(&f->zone, zone));
+		for (k = 0; k < f->count; k++)
+			printf(" %s", address_server_text(&f->at[k], text));
+		(void)putchar('\n');
+	}
+}
+
 static unsigned
 forwards_lint(const struct options *o)
 {
@@ -959,6 +975,7 @@ check_and_exit(const struct options *o)
 	faults +=
 	    o->hints != NULL ? hints_check(o->hints) : hints_check_default();
 	faults += sources_lint(o);
+	forwards_print(o);
 	faults += forwards_lint(o);
 	if (o->log.path != NULL)
 		faults += log_check(o->log.path);
@@ -2677,25 +2694,53 @@ say_lame(struct command *c, unsigned place, uint64_t now_ms)
 	say(c, "\n");
 }
 
-/* First all servers, then who is lame for which zone. */
+/* Also those that nobody asked yet. */
+static void
+say_forwarders(struct command *c, const struct forward *f)
+{
+	char text[ADDRESS_TEXT_MAX];
+	unsigned i;
+
+	for (i = 0; i < f->count; i++) {
+		say(c, "%-39s forwarder for ",
+		    address_server_text(&f->at[i], text));
+		say_name(c, &f->zone);
+		say(c, "\n");
+	}
+}
+
+/* First all servers, then who is lame and who a forwarder for which zone. */
+static void
+say_server_place(struct command *c, unsigned place, uint64_t now_ms)
+{
+	const struct forward *f;
+	struct server_told s;
+
+	if (place < SERVERS_MAX) {
+		if (server_at(place, now_ms, &s))
+			say_server_line(c, &s);
+	} else if (place < SERVERS_MAX + LAME_MAX) {
+		say_lame(c, place - SERVERS_MAX, now_ms);
+	} else if ((f = server_forward_at(place - SERVERS_MAX - LAME_MAX)) !=
+	    NULL) {
+		say_forwarders(c, f);
+	}
+}
+
 static bool
 servers_tell(struct command *c, uint64_t now_ms)
 {
-	struct server_told s;
+	static const unsigned places =
+	    SERVERS_MAX + LAME_MAX + FORWARD_ZONES_MAX;
 	unsigned looks;
 
 	if (c->step++ == 0)
 		say(c, "; %-37s %5s %5s %4s %6s %s\n", "address", "rtt/ms",
 		    "wait", "lost", "used/s", "state");
-	for (looks = 0; looks < COMMAND_LOOKS && has_room(c) &&
-	     c->at < SERVERS_MAX + LAME_MAX;
-	     looks++, c->at++) {
-		if (c->at >= SERVERS_MAX)
-			say_lame(c, c->at - SERVERS_MAX, now_ms);
-		else if (server_at(c->at, now_ms, &s))
-			say_server_line(c, &s);
-	}
-	return c->at == SERVERS_MAX + LAME_MAX && all_said(c);
+	for (looks = 0; looks < COMMAND_LOOKS && has_room(c) && c->at < places;
+	     looks++)
+		say_server_place(c, c->at++, now_ms);
+	return c->at == places && all_said(c);
 }
 
 static void

@@ -292,6 +292,7 @@ statistics_collect(struct statistics *s, uint64_t now_ms)
 	s->prefetched = r.prefetched;
 	s->failed = r.failed;
 	s->sent = r.sent;
+	s->forwarded = r.forwarded;
 	s->replies = r.replies;
 	s->timeouts = r.timeouts;
 	s->mismatched = r.mismatched;

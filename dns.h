@@ -1103,6 +1103,7 @@ struct statistics {
 	uint64_t connections, accepted, turned_away; /* now, and ever */
 	uint64_t hits, joined, walks, prefetched, failed, waiting;
 	uint64_t sent, replies, timeouts, mismatched; /* name servers */
+	uint64_t forwarded;                           /* of those sent */
 	uint64_t tcp_connects, tcp_sent, tcp_reused;
 	uint64_t addresses_refused, sends_failed, self_sends, lame;
 	uint64_t retries, primes, expired;
@@ -1393,6 +1394,9 @@ void server_close(void);
 /* Who is asked for the names of this zone; NULL: it is not forwarded. */
 const struct forward *server_forward(const struct name *zone);
 
+/* Of the zones that are forwarded the nth, as given; NULL: no more are. */
+const struct forward *server_forward_at(unsigned n);
+
 /* Where a query of this family is sent from; port 0. */
 const struct address *server_source(uint8_t family);
 
@@ -1588,6 +1592,7 @@ struct referral_counts {
 	uint64_t walks, joined, failed;
 	uint64_t prefetched; /* of walks, begun by referral_refresh */
 	uint64_t sent, replies, timeouts, mismatched;
+	uint64_t forwarded;    /* of sent, to forwarders */
 	uint64_t tcp_connects; /* connections begun */
 	uint64_t tcp_sent;     /* of sent, the queries over TCP */
 	uint64_t tcp_reused; /* queries given to a connection that was there */

@@ -277,7 +277,7 @@ static const struct event catalogue[EVENTS] = {
 	"connections accepted turned_away hits joined walks prefetched "
 	"failed expired "
 	"waiting told_noerror told_nxdomain told_servfail told_refused "
-	"told_other sent retries replies timeouts mismatched primes "
+	"told_other sent forwarded retries replies timeouts mismatched primes "
 	"tcp_connects tcp_sent tcp_reused replied_answer replied_nxdomain "
 	"replied_nodata replied_referral replied_alias replied_truncated "
 	"replied_noedns replied_badcookie replied_lame replied_error "
@@ -725,6 +725,8 @@ static const struct number numbers[] = {
 	"Answers with another rcode."},
     {"sent", offsetof(struct statistics, sent), false,
 	"Queries to name servers."},
+    {"forwarded", offsetof(struct statistics, forwarded), false,
+	"Queries to forwarders, of those sent."},
     {"retries", offsetof(struct statistics, retries), false,
 	"Queries to an address that had been asked the same."},
     {"replies", offsetof(struct statistics, replies), false,

@@ -144,6 +144,7 @@ struct connection {
 	bool spent;        /* it takes no new exchanges: it was silent */
 	uint64_t heard_ms; /* when octets last came */
 	struct reader out; /* what is left to send of one message */
+	bool out_forwarded;
 	uint8_t out_octets[2 + UDP_PLAIN_MAX];
 	size_t in_len;
 	uint8_t in[2 + MESSAGE_MAX]; /* pages that are not used cost nothing */
@@ -3067,6 +3068,13 @@ exchange_trace_reply(
 	    now_ms - x->sent_ms, response.message.len);
 }
 
+static void
+sent_count(bool forwarded)
+{
+	self.counts.sent++;
+	self.counts.forwarded += forwarded;
+}
+
 /* A datagram from a fresh socket and port (RFC 5452 9.2). */
 static enum send_result
 exchange_send(struct exchange *x, const struct candidate *to, uint64_t now_ms)
@@ -3083,7 +3091,8 @@ exchange_send(struct exchange *x, const struct candidate *to, uint64_t now_ms)
 	exchange_compose(x, &query, now_ms);
 	reader_init(&out, octets, query.len);
 	result = server_send(x->walk, to, x->fd, false, &out);
-	self.counts.sent += result == SEND_DONE;
+	if (result == SEND_DONE)
+		sent_count(x->walk->slist.forwarded);
 	return result;
 }
 
@@ -3872,6 +3881,7 @@ connection_load(struct connection *c, uint64_t now_ms)
 	exchange_compose(x, &w, now_ms);
 	write_u16_at(&w, 0, (uint16_t)(w.len - 2));
 	reader_init(&c->out, c->out_octets, w.len);
+	c->out_forwarded = x->walk->slist.forwarded;
 	x->queued = false;
 	x->sent_ms = now_ms;
 	if (c->serial)
@@ -3907,7 +3917,7 @@ connection_write(struct connection *c, uint64_t now_ms)
 		}
 		if (c->out.at < c->out.len)
 			break;
-		self.counts.sent++;
+		sent_count(c->out_forwarded);
 		self.counts.tcp_sent++;
 	}
 	(void)connection_watch(

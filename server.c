@@ -865,6 +865,13 @@ server_forward(const struct name *zone)
 	return NULL;
 }
 
+const struct forward *
+server_forward_at(unsigned n)
+{
+	return n < self.options.forward_count ? &self.options.forwards[n]
+					      : NULL;
+}
+
 void
 server_listens(const struct address *at)
 {

@@ -1036,6 +1036,7 @@ log_statistics(void)
 	    .failed = 9,
 	    .waiting = 10,
 	    .sent = 11,
+	    .forwarded = 72,
 	    .replies = 12,
 	    .timeouts = 13,
 	    .mismatched = 14,
@@ -1574,7 +1575,8 @@ static const struct {
 	"turned_away=30 hits=6 joined=7 walks=8 prefetched=33 "
 	"failed=9 expired=34 "
 	"waiting=10 told_noerror=46 told_nxdomain=47 told_servfail=48 "
-	"told_refused=49 told_other=50 sent=11 retries=70 replies=12 "
+	"told_refused=49 told_other=50 sent=11 forwarded=72 retries=70 "
+	"replies=12 "
 	"timeouts=13 mismatched=14 primes=71 tcp_connects=24 tcp_sent=25 "
 	"tcp_reused=26 replied_answer=35 replied_nxdomain=36 "
 	"replied_nodata=37 replied_referral=38 replied_alias=39 "

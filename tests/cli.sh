@@ -83,7 +83,9 @@ grep -q " id=507 .*zone=corp.example. addr=127.0.0.1:$port class=own" \
 verdict $? 'and the log says so, too'
 expect 1 'forwarder cannot be asked: 127.0.0.1 \(own\)$' \
     '--check says so as well' --check -f corp.example=127.0.0.1
-expect 0 'note' 'and takes a good one' --check -f corp.example=10.1.1.1
+expect 0 '^corp.example.: note: forwarded to 10.1.1.1 10.1.1.2:5353$' \
+    'and tells who is forwarded to' --check \
+    -f corp.example=10.1.1.1,10.1.1.2@5353
 # shellcheck disable=SC2046
 expect 2 'too many listen addresses at 127.0.0.1$' 'there are 64 listeners' \
     $(printf -- '-l 127.0.0.1@%s ' $(seq 64)) -l 127.0.0.1

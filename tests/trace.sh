@@ -160,6 +160,10 @@ claim "a source of nobody is status 2" status_is 2 www.example.com \
 claim "-s opens what it opens" status_is 1 www.all-bad.example.com \
     -s 0.0.0.0/0
 claim "which 0.0.0.0 is not" grep -q 'refused: .* 0.0.0.0 is ' "$net/out"
+claim "a forwarder is asked" status_is 0 www.one-bad.example.com \
+    -f one-bad.example.com=199.43.133.53
+claim "and told as one" grep -q \
+    '^; one-bad.example.com. servers: 1 (forwarders)$' "$net/out"
 claim "as JSON lines" status_is 0 www.one-bad.example.com --log-format json
 claim "each is an object with its id" of_json 'all(.[]; .id > 0)'
 claim "they are the steps of the log" of_json '[.[].event] |
