@@ -40,6 +40,10 @@
  * nobody has delegated and that never end: no delegation is seen at or below
  * one, and what is known above it says nothing about it.
  *
+ * A tree of names is forgotten at once, although there may be too many chains
+ * to go to in one turn: whoever comes to a chain before the flush does takes
+ * off it what is to go.
+ *
  * Nothing here reads a clock, a message or a body.
  */
 #include "dns.h"
@@ -93,6 +97,14 @@ struct failure {
 	struct reason reason;
 };
 
+/* What is forgotten: all at a name, or below it too, that was stored so far. */
+struct flush {
+	struct name name;
+	bool below;
+	uint32_t stores; /* the number of the last one then */
+	unsigned count;  /* of what is gone by it */
+};
+
 /* What is looked for, by whom and when. */
 struct wanted {
 	const struct name *name;
@@ -119,6 +131,8 @@ static struct {
 		bool special; /* it is a local name, or below one */
 	} forwarded[FORWARD_ZONES_MAX];
 	unsigned forwarded_count;
+	struct flush flush;  /* of a tree, which chains have yet to be rid of */
+	uint32_t flush_next; /* from this one on; beyond the last: it is over */
 	uint8_t key[16];
 	struct cache_counts counts;
 } cache;
@@ -135,6 +149,7 @@ static void cache_check(void);
 static enum found local_find(
     const struct name *sname, uint16_t stype, struct view *);
 static enum found chain_find(const struct wanted *, struct entry **);
+static void chain_settle(uint32_t hash);
 static enum found entry_find(const struct wanted *, struct entry **);
 static uint64_t nothing_below_until_ms(const struct entry *);
 static const struct failure *failure_find(const struct wanted *);
@@ -196,6 +211,7 @@ cache_init(size_t octets, const uint8_t key[16])
 	cache.size = cache.end = (uint32_t)size;
 	cache.oldest = cache.newest = 1;
 	cache.head_mask = (uint32_t)(heads - 1);
+	cache.flush_next = cache.head_mask + 1;
 	cache.stores = (uint32_t)STORES_FIRST;
 	cache_check();
 	return true;
@@ -212,6 +228,7 @@ cache_flush(void)
 	cache.wrapped = false;
 	cache.oldest = cache.newest = 1;
 	cache.end = cache.size;
+	cache.flush_next = cache.head_mask + 1;
 	cache.counts.entries = 0;
 	cache_check();
 }
@@ -625,9 +642,11 @@ static enum found
 chain_find(const struct wanted *w, struct entry **entry)
 {
 	enum found best = FOUND_NOTHING;
-	uint32_t at = *chain_head(w->hash);
+	uint32_t at;
 
 	*entry = NULL;
+	chain_settle(w->hash);
+	at = *chain_head(w->hash);
 	while (at != 0 && best != FOUND_ANSWER) {
 		struct entry *e = entry_at(at);
 		enum found found;
@@ -1090,8 +1109,10 @@ entry_clashes(const struct entry *e, const struct draft *d, uint32_t hash)
 static bool
 chain_admits(const struct draft *d, uint32_t hash, uint64_t now_ms)
 {
-	uint32_t at = *chain_head(hash);
+	uint32_t at;
 
+	chain_settle(hash);
+	at = *chain_head(hash);
 	while (at != 0) {
 		const struct entry *e = entry_at(at);
 
@@ -1459,6 +1480,7 @@ cursor_next_entry(struct cache_cursor *c, unsigned *looks, uint64_t now_ms,
 	for (; c->chain <= cache.head_mask; c->chain++, --*looks) {
 		if (*looks == 0)
 			return false;
+		chain_settle(c->chain);
 		while ((e = cursor_entry(c)) != NULL) {
 			c->age = c->begun - e->stored;
 			c->is_within = true;
@@ -1494,94 +1516,101 @@ cache_next(struct cache_cursor *c, unsigned *looks, uint64_t now_ms,
 	return false;
 }
 
-/* Is the name where something is to be forgotten? */
 static bool
-is_flushed(const struct name *name, const struct name *at, bool below)
+is_flushed(const struct name *name, const struct flush *f)
 {
-	return below ? name_within(name, at) : name_equal(name, at);
+	return f->below ? name_within(name, &f->name)
+			: name_equal(name, &f->name);
 }
 
-/* Take what is at the name, or below too, off a chain; how many that were. */
-static unsigned
-chain_flush(uint32_t hash, const struct name *name, bool below)
+/* What was stored since stays; store numbers wrap. */
+static bool
+entry_is_flushed(const struct entry *e, const struct flush *f)
 {
-	uint32_t *link = chain_head(hash);
 	struct name owner;
-	unsigned count = 0;
 
+	if (e->owner_len < f->name.len ||
+	    e->stored - f->stores - 1 < cache.stores - f->stores)
+		return false;
+	owner.len = e->owner_len;
+	memcpy(owner.wire, e->octets, e->owner_len);
+	return is_flushed(&owner, f);
+}
+
+static void
+chain_flush(uint32_t *link, struct flush *f)
+{
 	while (*link != 0) {
 		struct entry *e = entry_at(*link);
 
-		owner.len = e->owner_len;
-		memcpy(owner.wire, e->octets, e->owner_len);
-		if (!is_flushed(&owner, name, below)) {
+		if (!entry_is_flushed(e, f)) {
 			link = &e->older;
 			continue;
 		}
 		*link = e->older;
 		e->kind = KIND_DEAD;
 		cache.counts.entries--;
-		count++;
+		f->count++;
 	}
-	return count;
 }
 
-static unsigned
-failures_flush(const struct name *name, bool below)
+/* Has the flush of a tree yet to come to this chain?  Then it does now. */
+static void
+chain_settle(uint32_t hash)
 {
-	unsigned count = 0;
+	if ((hash & cache.head_mask) >= cache.flush_next)
+		chain_flush(chain_head(hash), &cache.flush);
+}
 
+static void
+failures_flush(struct flush *flush)
+{
 	for (size_t i = 0; i < FAILURES_MAX; i++) {
 		struct failure *f = &cache.failures[i];
 
-		if (f->until_ms == 0 || !is_flushed(&f->name, name, below))
+		if (f->until_ms == 0 || !is_flushed(&f->name, flush))
 			continue;
 		f->name.len = 0;
 		f->until_ms = 0;
-		count++;
+		flush->count++;
 	}
-	return count;
 }
 
 unsigned
 cache_flush_name(const struct name *name)
 {
 	uint32_t hash = (uint32_t)name_hash(name, cache.key);
-	unsigned count = chain_flush(hash, name, false);
+	struct flush f = {.name = *name, .stores = cache.stores};
 
-	count += chain_flush(hash ^ DELEGATION_HASH, name, false);
+	chain_flush(chain_head(hash), &f);
+	chain_flush(chain_head(hash ^ DELEGATION_HASH), &f);
+	failures_flush(&f);
 	cache_check();
-	return count + failures_flush(name, false);
+	return f.count;
 }
 
-/* The entries from one unit to another, as they lie. */
-static unsigned
-stretch_flush(uint32_t at, uint32_t end, const struct name *name)
-{
-	struct name owner;
-	unsigned count = 0;
-
-	while (at < end) {
-		const struct entry *e = entry_at(at);
-
-		at += units_for(e->owner_len, e->body_len);
-		if (e->kind == KIND_DEAD || e->owner_len < name->len)
-			continue;
-		owner.len = e->owner_len;
-		memcpy(owner.wire, e->octets, e->owner_len);
-		if (name_within(&owner, name))
-			count += chain_flush(e->hash, name, true);
-	}
-	return count;
-}
-
-unsigned
+void
 cache_flush_tree(const struct name *name)
 {
-	unsigned count = stretch_flush(1, cache.newest, name);
+	assert(!cache_is_flushing());
+	cache.flush = (struct flush){
+	    .name = *name, .below = true, .stores = cache.stores};
+	cache.flush_next = 0;
+	failures_flush(&cache.flush);
+}
 
-	if (cache.wrapped)
-		count += stretch_flush(cache.oldest, cache.end, name);
+bool
+cache_is_flushing(void)
+{
+	return cache.flush_next <= cache.head_mask;
+}
+
+bool
+cache_flush_next(unsigned looks, unsigned *count)
+{
+	for (; looks > 0 && cache_is_flushing(); looks--)
+		chain_flush(&cache.heads[cache.flush_next++], &cache.flush);
 	cache_check();
-	return count + failures_flush(name, true);
+	*count = cache.flush.count;
+	return !cache_is_flushing();
 }

@@ -2807,12 +2807,17 @@ walks_tell(struct command *c, uint64_t now_ms)
 }
 
 /* Neither walks nor the cache file may bring back what is forgotten. */
-static bool
-flush_end(struct command *c, uint64_t count, uint64_t now_ms)
+static void
+flush_heed(uint64_t now_ms)
 {
 	cache_file_abandon();
 	referral_restart(now_ms);
 	control.flushed = true;
+}
+
+static bool
+flush_say(struct command *c, uint64_t count)
+{
 	say(c, "%llu forgotten\n", (unsigned long long)count);
 	return all_said(c);
 }
@@ -2820,13 +2825,29 @@ flush_end(struct command *c, uint64_t count, uint64_t now_ms)
 static bool
 flush_tell(struct command *c, uint64_t now_ms)
 {
-	return flush_end(c, cache_flush_name(&c->name), now_ms);
+	unsigned count = cache_flush_name(&c->name);
+
+	flush_heed(now_ms);
+	return flush_say(c, count);
 }
 
+/*
+ * After the tree of another command.  Who gave this one may leave: it is gone
+ * through with, and it is not he who rests.
+ */
 static bool
 flush_tree_tell(struct command *c, uint64_t now_ms)
 {
-	return flush_end(c, cache_flush_tree(&c->name), now_ms);
+	unsigned count;
+
+	timer_arm(&control.idle, &c->idle, now_ms);
+	if (c->step == 0 && cache_is_flushing())
+		return false;
+	if (c->step++ == 0) {
+		cache_flush_tree(&c->name);
+		flush_heed(now_ms);
+	}
+	return cache_flush_next(COMMAND_LOOKS, &count) && flush_say(c, count);
 }
 
 static bool
@@ -2836,7 +2857,8 @@ flush_all_tell(struct command *c, uint64_t now_ms)
 
 	cache_count(&counts);
 	cache_flush();
-	return flush_end(c, counts.entries, now_ms);
+	flush_heed(now_ms);
+	return flush_say(c, counts.entries);
 }
 
 /* The loop looks at the files in its next turn, unless it just did. */

@@ -829,9 +829,19 @@ void cache_store_failure(const struct name *sname, uint16_t stype,
 void cache_flush(void);           /* forget everything, failures too */
 void cache_forget_failures(void); /* all of them */
 
-/* Forget what is known of this name alone, or below it too; how much it was. */
+/* Forget what is known of this name alone; gives how much it was. */
 unsigned cache_flush_name(const struct name *);
-unsigned cache_flush_tree(const struct name *);
+
+/*
+ * Forget what is known of this name and of all below it.  From now on that is
+ * not found any more, and what is stored from now on is; but it leaves the
+ * cache chain by chain.  cache_flush_next goes to so many of them, and is true
+ * once all are rid of it, or of everything; then *count is how much went by
+ * this flush.  One tree at a time.
+ */
+void cache_flush_tree(const struct name *);
+bool cache_is_flushing(void);
+bool cache_flush_next(unsigned looks, unsigned *count);
 
 /* Something that is known, whole. */
 struct cached {

@@ -2439,11 +2439,24 @@ START_TEST(flushed_name_goes_with_all_its_types)
 }
 END_TEST
 
+/* So many chains at a time; how much it was, and how many times. */
+static unsigned
+flush_tree(const char *text, unsigned looks, unsigned *turns)
+{
+	struct name n = name(text);
+	unsigned count = 0;
+
+	cache_flush_tree(&n);
+	for (*turns = 1; !cache_flush_next(looks, &count);)
+		++*turns;
+	return count;
+}
+
 START_TEST(flushed_tree_goes_with_all_below_it)
 {
 	static const struct reason why = {EDE_OTHER, "because"};
-	struct name example = name("Example"), lost = name("a.b.example"),
-		    other = name("bexample");
+	struct name lost = name("a.b.example"), other = name("bexample");
+	unsigned turns;
 
 	put("example", delegation(60), "servers");
 	put("example", rrset(TYPE_A, 60), "address");
@@ -2456,7 +2469,7 @@ START_TEST(flushed_tree_goes_with_all_below_it)
 	put(".", rrset(TYPE_NS, 60), "servers");
 	cache_store_failure(&lost, TYPE_TXT, &why, UINT64_MAX, now_ms);
 	cache_store_failure(&other, TYPE_TXT, &why, UINT64_MAX, now_ms);
-	ck_assert_uint_eq(cache_flush_tree(&example), 6);
+	ck_assert_uint_eq(flush_tree("Example", UINT32_MAX, &turns), 6);
 	ck_assert_int_eq(find("example", TYPE_A), FOUND_NOTHING);
 	ck_assert_int_eq(find("www.example", TYPE_A), FOUND_NOTHING);
 	ck_assert_int_eq(find("no.sub.example", TYPE_A), FOUND_NOTHING);
@@ -2467,7 +2480,7 @@ START_TEST(flushed_tree_goes_with_all_below_it)
 	ck_assert_int_eq(find(".", TYPE_NS), FOUND_ANSWER);
 	ck_assert_int_eq(find("bexample", TYPE_TXT), FOUND_FAILURE);
 	ck_assert_uint_gt(find_cut("example.net"), 0);
-	ck_assert_uint_eq(cache_flush_tree(&(struct name){.len = 1}), 5);
+	ck_assert_uint_eq(flush_tree(".", UINT32_MAX, &turns), 5);
 }
 END_TEST
 
@@ -2476,7 +2489,7 @@ START_TEST(flushed_tree_is_whole_wherever_it_lies)
 {
 	unsigned all = 5000u + 3500u * (unsigned)_i, n, there = 0;
 	static bool before[TRAVELLERS];
-	struct name odd = name("odd");
+	unsigned turns;
 	struct cache_counts counts;
 	char text[32];
 
@@ -2490,7 +2503,7 @@ START_TEST(flushed_tree_is_whole_wherever_it_lies)
 		there += before[n] && n % 2 != 0;
 	}
 	cache_count(&counts);
-	ck_assert_uint_eq(cache_flush_tree(&odd), there);
+	ck_assert_uint_eq(flush_tree("odd", 1000, &turns), there);
 	ck_assert_uint_gt(there, 0);
 	for (n = 0; n < all; n++) {
 		snprintf(text, sizeof(text), "%u%s", n, n % 2 ? ".odd" : "");
@@ -2502,6 +2515,145 @@ START_TEST(flushed_tree_is_whole_wherever_it_lies)
 		put_numbered(n); /* the ring is sound, and goes on */
 	cache_count(&counts);
 	ck_assert_uint_gt(counts.entries, 0);
+}
+END_TEST
+
+START_TEST(flushed_tree_is_gone_before_its_chains_are)
+{
+	static const struct reason why = {EDE_OTHER, "because"};
+	struct name example = name("example"), lost = name("lost.example");
+	struct draft less = rrset(TYPE_A, 60);
+	unsigned count;
+
+	less.trust = TRUST_REFERRAL;
+	put("www.example", rrset(TYPE_A, 60), "address");
+	put("example", delegation(60), "servers");
+	put("no.example", name_error(60), "soa");
+	put("glue.example", rrset(TYPE_A, 60), "address");
+	put("tree.example", rrset(TYPE_DNAME, 60), "target");
+	put("xexample", rrset(TYPE_A, 60), "address");
+	cache_store_failure(&lost, TYPE_A, &why, UINT64_MAX, now_ms);
+	ck_assert_int_eq(find("a.tree.example", TYPE_A), FOUND_ALIAS);
+	cache_flush_tree(&example);
+	ck_assert(cache_is_flushing());
+	ck_assert(put("glue.example", less, "another"));
+	ck_assert_int_eq(find("glue.example", TYPE_A), FOUND_ANSWER);
+	ck_assert_int_eq(find("www.example", TYPE_A), FOUND_NOTHING);
+	ck_assert_int_eq(find("no.example", TYPE_A), FOUND_NOTHING);
+	ck_assert_int_eq(find("a.tree.example", TYPE_A), FOUND_NOTHING);
+	ck_assert_int_eq(find("lost.example", TYPE_A), FOUND_NOTHING);
+	ck_assert_uint_eq(find_cut("www.example"), 0);
+	put("more.example", rrset(TYPE_A, 60), "address");
+	(void)journey(UINT32_MAX, meet_any);
+	ck_assert_uint_eq(met.all, 3);
+	ck_assert(cache_is_flushing());
+	ck_assert(cache_flush_next(UINT32_MAX, &count));
+	ck_assert(!cache_is_flushing());
+	ck_assert_uint_eq(count, 6);
+	ck_assert_int_eq(find("more.example", TYPE_A), FOUND_ANSWER);
+	ck_assert_int_eq(find("glue.example", TYPE_A), FOUND_ANSWER);
+	ck_assert_int_eq(find("xexample", TYPE_A), FOUND_ANSWER);
+	ck_assert_uint_eq(entries(), 3);
+}
+END_TEST
+
+START_TEST(flush_of_a_tree_goes_to_no_more_than_it_may)
+{
+	struct name root = name(".");
+	unsigned turns, more, count, n;
+
+	ck_assert_uint_eq(flush_tree(".", 1, &turns), 0);
+	ck_assert_uint_ge(turns, 4 * FAILURES_MAX); /* so many chains */
+	ck_assert_uint_eq(flush_tree(".", 128, &more), 0);
+	ck_assert_uint_eq(more, turns / 128);
+	for (n = 0; n < 5000; n++)
+		put_numbered(n);
+	cache_flush_tree(&root);
+	for (more = 1; more < turns; more++) {
+		uint64_t before = entries();
+
+		if (cache_flush_next(1, &count) ||
+		    before - entries() > CHAIN_MAX)
+			ck_abort_msg("too much in turn %u", more);
+	}
+	ck_assert(cache_flush_next(1, &count));
+	ck_assert_uint_eq(count, 5000);
+	ck_assert_uint_eq(entries(), 0);
+}
+END_TEST
+
+static unsigned last_before; /* the flush */
+
+static void
+put_beside_and_below(unsigned n)
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), "n%u.%s", n, n % 2 ? "odd" : "");
+	(void)put(text, rrset(TYPE_A, 86400), "a body that takes some room");
+}
+
+static bool
+has_beside_or_below(unsigned n)
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), "n%u.%s", n, n % 2 ? "odd" : "");
+	return find(text, TYPE_A) == FOUND_ANSWER;
+}
+
+static void
+meet_survivor(const struct cached *found)
+{
+	char text[NAME_TEXT_MAX];
+	unsigned n = (unsigned)atoi(name_text(&found->owner, text) + 1);
+
+	if (n % 2 != 0 && n <= last_before)
+		ck_abort_msg("%s survived", text);
+	met.all++;
+}
+
+/* It is used, and so it moves while others are stored. */
+START_TEST(flushed_tree_goes_wherever_it_moves_and_what_is_new_stays)
+{
+	struct name odd = name("odd");
+	struct cache_counts counts;
+	unsigned stored, used, n, count;
+
+	for (stored = 0; stored < 20000; stored++)
+		put_beside_and_below(stored);
+	for (used = 0; used < stored; used += 3)
+		(void)has_beside_or_below(used);
+	last_before = stored - 1;
+	cache_flush_tree(&odd);
+	do
+		for (n = 0; n < PACES[_i] && stored < TRAVELLERS; n++)
+			put_beside_and_below(stored++);
+	while (!cache_flush_next(256, &count));
+	cache_count(&counts);
+	ck_assert(counts.rescued > 0 || PACES[_i] < 50);
+	ck_assert_uint_gt(count, 0);
+	(void)journey(UINT32_MAX, meet_survivor);
+	ck_assert_uint_eq(met.all, entries());
+	for (n = stored - 50; PACES[_i] > 0 && n < stored; n++)
+		if (!has_beside_or_below(n))
+			ck_abort_msg("%u is new, and gone", n);
+}
+END_TEST
+
+START_TEST(flush_of_all_ends_that_of_a_tree)
+{
+	struct name example = name("example");
+	unsigned count;
+
+	put("www.example", rrset(TYPE_A, 60), "address");
+	cache_flush_tree(&example);
+	cache_flush();
+	ck_assert(!cache_is_flushing());
+	ck_assert(cache_flush_next(1, &count));
+	ck_assert_uint_eq(count, 0);
+	cache_flush_tree(&example);
+	ck_assert(!cache_flush_next(1, &count));
 }
 END_TEST
 
@@ -2698,6 +2850,12 @@ operators(void)
 	tcase_add_test(t, flushed_name_goes_with_all_its_types);
 	tcase_add_test(t, flushed_tree_goes_with_all_below_it);
 	tcase_add_loop_test(t, flushed_tree_is_whole_wherever_it_lies, 0, 8);
+	tcase_add_test(t, flushed_tree_is_gone_before_its_chains_are);
+	tcase_add_test(t, flush_of_a_tree_goes_to_no_more_than_it_may);
+	tcase_add_loop_test(t,
+	    flushed_tree_goes_wherever_it_moves_and_what_is_new_stays, 0,
+	    (int)(sizeof(PACES) / sizeof(*PACES)));
+	tcase_add_test(t, flush_of_all_ends_that_of_a_tree);
 	return t;
 }
 

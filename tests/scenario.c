@@ -1100,7 +1100,7 @@ log_parse(struct parser *p)
 	return true;
 }
 
-/* line|no-line "PATTERN", slices N, error "PATTERN" */
+/* line|no-line "PATTERN", slices N, turns N, error "PATTERN" */
 static bool
 control_line(struct parser *p)
 {
@@ -1112,6 +1112,8 @@ control_line(struct parser *p)
 	}
 	if (word_given(p, "slices"))
 		return parse_number(p, 65535, &c->slices);
+	if (word_given(p, "turns"))
+		return parse_number(p, 65535, &c->turns);
 	if (c->count == CONTROL_LINES_MAX)
 		return complain(p, "too many lines");
 	c->lines[c->count].absent = word_given(p, "no-line");

@@ -299,7 +299,8 @@ struct control {
 		bool absent;
 	} lines[CONTROL_LINES_MAX];
 	unsigned count;
-	unsigned slices;   /* it comes in as many at least */
+	unsigned slices;   /* it comes in as many at least ... */
+	unsigned turns;    /* ... and after so many turns of the loop */
 	unsigned writes;   /* the metrics were written so often */
 	const char *error; /* it is this alone; NULL: it is whole */
 };

@@ -64,6 +64,7 @@ static struct {
 	bool stopped;               /* it was, a moment ago */
 	unsigned turns;             /* since the clock last moved */
 	unsigned turn_count;        /* in all */
+	unsigned command_turn;      /* by then, when the command was given */
 	bool slept;
 
 	enum waiting waiting;
@@ -431,6 +432,8 @@ client_look(struct stream *t)
 static void
 command_look(struct stream *t)
 {
+	unsigned turns = s.turn_count - s.command_turn;
+
 	if (t->held || t != s.command)
 		return;
 	s.command = NULL;
@@ -440,6 +443,9 @@ command_look(struct stream *t)
 	if (s.simulation->failure == NULL)
 		(void)witness_control(&s.d.witness, t->step,
 		    (const char *)t->out.octets, t->writes, s.d.fault);
+	if (turns < t->step->control.turns)
+		fault_at(s.d.fault, s.simulation->scenario, t->step,
+		    "it took %u turns\n", turns);
 }
 
 void
@@ -734,6 +740,7 @@ step_control(const struct step *step)
 	if (step->control.stalled)
 		return;
 	s.command = t;
+	s.command_turn = s.turn_count;
 	s.waiting = WAITING_COMMAND;
 	s.until_ms = s.d.now_ms + WAIT_MAX_MS;
 }
