@@ -20,11 +20,14 @@ FNR == NR {
 $1 == "#" {
 	if ($2 == "date" || $2 == "machine")
 		fact[$2] = $3
-	else if ($2 == "version")
-		versions = versions (versions ? ", " : "") $3
-	else if (!($2 in about)) {
+	else if ($2 == "version") {
+		if (!($3 in is_told))
+			versions = versions (versions ? ", " : "") $3
+		is_told[$3] = 1
+	} else if (!($2 in about)) {
 		about[$2] = $3
 		measure[++measures] = $2
+		date[$2] = fact["date"]
 	}
 	next
 }
@@ -127,7 +130,7 @@ function show_goal(g,    f, m, k, base, w, m2, v, text) {
 function show_measure(m,    i, j, w, k, line, first) {
 	first = key[m, 1]
 	print "\n### " m "\n\n" toupper(substr(about[m], 1, 1)) \
-	    substr(about[m], 2) ".\n"
+	    substr(about[m], 2) ". Measured " date[m] " UTC.\n"
 	line = "| server |"
 	for (j = 1; j <= keys[m]; j++)
 		line = line " " key[m, j] " |"
@@ -150,10 +153,9 @@ function show_measure(m,    i, j, w, k, line, first) {
 
 END {
 	print "# Results\n"
-	print "`make bench`, " fact["date"] ", " fact["machine"] "."
-	print "In this run: " versions ".\n"
-	print "What the rows and words mean, and how it is measured, is in " \
-	    "`README.md`.\n"
+	print "`make bench` on " fact["machine"] ".\n" versions ".\n"
+	print "What the words mean, and how it is measured, is in " \
+	    "`README.md`. What is compared was\nmeasured in one run.\n"
 	print "| what | goal | measured | |\n|---|---|---|---|"
 	for (i = 1; i <= goals; i++)
 		show_goal(goal[i])

@@ -4,6 +4,9 @@
 #
 #	make bench [BENCH="hits cold ..."] [SERVERS="dns unbound ..."] [QUICK=1]
 #
+# What a measurement found stays in $B/bench/ until it is made again, and all
+# that is there is shown.
+#
 # The script moves into a network namespace of its own, in which the servers
 # and their client are; a second one, "world", has all name servers.  Root is
 # not needed where users may make namespaces.
@@ -24,10 +27,10 @@ all='hits cold memory tcp latency bad mixed start burst growth counts'
 . "$top/bench/peers.sh"
 
 if [ -n "${QUICK-}" ]; then
-	rounds=1 seconds=0.2 hot=1000 many=4000 cold=1000 filled=10000
+	rounds=1 few_rounds=1 seconds=0.2 hot=1000 many=4000 cold=1000 filled=10000
 	bad=200 growth='1000 10000' walks='10 400' known=200 counted=200 slow=500
 else
-	rounds=5 seconds=1.5 hot=1000 many=100000 cold=50000 filled=1000000
+	rounds=7 few_rounds=3 seconds=1 hot=1000 many=100000 cold=50000 filled=1000000
 	bad=4000 growth='1000 10000 100000 1000000 4000000'
 	walks='10 100 1000 4000' known=1000 counted=5000 slow=4000
 fi
@@ -271,7 +274,7 @@ measure_hits()
 measure_cold()
 {
 	about cold "names not known, 2.2 exchanges each, 200 at a time"
-	for round in $(seq $rounds); do
+	for round in $(seq $few_rounds); do
 		for name in $servers relay; do
 			server_start "$name"
 			before=$(packets)
@@ -311,7 +314,7 @@ measure_tcp()
 		server_start "$name"
 		[ "$name" = tcp ] || warm "$name" $hot
 	done
-	for round in $(seq $rounds); do
+	for round in $(seq $few_rounds); do
 		for name in $servers tcp; do
 			for set in 1000x1 10x16; do
 				c=${set%x*} each=${set#*x}
@@ -335,7 +338,7 @@ measure_latency()
 	about latency "names not known, servers 5 to 150 ms away, 1 % loss \
 each way, 500 a second"
 	world_start 5 150 10
-	for round in $(seq $((rounds / 2 + 1))); do
+	for round in $(seq $few_rounds); do
 		for name in $servers; do
 			server_start "$name"
 			found=$(asked "$name" -r 500 -t 8000 \
@@ -377,7 +380,7 @@ measure_mixed()
 	about mixed.alone 'cache hits, 5,000 a second'
 	about mixed.dead "the same while 500 names a second hang on silent \
 servers"
-	for round in $(seq $((rounds / 2 + 1))); do
+	for round in $(seq $few_rounds); do
 		for name in $servers; do
 			server_start "$name"
 			warm "$name" $hot
@@ -456,7 +459,7 @@ measure_growth()
 		done
 	done
 	server_stop dns
-	for round in $(seq $rounds); do
+	for round in $(seq $few_rounds); do
 		for open in $walks; do
 			about "walks.$open" "names not known, $open at a time"
 			server_start dns
@@ -548,48 +551,60 @@ count_instructions()
 
 # ---------------------------------------------------------------------------
 
-# What it is measured on, in one line each.
-about_all()
+# measure NAME: what it found before is forgotten.
+measure()
 {
+	data=$kept/$1
+	: >"$data"
 	processor=$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1)
-	about date "$(date -u '+%Y-%m-%d %H:%M') UTC"
+	about date "$(date -u '+%Y-%m-%d %H:%M')"
 	about machine "$(nproc) processors, $processor, Linux $(uname -r)"
 	for name in $servers; do
 		about version "$(version_of "$name")"
 	done
+	measure_"$1"
 }
 
-# Into bench/ only from a whole run; else beside the programs.
+# Into bench/, once everything was measured as a whole; else beside the
+# programs.
 report()
 {
-	to=$tools
-	if [ "$wanted" = "$all" ] && [ -z "${QUICK-}${SERVERS-}" ]; then
+	to=$kept
+	set --
+	for name in $all; do
+		[ -s "$kept/$name" ] && set -- "$@" "$kept/$name"
+	done
+	if [ "$kept" = "$tools/whole" ] &&
+	    [ $# = "$(echo "$all" | wc -w)" ]; then
 		to=$top/bench
 	fi
-	awk -f bench/report.awk bench/goals "$data" >"$to/results.md" || exit 1
-	awk -f bench/chart.awk "$data" >"$to/results.svg" || exit 1
+	awk -f bench/report.awk bench/goals "$@" >"$to/results.md" || exit 1
+	awk -f bench/chart.awk "$@" >"$to/results.svg" || exit 1
 	cat "$to/results.md"
 	say "$to/results.md and $to/results.svg are written"
 }
 
 [ -n "${BENCH_INSIDE-}" ] || enter "$@"
 wanted=${*:-$all}
-for measure in $wanted; do
+for name in $wanted; do
 	case " $all " in
-	*" $measure "*) ;;
-	*) die "there is no measurement $measure; there are: $all" ;;
+	*" $name "*) ;;
+	*) die "there is no measurement $name; there are: $all" ;;
 	esac
 done
+kept=$tools/whole
+if [ -n "${QUICK-}${SERVERS-}" ]; then
+	kept=$tools/part
+	rm -rf "$kept"
+fi
+mkdir -p "$kept"
 chosen=
 for name in ${SERVERS:-$servers}; do
 	is_installed "$name" && chosen="$chosen $name"
 done
 servers=$chosen
-data=$tools/data
-: >"$data"
 network_up
-about_all
-for measure in $wanted; do
-	measure_"$measure"
+for name in $wanted; do
+	measure "$name"
 done
 report

@@ -17,7 +17,7 @@ figure()
 {
 	awk -F '\t' -v m="$1" -v w="$2" -v k="$3" \
 	    '$2 == m && $3 == w && $4 == k { v = $5 } END { print v }' \
-	    "$B/bench/data"
+	    "$B/bench/part"/*
 }
 
 # within MEASURE SERVER KEY LEAST MOST: says what breaks it.
@@ -49,6 +49,6 @@ within()
 sed -n '/^| cold name: packets/p' "$work/out" | grep -v 'met' |
     rule "the table of goals says whether one is met"
 
-grep -c '<rect' "$B/bench/results.svg" | awk '$1 < 9' |
+grep -c '<rect' "$B/bench/part/results.svg" | awk '$1 < 9' |
     rule "the chart is drawn"
 rules_held
