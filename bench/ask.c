@@ -73,7 +73,8 @@ struct pending {
 
 /*
  * A socket.  Its questions are numbered, and the low half of a number is the
- * ID.  Invariant: those out are in [oldest, next), which has PENDING at most.
+ * ID.  Invariant: those out are in [oldest, next), which is no longer than
+ * `slots'.
  */
 struct line {
 	int fd;
@@ -91,6 +92,7 @@ static struct {
 } counts;
 
 static struct line *lines;
+static uint32_t slots = PENDING;
 static uint32_t *picks, asked;
 static uint64_t chance = 88172645463325252u, now_ns;
 
@@ -226,7 +228,7 @@ latency_ms(double part)
 static struct pending *
 line_pending(struct line *l, uint32_t number)
 {
-	struct pending *p = &l->pending[number % PENDING];
+	struct pending *p = &l->pending[number % slots];
 
 	if (number - l->oldest >= l->next - l->oldest || p->sent_ns == 0)
 		return NULL;
@@ -238,8 +240,8 @@ line_settle(struct line *l, struct pending *p)
 {
 	p->sent_ns = 0;
 	l->out--;
-	while (l->oldest != l->next &&
-	    l->pending[l->oldest % PENDING].sent_ns == 0)
+	while (
+	    l->oldest != l->next && l->pending[l->oldest % slots].sent_ns == 0)
 		l->oldest++;
 }
 
@@ -270,7 +272,7 @@ line_expire(struct line *l)
 	struct pending *p;
 
 	while (l->oldest != l->next) {
-		p = &l->pending[l->oldest % PENDING];
+		p = &l->pending[l->oldest % slots];
 		if (now_ns - p->sent_ns < options.timeout_ns)
 			return;
 		counts.lost++;
@@ -289,7 +291,7 @@ static uint8_t buffers[AT_ONCE][ANSWER_MAX];
 static size_t
 line_ask(struct line *l, uint8_t *octets)
 {
-	struct pending *p = &l->pending[l->next % PENDING];
+	struct pending *p = &l->pending[l->next % slots];
 	size_t len;
 
 	p->name = name_next();
@@ -306,7 +308,7 @@ line_ask(struct line *l, uint8_t *octets)
 static bool
 line_is_full(const struct line *l)
 {
-	return l->next - l->oldest == PENDING || is_all_asked();
+	return l->next - l->oldest == slots || is_all_asked();
 }
 
 static void
@@ -406,7 +408,7 @@ line_open(struct line *l)
 	int on = 1, octets = BUFFER;
 
 	l->fd = socket(AF_INET, options.tcp ? SOCK_STREAM : SOCK_DGRAM, 0);
-	l->pending = calloc(PENDING, sizeof(*l->pending));
+	l->pending = calloc(slots, sizeof(*l->pending));
 	if (l->fd < 0 || l->pending == NULL)
 		fail("ask: socket");
 	if (options.tcp) {
@@ -658,6 +660,8 @@ main(int argc, char **argv)
 	unsigned i;
 
 	options_read(argc, argv);
+	if (options.tcp)
+		slots = 2 * AT_ONCE; /* of many connections, each has few */
 	files_raise();
 	messages_prepare();
 	picks_make();
