@@ -88,7 +88,8 @@ struct line {
 static struct {
 	uint64_t sent, answered, lost, stray;
 	uint64_t by_rcode[16];
-	uint64_t bins[BINS]; /* of latencies */
+	uint64_t bins[BINS];       /* of latencies */
+	uint64_t in_time, took_ns; /* answers, until no more was asked */
 } counts;
 
 static struct line *lines;
@@ -491,11 +492,11 @@ is_over(uint64_t start_ns)
 }
 
 /* Ask until it is over, and wait for what is out then. */
-static uint64_t
+static void
 load(int epoll)
 {
 	uint64_t start_ns, looked_ns;
-	unsigned i, out = 0;
+	unsigned i;
 
 	clock_read();
 	start_ns = looked_ns = now_ns;
@@ -513,10 +514,11 @@ load(int epoll)
 			for (i = 0; i < options.sockets; i++)
 				line_fill(&lines[i]);
 	}
+	counts.in_time = counts.answered;
+	counts.took_ns = now_ns - start_ns;
 	options.rate = 1e-9; /* no more */
-	while ((out = lines_out()) > 0)
+	while (lines_out() > 0)
 		lines_wait(epoll);
-	return now_ns - start_ns;
 }
 
 /* ---------------------------------------------------------------------------
@@ -550,7 +552,7 @@ process_ns(void)
 }
 
 static void
-tell(uint64_t took_ns, uint64_t process)
+tell(uint64_t process)
 {
 	double answered = counts.answered > 0 ? (double)counts.answered : 1;
 
@@ -561,8 +563,8 @@ tell(uint64_t took_ns, uint64_t process)
 	    (unsigned long long)counts.lost, (unsigned long long)counts.stray,
 	    (unsigned long long)counts.by_rcode[RCODE_NOERROR],
 	    (unsigned long long)counts.by_rcode[RCODE_SERVFAIL],
-	    (double)counts.answered * 1e9 / (double)took_ns, latency_ms(0.5),
-	    latency_ms(0.99));
+	    (double)counts.in_time * 1e9 / (double)counts.took_ns,
+	    latency_ms(0.5), latency_ms(0.99));
 	if (options.pid > 0)
 		printf(" cpu_us=%.3f", (double)process / 1e3 / answered);
 	printf("\n");
@@ -656,7 +658,7 @@ int
 main(int argc, char **argv)
 {
 	int epoll = epoll_create1(EPOLL_CLOEXEC);
-	uint64_t process, took_ns;
+	uint64_t process;
 	unsigned i;
 
 	options_read(argc, argv);
@@ -676,7 +678,7 @@ main(int argc, char **argv)
 		epoll_ctl(epoll, EPOLL_CTL_ADD, lines[i].fd, &event);
 	}
 	process = process_ns();
-	took_ns = load(epoll);
-	tell(took_ns, process_ns() - process);
+	load(epoll);
+	tell(process_ns() - process);
 	return EXIT_SUCCESS;
 }
