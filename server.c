@@ -38,6 +38,7 @@ struct server {
 	uint8_t lost_before; /* ... before a reply, on average, in eighths */
 	uint8_t lost_tcp;    /* connections in a row that brought nothing */
 	uint8_t choked[FEATURES];   /* so often in a row */
+	bool lame;                  /* for some zone, once at least */
 	uint8_t cookie_len;         /* 0: none was drawn yet */
 	uint8_t cookie[COOKIE_MAX]; /* ours, and behind it the server's */
 	uint32_t cookie_move;       /* of self.moves when it was drawn */
@@ -53,6 +54,7 @@ struct lame {
 
 enum {
 	SERVER_SETS = SERVERS_MAX / SERVERS_WAYS,
+	SERVERS_RECENT = 64,
 	NETLINK_OCTETS = 16384, /* more than the kernel gives at once */
 	RANDOM_POOL = 1024
 };
@@ -71,7 +73,7 @@ struct host {
 static struct {
 	struct server_options options;
 	struct server *servers;
-	struct server *found; /* last: often it is looked for again */
+	struct server *recent[SERVERS_RECENT]; /* found: soon sought again */
 	struct lame lames[LAME_MAX];
 
 	struct address listeners[LISTENERS_MAX];
@@ -212,17 +214,20 @@ server_find_in(struct server *set, const struct address *at)
 	return NULL;
 }
 
-/* What is known of it, or NULL. */
+/*
+ * What is known of it, or NULL.  Of a server one question asks for much, one
+ * thing after the other: only the first of them needs the hash.  Who makes
+ * others share its place here makes us count it again, and no more.
+ */
 static struct server *
 server_find(const struct address *at)
 {
-	struct server *s = self.found;
+	unsigned mix = at->ip[2] ^ at->ip[3] ^ at->ip[7] ^ at->ip[15];
+	struct server **recent = &self.recent[mix % SERVERS_RECENT];
 
-	if (s == NULL || !address_equal(&s->at, at))
-		s = server_find_in(server_set(at), at);
-	if (s != NULL)
-		self.found = s;
-	return s;
+	if (*recent == NULL || !address_equal(&(*recent)->at, at))
+		*recent = server_find_in(server_set(at), at);
+	return *recent;
 }
 
 /* The same, in the place of the one longest unused if it was unknown. */
@@ -591,12 +596,17 @@ lame_slot(const struct name *zone, const struct address *at, uint64_t *key)
 	return &self.lames[*key % LAME_MAX];
 }
 
+/* Few servers are lame: of the others nothing is looked up. */
 uint64_t
 server_lame_ms(const struct name *zone, const struct address *at)
 {
+	const struct server *s = server_find(at);
+	const struct lame *lame;
 	uint64_t key;
-	const struct lame *lame = lame_slot(zone, at, &key);
 
+	if (s == NULL || !s->lame)
+		return 0;
+	lame = lame_slot(zone, at, &key);
 	return lame->key == key ? lame->since_ms : 0;
 }
 
@@ -607,6 +617,7 @@ server_mark_lame(
 	uint64_t key;
 	struct lame *lame = lame_slot(zone, at, &key);
 
+	server_get(at, now_ms)->lame = true;
 	lame->key = key;
 	lame->since_ms = now_ms;
 	lame->zone = *zone;
@@ -770,13 +781,32 @@ static const struct block blocks6[] = {
 
 #undef G
 
-const struct address_class *
-address_classify(const struct address *at)
+/* The first block that has an address with this first octet. */
+static const struct block *
+block_first(const struct address *at)
 {
 	const struct block *b = at->family == 4 ? blocks4 : blocks6;
 
-	while (!prefix_covers(&b->prefix, at))
-		b++;
+	for (;; b++) {
+		struct prefix octet = b->prefix;
+
+		octet.bits = octet.bits < 8 ? octet.bits : 8;
+		if (prefix_covers(&octet, at))
+			return b;
+	}
+}
+
+const struct address_class *
+address_classify(const struct address *at)
+{
+	static const struct block *first[2][256]; /* of which it is known */
+	const struct block **known = &first[at->family == 6][at->ip[0]];
+	const struct block *b;
+
+	if (*known == NULL)
+		*known = block_first(at);
+	for (b = *known; !prefix_covers(&b->prefix, at); b++)
+		continue;
 	return &b->class;
 }
 
