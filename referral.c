@@ -192,16 +192,9 @@ enum limit {
 /* RFC 1034 5.3.2: the servers of the zone that is asked now. */
 struct slist {
 	struct name zone;  /* len 0: not filled */
+	uint64_t hash;     /* of the zone's name, keyed */
 	bool forwarded;    /* these are forwarders, and have no names */
 	uint64_t until_ms; /* when the delegation ends */
-	struct {
-		struct name name;
-		bool looked_a, looked_aaaa; /* in the cache or by a walk */
-		bool counted;               /* among the lookups */
-		bool busy;                  /* a walk is out for it */
-		bool fruitless;             /* it has no address */
-	} ns[SLIST_NS_MAX];
-	struct candidate addresses[SLIST_ADDRESSES_MAX];
 	uint8_t ns_count, address_count;
 	uint8_t lookups, sends, asked;          /* against ZONE_ limits */
 	uint8_t timeouts, lame, failed, unsent; /* for the reason */
@@ -213,6 +206,16 @@ struct slist {
 	struct drawing drawing; /* of who is asked now, for the log */
 	bool unsure;      /* an NS name failed of late: it may be well soon */
 	uint16_t best_ms; /* the least timeout of those that could be asked */
+
+	/* So many as are counted above; the others were never written. */
+	struct {
+		struct name name;
+		bool looked_a, looked_aaaa; /* in the cache or by a walk */
+		bool counted;               /* among the lookups */
+		bool busy;                  /* a walk is out for it */
+		bool fruitless;             /* it has no address */
+	} ns[SLIST_NS_MAX];
+	struct candidate addresses[SLIST_ADDRESSES_MAX];
 };
 
 /*
@@ -253,8 +256,9 @@ struct walk {
 	struct walk *sponsor;
 	unsigned sends_left, lookups_left, fruitless; /* of the account */
 	size_t octets_left, stored_left;
-	uint32_t bill[QUERY_SENDS_MAX]; /* of each send, the key of its zone */
+	uint64_t bill[QUERY_SENDS_MAX]; /* of each send, the hash of its zone */
 	struct name most;               /* the last that has most of them */
+	uint64_t most_hash;
 
 	unsigned steps_left;
 	unsigned sends;                 /* its own, whoever pays */
@@ -267,6 +271,8 @@ struct walk {
 	 * for the next zone cut.
 	 */
 	uint8_t shown, probes, probe_timeouts;
+	struct question asks; /* what the zone's servers are asked now */
+	uint32_t unknown;     /* the cache's mark, when it was not known */
 
 	/*
 	 * Walks that would send the very same probe share it: one has it out,
@@ -283,16 +289,17 @@ struct walk {
 	bool in_full;  /* a server choked on a probe: no more of them */
 	bool last_resort;       /* data without AA is in the cache for us */
 	struct address told_by; /* who sent the referral being taken in */
-	struct slist slist;
 	struct exchange exchange[CHANNELS]; /* both with the same server */
 	enum channel heard; /* in ANALYZE: by which the response came */
 
 	struct waiter *waiters, *awaited;
 	unsigned clients, children;
 	struct walk *next;       /* of its hash bucket, or free list */
+	struct walk **listed;    /* what points to it there, if it is */
 	struct walk *next_ready; /* or next_done */
 	uint64_t visit;
 	struct reason reason; /* ede EDE_NONE: not failed */
+	struct slist slist;   /* last: most of it is not used */
 };
 
 enum send_result {
@@ -398,7 +405,7 @@ static void walk_release(struct walk *);
 static bool slist_look_up(struct walk *, struct walk *account, uint64_t);
 static bool slist_is_crowded(const struct walk *);
 static bool walk_shuns_crowds(const struct walk *);
-static uint16_t *crowd_of_zone(const struct name *zone);
+static uint16_t *crowd_of_zone(const struct slist *);
 static uint16_t *crowd_of_server(const struct address *);
 static bool probe_is_in_vain(const struct walk *, uint64_t);
 static struct candidate *server_choose(struct walk *, uint64_t);
@@ -511,17 +518,6 @@ walk_find_open(const struct name *qname, uint16_t qtype)
 	return w;
 }
 
-static void
-walk_unlist(struct walk *w)
-{
-	struct walk **at = walk_bucket(&w->qname, w->qtype);
-
-	while (*at != NULL && *at != w)
-		at = &(*at)->next;
-	if (*at == w)
-		*at = w->next;
-}
-
 /* Walks are told from priming's by being listed: nobody joins priming. */
 static void
 walk_list(struct walk *w)
@@ -529,7 +525,21 @@ walk_list(struct walk *w)
 	struct walk **at = walk_bucket(&w->qname, w->qtype);
 
 	w->next = *at;
+	if (*at != NULL)
+		(*at)->listed = &w->next;
+	w->listed = at;
 	*at = w;
+}
+
+static void
+walk_unlist(struct walk *w)
+{
+	if (w->listed == NULL)
+		return;
+	*w->listed = w->next;
+	if (w->next != NULL)
+		w->next->listed = w->listed;
+	w->listed = NULL;
 }
 
 /* A place for a walk, which still has its generation; NULL if none is free. */
@@ -558,7 +568,7 @@ walk_begin(const struct name *qname, uint16_t qtype, uint64_t now_ms)
 	if (w == NULL)
 		return NULL;
 	generation = w->generation + 1;
-	memset(w, 0, sizeof(*w));
+	memset(w, 0, offsetof(struct walk, slist.ns));
 	w->generation = generation;
 	w->qname = w->sname = *qname;
 	w->qtype = qtype;
@@ -645,12 +655,6 @@ walk_payer(const struct walk *w)
 	return payer;
 }
 
-static uint32_t
-bill_key(const struct name *zone)
-{
-	return (uint32_t)name_hash(zone, self.options.key);
-}
-
 static unsigned
 bill_len(const struct walk *payer)
 {
@@ -659,34 +663,35 @@ bill_len(const struct walk *payer)
 
 /* So many of the sends that it paid went to the servers of this zone. */
 static unsigned
-bill_count(const struct walk *payer, const struct name *zone)
+bill_count(const struct walk *payer, uint64_t hash)
 {
-	uint32_t key = bill_key(zone);
 	unsigned i, n = 0;
 
 	for (i = 0; i < bill_len(payer); i++)
-		n += payer->bill[i] == key;
+		n += payer->bill[i] == hash;
 	return n;
 }
 
 static void
-bill_add(struct walk *payer, const struct name *zone)
+bill_add(struct walk *payer, const struct slist *l)
 {
 	assert(payer->sends_left > 0);
-	payer->bill[bill_len(payer)] = bill_key(zone);
+	payer->bill[bill_len(payer)] = l->hash;
 	payer->sends_left--;
-	if (bill_count(payer, zone) >= bill_count(payer, &payer->most))
-		payer->most = *zone;
+	if (l->hash == payer->most_hash ||
+	    bill_count(payer, l->hash) < bill_count(payer, payer->most_hash))
+		return;
+	payer->most = l->zone;
+	payer->most_hash = l->hash;
 }
 
 /* It was not sent after all; if another has paid since, there is no such. */
 static void
-bill_strike(struct walk *payer, const struct name *zone)
+bill_strike(struct walk *payer, const struct slist *l)
 {
-	uint32_t key = bill_key(zone);
 	unsigned n = bill_len(payer), i = n;
 
-	while (i > 0 && payer->bill[i - 1] != key)
+	while (i > 0 && payer->bill[i - 1] != l->hash)
 		i--;
 	if (i == 0)
 		return;
@@ -1354,7 +1359,19 @@ probe_is_known(struct walk *w, const struct name *name, uint64_t now_ms)
 static bool
 walk_is_probing(const struct walk *w)
 {
-	return w->shown < name_labels(&w->sname);
+	return w->asks.name.len < w->sname.len;
+}
+
+/* From now on the zone's servers are shown so many labels. */
+static void
+walk_show(struct walk *w, size_t labels)
+{
+	size_t all = name_labels(&w->sname);
+
+	w->shown = (uint8_t)labels;
+	name_parent(&w->sname, all - labels, &w->asks.name);
+	w->asks.type = labels == all ? w->qtype : TYPE_A;
+	w->asks.class = CLASS_IN;
 }
 
 /* It is to be asked something new, to which its reply may be shorter. */
@@ -1387,8 +1404,9 @@ walk_show_more(struct walk *w, size_t known, uint64_t now_ms)
 		if (name.wire[1] != '_' && !probe_is_known(w, &name, now_ms))
 			break;
 	}
+	walk_show(w, w->in_full ? all : known);
 	w->shared = false;
-	w->shown = (uint8_t)(w->in_full ? all : known);
+	w->unknown = cache_mark();
 	w->probes += walk_is_probing(w);
 	w->probe_timeouts = 0;
 	for (i = 0; i < w->slist.address_count; i++)
@@ -1401,18 +1419,7 @@ walk_show_all(struct walk *w)
 {
 	w->in_full = true;
 	walk_release(w);
-	w->shown = (uint8_t)name_labels(&w->sname);
-}
-
-/* What the zone's servers are asked now. */
-static void
-walk_question(const struct walk *w, struct question *q)
-{
-	size_t all = name_labels(&w->sname);
-
-	name_parent(&w->sname, all - w->shown, &q->name);
-	q->type = w->shown == all ? w->qtype : TYPE_A;
-	q->class = CLASS_IN;
+	walk_show(w, name_labels(&w->sname));
 }
 
 static struct walk **
@@ -1426,14 +1433,11 @@ static struct walk *
 probe_find(const struct name *probe, const struct name *zone)
 {
 	struct walk *w = *probe_bucket(probe);
-	struct question q;
 
-	for (; w != NULL; w = w->next_probe) {
-		walk_question(w, &q);
-		if (name_equal(&q.name, probe) &&
-		    name_equal(&w->slist.zone, zone))
-			break;
-	}
+	while (w != NULL &&
+	    (!name_equal(&w->asks.name, probe) ||
+		!name_equal(&w->slist.zone, zone)))
+		w = w->next_probe;
 	return w;
 }
 
@@ -1441,12 +1445,9 @@ probe_find(const struct name *probe, const struct name *zone)
 static void
 walk_offer(struct walk *w)
 {
-	struct question q;
-
 	if (!walk_is_probing(w) || w->probe_at != NULL)
 		return;
-	walk_question(w, &q);
-	w->probe_at = probe_bucket(&q.name);
+	w->probe_at = probe_bucket(&w->asks.name);
 	w->next_probe = *w->probe_at;
 	if (w->next_probe != NULL)
 		w->next_probe->probe_at = &w->next_probe;
@@ -1460,14 +1461,12 @@ walk_offer(struct walk *w)
 static bool
 walk_share(struct walk *w)
 {
-	struct question q;
 	struct walk *of;
 
 	if (!walk_is_probing(w) || w->children > 0 || w->probe_at != NULL ||
 	    w->shared)
 		return false;
-	walk_question(w, &q);
-	of = probe_find(&q.name, &w->slist.zone);
+	of = probe_find(&w->asks.name, &w->slist.zone);
 	if (of == NULL)
 		return false;
 	assert(of != w && of->sharing == NULL);
@@ -1477,7 +1476,7 @@ walk_share(struct walk *w)
 	if (of->sharers != NULL)
 		of->sharers->prev_sharer = w;
 	of->sharers = w;
-	w->of_crowd = crowd_of_zone(&w->slist.zone);
+	w->of_crowd = crowd_of_zone(&w->slist);
 	++*w->of_crowd;
 	return true;
 }
@@ -1524,20 +1523,17 @@ walk_release(struct walk *w)
 	}
 }
 
-/* What has come of the probe meanwhile, asked by whomever? */
+/* What has come of the probe since it was not known, asked by whomever? */
 static void
 walk_skip_known(struct walk *w, uint64_t now_ms)
 {
-	struct question q;
+	while (walk_is_probing(w) && w->probe_at == NULL &&
+	    (w->in_full || w->unknown != cache_mark())) {
+		bool known = probe_is_known(w, &w->asks.name, now_ms);
 
-	while (walk_is_probing(w) && w->probe_at == NULL) {
-		bool known;
-
-		walk_question(w, &q);
-		known = probe_is_known(w, &q.name, now_ms);
-		if (!known && !w->in_full)
-			break;
-		walk_show_more(w, w->shown, now_ms);
+		w->unknown = cache_mark();
+		if (known || w->in_full)
+			walk_show_more(w, w->shown, now_ms);
 	}
 }
 
@@ -1730,7 +1726,7 @@ walk_send(struct walk *w, uint64_t now_ms)
 	if (w->slist.sends >= ZONE_SENDS_MAX)
 		return walk_exhausted(w, now_ms);
 	if (walk_shuns_crowds(w) &&
-	    *crowd_of_zone(&w->slist.zone) >= ZONE_QUERIES_MAX)
+	    *crowd_of_zone(&w->slist) >= ZONE_QUERIES_MAX)
 		return walk_shed(w, LIMIT_ZONE_QUERIES);
 	if (walk_share(w))
 		return WALK_WAIT;
@@ -1894,8 +1890,9 @@ question_report(const struct walk *w, const struct client_question *c,
 	    .limit_max = limit_max(limit),
 	    .ms = now_ms - c->asked_ms,
 	    .sends = bill_len(payer),
-	    .most_sends =
-		limit_is_of_crowd(limit) ? 0 : bill_count(payer, &payer->most),
+	    .most_sends = limit_is_of_crowd(limit)
+		? 0
+		: bill_count(payer, payer->most_hash),
 	    .most_zone = &payer->most};
 	struct incident i;
 
@@ -2119,6 +2116,7 @@ slist_clear(struct walk *w, const struct name *zone, uint64_t until_ms)
 
 	walk_drop_children(w);
 	l->zone = *zone;
+	l->hash = name_hash(zone, self.options.key);
 	l->forwarded = false;
 	l->until_ms = until_ms;
 	l->ns_count = l->address_count = 0;
@@ -2508,9 +2506,9 @@ candidate_takes_tcp(const struct candidate *c, uint64_t now_ms)
  * one stay out for seconds.
  */
 static uint16_t *
-crowd_of_zone(const struct name *zone)
+crowd_of_zone(const struct slist *l)
 {
-	return &self.zone_queries[name_hash(zone, self.options.key) % CROWDS];
+	return &self.zone_queries[l->hash % CROWDS];
 }
 
 static uint16_t *
@@ -2861,7 +2859,7 @@ exchange_list(struct exchange *x)
 		(*at)->out = &x->next_out;
 	x->out = at;
 	*at = x;
-	x->of_zone = crowd_of_zone(&x->walk->slist.zone);
+	x->of_zone = crowd_of_zone(&x->walk->slist);
 	x->of_server = crowd_of_server(&exchange_candidate(x)->at);
 	++*x->of_zone;
 	++*x->of_server;
@@ -2966,7 +2964,7 @@ exchange_prepare(
 	x->to = (uint8_t)(to - w->slist.addresses);
 	x->id = (uint16_t)random_u32();
 	x->with = (uint8_t)exchange_features(x, to, now_ms);
-	walk_question(w, &x->asked);
+	x->asked = w->asks;
 	if (x->with & FEATURE_CASE)
 		name_spell(&x->asked.name);
 	x->came_back = false;
@@ -3013,15 +3011,12 @@ exchange_register(const struct exchange *x)
 static bool
 exchange_traced(const struct exchange *x, struct incident *i)
 {
-	static struct question asked; /* as long as the incident */
-
 	if (!eventlog_is_tracing())
 		return false;
-	walk_question(x->walk, &asked);
 	candidate_incident(x->walk, exchange_candidate(x), i);
 	i->sname = walk_is_probing(x->walk) ? i->qname : NULL;
-	i->qname = &asked.name;
-	i->qtype = asked.type;
+	i->qname = &x->walk->asks.name;
+	i->qtype = x->walk->asks.type;
 	i->transport = exchange_transport(x);
 	return true;
 }
@@ -3149,7 +3144,7 @@ exchange_charge(const struct exchange *x, struct candidate *to, uint64_t now_ms)
 {
 	struct walk *w = x->walk;
 
-	bill_add(walk_payer(w), &w->slist.zone);
+	bill_add(walk_payer(w), &w->slist);
 	w->sends++;
 	w->name_sends++;
 	w->slist.sends++;
@@ -3283,14 +3278,13 @@ static bool
 exchange_is_echoed(const struct exchange *x, uint8_t *octets, size_t len)
 {
 	const struct name *sent = &x->asked.name;
-	struct question asked;
+	const struct name *asked = &x->walk->asks.name;
 
 	if (len < HEADER_LEN + (size_t)sent->len ||
 	    memcmp(octets + HEADER_LEN, sent->wire, sent->len) != 0)
 		return false;
-	walk_question(x->walk, &asked);
-	assert(asked.name.len == sent->len);
-	memcpy(octets + HEADER_LEN, asked.name.wire, asked.name.len);
+	assert(asked->len == sent->len);
+	memcpy(octets + HEADER_LEN, asked->wire, asked->len);
 	return true;
 }
 
@@ -3549,7 +3543,7 @@ exchange_refund(const struct exchange *x)
 	struct walk *w = x->walk;
 	struct candidate *to = exchange_candidate(x);
 
-	bill_strike(walk_payer(w), &w->slist.zone);
+	bill_strike(walk_payer(w), &w->slist);
 	w->name_sends--;
 	w->slist.sends--;
 	to->sends[CHANNEL_TCP]--;
@@ -4995,13 +4989,12 @@ walk_analyze(struct walk *w, uint64_t now_ms)
 {
 	struct exchange *x = &w->exchange[w->heard];
 	struct candidate *from = exchange_candidate(x);
+	const struct question *asked = &w->asks;
 	enum response_class class;
-	struct question asked;
 
-	walk_question(w, &asked);
 	response.forwarded = w->slist.forwarded;
-	class =
-	    response_class(&response, &asked.name, asked.type, &w->slist.zone);
+	class = response_class(
+	    &response, &asked->name, asked->type, &w->slist.zone);
 	exchange_trace_reply(x, class, now_ms);
 	self.counts.replied[class]++;
 	if (class != RESPONSE_NO_EDNS && class != RESPONSE_FAILURE)
@@ -5009,13 +5002,13 @@ walk_analyze(struct walk *w, uint64_t now_ms)
 	if (reply_is_our_own(x))
 		return walk_met_itself(w, from, now_ms);
 	if (walk_is_probing(w) && probe_is_answered(class))
-		return walk_go_on(w, &asked, class, now_ms);
+		return walk_go_on(w, asked, class, now_ms);
 	switch (class) {
 	case RESPONSE_ANSWER:
 	case RESPONSE_ALIAS:
 		if (w->priming)
 			return walk_prime(w, from, now_ms);
-		return store_answer(w, &asked, TRUST_ANSWER, now_ms)
+		return store_answer(w, asked, TRUST_ANSWER, now_ms)
 		    ? WALK_LOOK
 		    : walk_put_aside(w, from);
 	case RESPONSE_NO_DATA:
@@ -5023,7 +5016,7 @@ walk_analyze(struct walk *w, uint64_t now_ms)
 		if (w->priming)
 			return walk_put_aside(w, from);
 		store_negative(
-		    w, &asked.name, asked.type, TRUST_ANSWER, now_ms);
+		    w, &asked->name, asked->type, TRUST_ANSWER, now_ms);
 		return WALK_LOOK;
 	case RESPONSE_DELEGATION:
 		if (!store_delegation(w, now_ms))
@@ -5035,7 +5028,7 @@ walk_analyze(struct walk *w, uint64_t now_ms)
 	case RESPONSE_BAD_COOKIE:
 		return walk_bad_cookie(w, from, now_ms);
 	case RESPONSE_LAME:
-		return walk_lame(w, from, &asked, now_ms);
+		return walk_lame(w, from, asked, now_ms);
 	case RESPONSE_TRUNCATED:
 		return walk_truncated(w, from, now_ms);
 	case RESPONSE_FAILURE:
