@@ -59,6 +59,7 @@ enum {
 	STORES_FIRST = -1000,   /* wraps in every test, not once a year */
 	LOCAL_BODY = 256,       /* the longest local apex, twice, and 50 */
 	LOCAL_LABEL_MIN = 4,    /* no last label of a local name is shorter */
+	HASHED = 64,            /* names; each look-up of another has them */
 	FAILURE_WAYS = 8,
 	FAILURE_SETS = FAILURES_MAX / FAILURE_WAYS
 };
@@ -133,6 +134,10 @@ static struct {
 	unsigned forwarded_count;
 	struct flush flush;  /* of a tree, which chains have yet to be rid of */
 	uint32_t flush_next; /* from this one on; beyond the last: it is over */
+	struct {
+		struct name name; /* len 0: none */
+		uint32_t hash;
+	} hashed[HASHED]; /* lately, above what was looked for */
 	uint8_t key[16];
 	struct cache_counts counts;
 } cache;
@@ -161,6 +166,27 @@ static void chain_clear(const struct draft *, uint32_t hash);
 static void room_make(uint32_t units, uint64_t now_ms);
 static void entry_write(const struct draft *, uint32_t hash, uint64_t now_ms);
 static uint32_t room_at_newest(void);
+
+/*
+ * The hash of a name that others are below, or may be: for one question it is
+ * looked for ten times, and for the next again.  Who drives such names out of
+ * here makes us hash them, and no more.
+ */
+static uint32_t
+hash_above(const struct name *name)
+{
+	unsigned mix = name->len * 31u + name->wire[name->len / 2] +
+	    name->wire[name->len / 3];
+	struct name *last = &cache.hashed[mix % HASHED].name;
+	uint32_t *hash = &cache.hashed[mix % HASHED].hash;
+
+	if (last->len != name->len ||
+	    memcmp(last->wire, name->wire, name->len) != 0) {
+		*last = *name;
+		*hash = (uint32_t)name_hash(name, cache.key);
+	}
+	return *hash;
+}
 
 static struct entry *
 entry_at(uint32_t at)
@@ -433,8 +459,7 @@ delegation_find(const struct name *sname, struct wanted *w, struct name *zone)
 	w->name = zone;
 	for (size_t i = 0; i <= labels; i++) {
 		name_parent(sname, i, zone);
-		w->hash =
-		    (uint32_t)name_hash(zone, cache.key) ^ DELEGATION_HASH;
+		w->hash = hash_above(zone) ^ DELEGATION_HASH;
 		if (chain_find(w, &e) == FOUND_ANSWER)
 			return e;
 	}
@@ -492,7 +517,7 @@ above_find(const struct wanted *below, struct entry **entry)
 		enum found found;
 
 		name_parent(below->name, i, &ancestor);
-		w.hash = (uint32_t)name_hash(&ancestor, cache.key);
+		w.hash = hash_above(&ancestor);
 		found = chain_find(&w, entry);
 		if (found == FOUND_ANSWER)
 			return FOUND_ALIAS;
@@ -563,7 +588,7 @@ zone_failure_find(const struct wanted *sought)
 		const struct failure *f;
 
 		name_parent(sought->name, i, &zone);
-		w.hash = (uint32_t)name_hash(&zone, cache.key);
+		w.hash = hash_above(&zone);
 		w.type = TYPE_ZONE;
 		if ((f = failure_find(&w)) != NULL)
 			return f;
@@ -1161,7 +1186,7 @@ existence_note(const struct draft *d)
 		uint32_t hash, at;
 
 		name_parent(d->owner, above, &ancestor);
-		hash = (uint32_t)name_hash(&ancestor, cache.key);
+		hash = hash_above(&ancestor);
 		for (at = *chain_head(hash); at != 0; at = entry_at(at)->older)
 			if (entry_at(at)->hash == hash &&
 			    entry_owner_is(entry_at(at), &ancestor))

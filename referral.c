@@ -1401,7 +1401,8 @@ walk_show_more(struct walk *w, size_t known, uint64_t now_ms)
 	while (!w->in_full && known < all) {
 		known += probe_step(w->probes, all - known);
 		name_parent(&w->sname, all - known, &name);
-		if (name.wire[1] != '_' && !probe_is_known(w, &name, now_ms))
+		if (known < all && name.wire[1] != '_' &&
+		    !probe_is_known(w, &name, now_ms))
 			break;
 	}
 	walk_show(w, w->in_full ? all : known);
