@@ -2735,22 +2735,18 @@ socket_bind(int fd, uint8_t family, int type)
 }
 
 /*
- * Forged "packet too big" must not make us fragment (RFC 9715 3.1), and no
- * query on a connection waits until the one before is acknowledged.
+ * No query on a connection waits until the one before is acknowledged.  For a
+ * datagram nothing need be asked for: whatever "packet too big" is forged,
+ * Linux never cuts what is as short as ours (RFC 9715 3.1).
  */
 static int
 socket_options(int fd, uint8_t family, int type)
 {
-	int on = 1, omit = IP_PMTUDISC_OMIT, omit6 = IPV6_PMTUDISC_OMIT;
+	int on = 1;
 
+	static_assert(20 + 8 + UDP_PLAIN_MAX <= 552, "net.ipv4.route.min_pmtu");
 	if (type == SOCK_STREAM)
 		(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-	else if (family == 4)
-		(void)setsockopt(
-		    fd, IPPROTO_IP, IP_MTU_DISCOVER, &omit, sizeof(omit));
-	else
-		(void)setsockopt(
-		    fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, &omit6, sizeof(omit6));
 	if (family == 4)
 		return 0;
 	return setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));

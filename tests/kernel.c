@@ -607,8 +607,9 @@ int __wrap_setsockopt(int, int, int, const void *, socklen_t);
 
 /*
  * G04: on a socket without it, a forged "packet too big" makes the kernel cut
- * what is sent into fragments.  That it was asked for is enough: old kernels
- * do not know it.
+ * what is sent into fragments, down to packets of 552 octets; and over IPv6 of
+ * 1280, which is more.  That it was asked for is enough: old kernels do not
+ * know it.
  */
 static bool
 asks_for_no_pmtu(int level, int name, const void *value)
@@ -623,9 +624,9 @@ asks_for_no_pmtu(int level, int name, const void *value)
 }
 
 static void
-pmtu_check(const struct file *f)
+pmtu_check(const struct file *f, size_t len)
 {
-	if (!f->unhinted)
+	if (!f->unhinted && len > 552 - 28)
 		world_fault("a datagram that ICMP can have cut (G04)\n");
 }
 
@@ -958,7 +959,7 @@ __wrap_sendto(int fd, const void *octets, size_t len, int flags,
 	if (f->sent)
 		world_give_up("two queries leave from one port (F03)");
 	f->sent = true;
-	pmtu_check(f);
+	pmtu_check(f, len);
 	k.inside = true;
 	world_query(&f->local, &f->peer, octets, len);
 	k.inside = false;
@@ -1118,7 +1119,6 @@ message_send(const struct file *f, struct mmsghdr *m)
 	}
 	if (is_failing(CALL_SENDMMSG, &to))
 		return false;
-	pmtu_check(f);
 	source = message_source(f, msg, &to, &interface);
 	if (prefix_covers(&link_local, &to) && interface != 1) {
 		errno = EINVAL;
@@ -1130,6 +1130,7 @@ message_send(const struct file *f, struct mmsghdr *m)
 		    msg->msg_iov[i].iov_len);
 		len += msg->msg_iov[i].iov_len;
 	}
+	pmtu_check(f, len);
 	m->msg_len = (unsigned)len;
 	world_answer(&source, &to, octets, len);
 	return true;
