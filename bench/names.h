@@ -20,7 +20,7 @@ enum {
 	HOSTERS = 256,
 	SERVER_GROUPS = 128, /* of two addresses, for all zones */
 	ALIAS_BLOCK = 1000,  /* an alias leads to a zone of the same thousand */
-	BAD_ZONES = 2000,    /* lame and dead ones, before they come again */
+	BAD_ZONES = 1000,    /* lame and dead ones, before they come again */
 
 	/* Where servers are: see server_address; others are roots. */
 	NET = 44,

@@ -134,10 +134,10 @@ function show_measure(m,    i, j, w, k, line, first) {
 	line = "| server |"
 	for (j = 1; j <= keys[m]; j++)
 		line = line " " key[m, j] " |"
-	print line " " first " / dns |"
+	print line (whos[m] > 1 ? " " first " / dns |" : "")
 	gsub(/[^|]+/, "--:", line)
 	sub(/--:/, "---", line)
-	print line "--:|"
+	print line (whos[m] > 1 ? "--:|" : "")
 	for (i = 1; i <= whos[m]; i++) {
 		w = who[m, i]
 		line = "| " w (is_floor(w) ? " (floor)" : "") " |"
@@ -146,8 +146,10 @@ function show_measure(m,    i, j, w, k, line, first) {
 			line = line " " (rounds[m, w, k] ? \
 			    show(median(m, w, k)) : "-") " |"
 		}
-		print line " " (rounds[m, w, first] && rounds[m, "dns", first] ? \
-		    sprintf("%.2f", ratio(m, w, m, "dns", first)) : "-") " |"
+		if (whos[m] > 1)
+			line = line " " (rounds[m, "dns", first] ? sprintf( \
+			    "%.2f", ratio(m, w, m, "dns", first)) : "-") " |"
+		print line
 	}
 }
 

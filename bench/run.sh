@@ -30,9 +30,9 @@ if [ -n "${QUICK-}" ]; then
 	rounds=1 few_rounds=1 seconds=0.2 hot=1000 many=4000 cold=1000 filled=10000
 	bad=200 growth='1000 10000' walks='10 400' known=200 counted=200 slow=500
 else
-	rounds=7 few_rounds=3 seconds=1 hot=1000 many=100000 cold=50000 filled=1000000
-	bad=4000 growth='1000 10000 100000 1000000 4000000'
-	walks='10 100 1000 4000' known=1000 counted=5000 slow=4000
+	rounds=7 few_rounds=3 seconds=1 hot=1000 many=100000 cold=50000 filled=300000
+	bad=2000 growth='1000 10000 100000 1000000 4000000'
+	walks='10 100 1000 4000' known=1000 counted=2000 slow=2500
 fi
 
 # ---------------------------------------------------------------------------
@@ -391,17 +391,18 @@ servers"
 			# shellcheck disable=SC2046
 			note mixed.alone "$name" \
 			    $(only "$found" p50_ms p99_ms) $(lost_of "$found")
-			asked "$name" -r 500 -t 8000 "$at" x once \
-			    "$slow" >/dev/null &
+			$first "$tools/ask" -r 500 "$at" x once 1000000 \
+			    >/dev/null &
 			hanging=$!
+			: >"$work/pids/$hanging"
 			sleep $((${seconds%.*} * 3))
 			# shellcheck disable=SC2086
 			found=$(asked "$name" $hits "$at" f round $hot)
 			# shellcheck disable=SC2046
 			note mixed.dead "$name" \
 			    $(only "$found" p50_ms p99_ms) $(lost_of "$found")
+			stop_pid $hanging
 			server_stop "$name"
-			wait $hanging
 		done
 	done
 }
@@ -446,12 +447,17 @@ measure_growth()
 {
 	server_start dns
 	at=$(port_of dns)
+	empty=$(rss_kib dns)
 	had=0
 	for size in $growth; do
-		about "hits.of.$size" "cache hits, any of $size names"
+		about "hits.of.$size" "cache hits, any of $size names, and \
+resident memory for each"
 		asked dns -w 100 -f "$had" "$at" f once $((size - had)) \
 		    >/dev/null
 		had=$size
+		round=1
+		note "hits.of.$size" dns \
+		    octets="$(per $((($(rss_kib dns) - empty) * 1024)) "$size")"
 		for round in $(seq $rounds); do
 			found=$(asked dns -l $seconds "$at" f any "$size")
 			# shellcheck disable=SC2046
