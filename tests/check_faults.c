@@ -5,6 +5,7 @@
  *	SWEEP=CALL	among the sweeps, only those of this call
  *	SEED=N		the first seed; the default is 1
  *	RUNS=N		the next N seeds each choose errors; the default is 1
+ *	EVERY=N		of what a sweep goes through one in N; the default is 1
  *	TRACE=1		every packet, line and step on standard output
  *
  * In the simulator, each run in a process of its own.
@@ -155,14 +156,15 @@ static void
 calls_fail(struct simulation *simulation, const struct sweep *sweep, bool all)
 {
 	unsigned count = errors_count(sweep->errors), n = 0;
+	unsigned every = (unsigned)setting("EVERY", 1);
 	uint64_t random = simulation->seed;
 
 	while (n < SWEEP_MAX &&
 	    call_fails(simulation, sweep->call, n,
 		sweep->errors[(simulation->seed + n) % count]))
-		n += all || n < SWEEP_WHOLE
-		    ? 1
-		    : 1 + (unsigned)(random_next(&random) % SWEEP_STRIDE);
+		n += all || n < SWEEP_WHOLE ? every
+					    : every *
+			(1 + (unsigned)(random_next(&random) % SWEEP_STRIDE));
 }
 
 static void
@@ -242,16 +244,18 @@ START_TEST(machine_may_sleep_at_any_turn)
 	struct scenario *scenario = scenario_open(swept[_i]);
 	struct simulation simulation;
 	uint64_t random;
-	unsigned turn, span;
+	unsigned turn, span, every = (unsigned)setting("EVERY", 1);
 
 	simulation_init(&simulation, scenario);
 	random = simulation.seed;
 	for (span = 0; span < 2; span++)
 		for (turn = 1; turn < TURNS_SWEPT &&
 		     machine_sleeps(&simulation, turn, spans_ms[span]);)
-			turn += turn < TURNS_WHOLE ? 1
-						   : 1 +
-				(unsigned)(random_next(&random) % TURN_STRIDE);
+			turn += turn < TURNS_WHOLE ? every
+						   : every *
+				(1 +
+				    (unsigned)(random_next(&random) %
+					TURN_STRIDE));
 	scenario_free(scenario);
 }
 END_TEST

@@ -622,10 +622,11 @@ driver_words(const struct scenario *scenario, const char *hints,
     const char *log, const char *control, const char *metrics,
     char *words[COMMAND_WORDS_MAX + 1])
 {
-	static const char *const base[] = {
-	    "dns", "-l", "127.0.0.1@53", "-r", "HINTS", "-e", "LOG"};
+	static const char *const base[] = {"dns", "-l", "127.0.0.1@53", "-c",
+	    "4M", "-r", "HINTS", "-e", "LOG"};
 	static char text[COMMAND_WORDS_MAX][256];
-	unsigned i, n = 0, ours = scenario->bare ? 1 : 7;
+	unsigned i, n = 0,
+		    ours = scenario->bare ? 1 : sizeof(base) / sizeof(base[0]);
 
 	for (i = 0; i < ours + scenario->option_count; i++) {
 		const char *word =
