@@ -184,7 +184,7 @@ walk_make(struct input *in)
 	static const uint16_t types[] = {TYPE_A, TYPE_NS, TYPE_CNAME, TYPE_MX,
 	    TYPE_DS, TYPE_ANY, TYPE_SOA, TYPE_RRSIG};
 	struct walk *w = &z.walk;
-	unsigned above;
+	unsigned above, shown;
 
 	memset(w, 0, sizeof(*w));
 	input_name(in, &w->sname);
@@ -195,9 +195,10 @@ walk_make(struct input *in)
 	w->octets_left = w->stored_left = QUERY_STORED_MAX;
 	above = input_u8(in);
 	name_parent(&w->sname, above % 4, &w->slist.zone);
-	w->shown = (uint8_t)name_labels(&w->sname);
-	if ((above & 0x80) != 0 && w->shown > name_labels(&w->slist.zone))
-		w->shown--;
+	shown = (unsigned)name_labels(&w->sname);
+	walk_show(w,
+	    shown -
+		((above & 0x80) != 0 && shown > name_labels(&w->slist.zone)));
 	w->slist.until_ms = 100000000;
 	w->slist.ns_count = w->slist.address_count = 1;
 	w->slist.ns[0].name = w->sname;
@@ -206,7 +207,7 @@ walk_make(struct input *in)
 	w->exchange[CHANNEL_UDP].walk = w;
 	w->exchange[CHANNEL_UDP].fd = -1;
 	w->exchange[CHANNEL_UDP].with = FEATURE_EDNS;
-	walk_question(w, &z.asked);
+	z.asked = w->asks;
 	w->exchange[CHANNEL_UDP].asked = z.asked;
 	z.name = z.asked.name;
 	z.kept = 0;
