@@ -38,6 +38,8 @@ OBJ     = $(PARTS:%=$(B)/%.o)
 TOBJ    = $(PARTS:%=$(B)/test/%.o)
 # The same, but they count the basic blocks they go through.
 WOBJ    = $(PARTS:%=$(B)/work/%.o)
+# The server's own, but that its system calls can be led to the simulator.
+IOBJ    = $(PARTS:%=$(B)/count/%.o)
 CHECKS  = $(patsubst tests/%.c,$(B)/%,$(wildcard tests/check_*.c))
 # Scenarios, and their two drivers.
 PLAY    = parser scenario authority witness buffer driver
@@ -109,6 +111,14 @@ $(B)/work/%.o: %.c dns.h
 	$(CC) $(STD) $(WARN) $(CPPFLAGS) $(CFLAGS) $(TEST_CFLAGS) \
 	    -fsanitize-coverage=trace-pc -c -o $@ $<
 $(B)/work/dns.o: CPPFLAGS += -Dmain=dns_main -Wno-missing-prototypes
+$(B)/count/%.o: %.c dns.h $(B)/hints.inc $(AT)
+	@mkdir -p $(B)/count
+	$(CC) $(STD) $(WARN) $(HARDEN) -U_FORTIFY_SOURCE $(CPPFLAGS) -O2 -g \
+	    -c -o $@ $<
+$(B)/count/dns.o: CPPFLAGS += -Dmain=dns_main -Wno-missing-prototypes
+$(B)/instructions: bench/instructions.c $(SIMO) $(TESTS_H) $(IOBJ)
+	$(CC) $(STD) -Itests $(WARN) $(HARDEN) -U_FORTIFY_SOURCE -O2 -g \
+	    $(HARDEN_LD) $(WRAPS:%=-Wl,--wrap=%) -o $@ $< $(SIMO) $(IOBJ)
 
 $(B)/tests/%.o: tests/%.c dns.h $(TESTS_H)
 	@mkdir -p $(B)/tests
