@@ -702,14 +702,13 @@ control_put(struct msghdr *m, int level, int type, const void *info, size_t len)
 
 /* RFC 2181 4: the answer leaves from the address that was asked. */
 static void
-control_write(struct msghdr *m, uint8_t *octets, const struct query *q)
+control_write(struct msghdr *m, const struct query *q)
 {
 	struct in_pktinfo info4 = {0};
 	struct in6_pktinfo info6 = {.ipi6_ifindex = q->interface};
 
-	m->msg_control = octets;
 	m->msg_controllen = CONTROL_OCTETS;
-	memset(octets, 0, CONTROL_OCTETS);
+	memset(m->msg_control, 0, CONTROL_OCTETS);
 	memcpy(&info4.ipi_spec_dst, q->to.ip, 4);
 	memcpy(&info6.ipi6_addr, q->to.ip, 16);
 	if (q->to.family == 4)
@@ -719,20 +718,33 @@ control_write(struct msghdr *m, uint8_t *octets, const struct query *q)
 		    m, IPPROTO_IPV6, IPV6_PKTINFO, &info6, sizeof(info6));
 }
 
+/* There is room for whoever sends the next datagram to this place. */
 static void
-batch_prepare(struct batch *b, unsigned i, uint8_t *octets, size_t len)
+batch_renew(struct batch *b, unsigned i)
 {
 	struct msghdr *m = &b->messages[i].msg_hdr;
 
-	memset(m, 0, sizeof(*m));
-	b->parts[i].iov_base = octets;
-	b->parts[i].iov_len = len;
-	m->msg_iov = &b->parts[i];
-	m->msg_iovlen = 1;
-	m->msg_name = &b->peers[i];
 	m->msg_namelen = sizeof(b->peers[i]);
-	m->msg_control = b->control[i];
 	m->msg_controllen = CONTROL_OCTETS;
+}
+
+/* Each place has its octets, and keeps them. */
+static void
+batch_init(struct batch *b, uint8_t *octets, size_t each)
+{
+	unsigned i;
+
+	for (i = 0; i < BATCH; i++) {
+		struct msghdr *m = &b->messages[i].msg_hdr;
+
+		b->parts[i].iov_base = octets + i * each;
+		b->parts[i].iov_len = each;
+		m->msg_iov = &b->parts[i];
+		m->msg_iovlen = 1;
+		m->msg_name = &b->peers[i];
+		m->msg_control = b->control[i];
+		batch_renew(b, i);
+	}
 }
 
 /*
@@ -742,13 +754,18 @@ batch_prepare(struct batch *b, unsigned i, uint8_t *octets, size_t len)
 static bool
 port_is_reserved(uint16_t port)
 {
-	static const uint16_t reserved[] = {0, 7, 13, 17, 19, 37, 464};
-	size_t i;
-
-	for (i = 0; i < sizeof(reserved) / sizeof(reserved[0]); i++)
-		if (reserved[i] == port)
-			return true;
-	return false;
+	switch (port) {
+	case 0:
+	case 7:
+	case 13:
+	case 17:
+	case 19:
+	case 37:
+	case 464:
+		return true;
+	default:
+		return false;
+	}
 }
 
 static void
@@ -778,8 +795,6 @@ udp_readable(unsigned listener, uint64_t now_ms)
 	unsigned i;
 	int n;
 
-	for (i = 0; i < BATCH; i++)
-		batch_prepare(&self.in, i, self.in_octets[i], QUERY_OCTETS);
 	n = recvmmsg(fd, self.in.messages, BATCH, 0, NULL);
 	if (n < 0) {
 		if (errno != EAGAIN && errno != EINTR && errno != ECONNREFUSED)
@@ -787,8 +802,10 @@ udp_readable(unsigned listener, uint64_t now_ms)
 			    &self.listeners[listener].at, errno);
 		return;
 	}
-	for (i = 0; i < (unsigned)n; i++)
+	for (i = 0; i < (unsigned)n; i++) {
 		udp_received(i, listener, now_ms);
+		batch_renew(&self.in, i);
+	}
 }
 
 /* A buffer for an answer to this query; udp_send sends it. */
@@ -810,9 +827,9 @@ udp_send(const struct reply *a)
 	struct msghdr *m = &self.out.messages[i].msg_hdr;
 
 	assert(a->message.base == self.out_octets[i] && !a->message.failed);
-	batch_prepare(&self.out, i, self.out_octets[i], a->message.len);
+	self.out.parts[i].iov_len = a->message.len;
 	m->msg_namelen = address_to_sockaddr(&q->from, &self.out.peers[i]);
-	control_write(m, self.out.control[i], q);
+	control_write(m, q);
 	self.out_sections[i].at = a->sections;
 	self.out_sections[i].len = a->opt - a->sections;
 	self.counts.answered++;
@@ -1716,7 +1733,8 @@ query_parse(struct query *q, const uint8_t *octets, size_t len)
 	struct reader r;
 	bool sound;
 
-	memset(&q->question, 0, sizeof(q->question));
+	q->question.name.len = 0;
+	q->question.type = q->question.class = 0;
 	q->octets = (uint32_t)len;
 	q->sends = 0;
 	q->traced = false;
@@ -1899,7 +1917,7 @@ reply_begin(struct reply *a, const struct query *q)
 					       : udp_buffer(q),
 	    a->max - opt);
 	writer_compress(&a->message, &a->names);
-	write_header(&a->message, &a->header); /* again when all is known */
+	a->message.len = HEADER_LEN; /* written when all is known */
 	if (q->question.name.len > 0) {
 		a->header.questions = 1;
 		write_question(&a->message, &q->question);
@@ -2282,20 +2300,21 @@ reply_fail(struct reply *a, const struct reason *first)
 	reply_end(a, RCODE_SERVFAIL, why, cached ? 2 : 1);
 }
 
-/* Compose from sname on; false if the cache does not know what comes next. */
+/* False if the cache does not know what comes next. */
 static bool
-reply_compose(
-    struct reply *a, struct name *sname, uint32_t mark, uint64_t now_ms)
+reply_compose(struct reply *a, uint32_t mark, uint64_t now_ms)
 {
 	static const struct reason loop = {EDE_OTHER, "too many aliases"};
+	const struct name *sname = &a->query->question.name;
 	uint16_t stype = a->query->question.type;
 	unsigned aliases = 0;
-	struct name target;
+	struct name targets[2]; /* by turns: one is the sname of the other */
 	struct view view;
 
 	for (;;) {
 		enum found found =
 		    cache_find(sname, stype, mark, now_ms, &view);
+		struct name *target = &targets[aliases % 2];
 		bool fits;
 
 		switch (found) {
@@ -2308,8 +2327,8 @@ reply_compose(
 		case FOUND_ALIAS:
 			if (view.expiring)
 				wish_note(a, sname);
-			fits = alias_target(&view, sname, &target);
-			reply_add_alias(a, sname, &view, fits ? &target : NULL);
+			fits = alias_target(&view, sname, target);
+			reply_add_alias(a, sname, &view, fits ? target : NULL);
 			if (!fits) {
 				reply_end(a, RCODE_YXDOMAIN, NULL, 0);
 				return true;
@@ -2322,7 +2341,7 @@ reply_compose(
 				reply_fail(a, &loop);
 				return true;
 			}
-			*sname = target;
+			sname = target;
 			break;
 		case FOUND_NO_DATA:
 			reply_add_proofs(a, &view);
@@ -2348,12 +2367,11 @@ reply_compose(
 static bool
 answer_from_cache(struct query *q, uint32_t mark, uint64_t now_ms)
 {
-	struct name sname = q->question.name;
 	struct reply a;
 
 	reply_begin(&a, q);
 	a.from_cache = true;
-	return reply_compose(&a, &sname, mark, now_ms);
+	return reply_compose(&a, mark, now_ms);
 }
 
 /* ---------------------------------------------------------------------------
@@ -2408,6 +2426,8 @@ queries_init(void)
 	if (self.queries == NULL)
 		refuse("out of memory for questions", "", "");
 	timer_queue_init(&self.deadlines, QUERY_MS_MAX);
+	batch_init(&self.in, self.in_octets[0], sizeof(self.in_octets[0]));
+	batch_init(&self.out, self.out_octets[0], sizeof(self.out_octets[0]));
 }
 
 static void

@@ -421,10 +421,12 @@ struct reader {
 	bool failed;
 };
 
-/* Where names stand in a message: the hash of a suffix leads to its offset. */
+/* Where names stand in a message; 0 is none: no name stands in the header. */
 struct compressor {
-	uint16_t offsets[256]; /* 0 is none: no name stands in the header */
+	uint16_t first; /* name that was written */
+	bool begun;     /* there were others, and the table counts */
 	uint16_t count;
+	uint16_t offsets[256]; /* by the hash of a suffix */
 };
 
 struct writer {

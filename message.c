@@ -2,7 +2,7 @@
  * message.c -- octets to names, numbers and records, and back.
  *
  * The one idea: octets of a message are touched only through a reader or a
- * writer, and only read_bytes and write_bytes compare with a length; so what
+ * writer, and only octets_take and octets_add compare with a length; so what
  * is built of them cannot leave its bounds.  Names are kept in wire form, and
  * become text only for people.  What the rdata of each type looks like is one
  * table of short words.
@@ -18,7 +18,7 @@
 #include <time.h>
 
 enum {
-	POINTER_TAG = 0xc0, /* RFC 1035 4.1.4 */
+	POINTER_TAG = 0xc000, /* RFC 1035 4.1.4 */
 	POINTER_TARGET_MAX = 0x3fff,
 	SLOT_PROBES_MAX = 8, /* so that colliding names cost no more */
 
@@ -184,7 +184,7 @@ struct sip {
 
 static const struct name root = {.len = 1, .wire = {0}};
 
-static void read_label(struct reader *r, uint8_t len, struct name *name);
+static bool read_run(struct reader *r, struct name *name);
 static bool name_append(struct name *name, const uint8_t *label, uint8_t len);
 static void spend(struct reader *r, size_t work);
 static bool overworked(const struct reader *r);
@@ -197,6 +197,11 @@ static const char *type_shape(uint16_t type);
 static void write_reason(struct writer *w, const struct reason *why);
 static void write_length_at(struct writer *w, size_t at);
 static void write_whole(struct writer *w, size_t mark);
+static bool first_is(const struct writer *w, const struct name *name);
+static void write_pointer(struct writer *w, size_t target);
+static void write_compressed(struct writer *w, const struct name *name);
+static void suffixes_remember(
+    struct writer *w, const struct suffix *suffixes, size_t n, size_t name_at);
 static size_t name_suffixes(
     const struct name *name, struct suffix suffixes[LABELS_MAX]);
 static size_t suffix_find(
@@ -212,7 +217,9 @@ static uint64_t load_u64(const uint8_t *b);
 static bool name_join(const uint8_t *labels, size_t len, const struct name *end,
     struct name *result);
 static inline uint64_t siphash(const uint8_t *octets, size_t n,
-    const uint8_t key[16], unsigned word_rounds, unsigned last_rounds);
+    const uint8_t key[16], unsigned word_rounds, unsigned last_rounds,
+    bool fold);
+static inline uint64_t load_last(const uint8_t *octets, size_t n);
 static inline void sip_word(struct sip *s, uint64_t word, unsigned rounds);
 static inline void sip_rounds(struct sip *s, unsigned rounds);
 static inline uint64_t rotate(uint64_t x, unsigned bits);
@@ -240,25 +247,37 @@ reader_init(struct reader *r, const uint8_t *base, size_t len)
 	*r = (struct reader){.base = base, .len = len};
 }
 
-const uint8_t *
-read_bytes(struct reader *r, size_t n)
+static inline const uint8_t *
+octets_take(struct reader *r, size_t n)
 {
-	const uint8_t *bytes;
+	const uint8_t *octets;
 
 	assert(r->at <= r->len);
 	if (r->failed || n > r->len - r->at) {
 		r->failed = true;
 		return NULL;
 	}
-	bytes = r->base + r->at;
+	octets = r->base + r->at;
 	r->at += n;
-	return bytes;
+	return octets;
+}
+
+static inline uint16_t
+u16_of(const uint8_t *b)
+{
+	return (uint16_t)(b[0] << 8 | b[1]);
+}
+
+const uint8_t *
+read_bytes(struct reader *r, size_t n)
+{
+	return octets_take(r, n);
 }
 
 uint8_t
 read_u8(struct reader *r)
 {
-	const uint8_t *b = read_bytes(r, 1);
+	const uint8_t *b = octets_take(r, 1);
 
 	return b == NULL ? 0 : b[0];
 }
@@ -266,17 +285,15 @@ read_u8(struct reader *r)
 uint16_t
 read_u16(struct reader *r)
 {
-	const uint8_t *b = read_bytes(r, 2);
+	const uint8_t *b = octets_take(r, 2);
 
-	if (b == NULL)
-		return 0;
-	return (uint16_t)(b[0] << 8 | b[1]);
+	return b == NULL ? 0 : u16_of(b);
 }
 
 uint32_t
 read_u32(struct reader *r)
 {
-	const uint8_t *b = read_bytes(r, 4);
+	const uint8_t *b = octets_take(r, 4);
 
 	if (b == NULL)
 		return 0;
@@ -316,26 +333,22 @@ bool
 read_name(struct reader *r, struct name *name)
 {
 	struct reader hop = *r;
-	size_t run = r->at, after = 0, target;
+	size_t run = r->at, after = 0;
 	unsigned hops = 0;
-	uint8_t len;
 
 	name->len = 0;
-	do {
-		len = read_u8(&hop);
-		if (len < POINTER_TAG) {
-			read_label(&hop, len, name);
-			continue;
-		}
-		target = (size_t)(len & ~POINTER_TAG) << 8 | read_u8(&hop);
+	while (!hop.failed && !read_run(&hop, name)) {
+		/* What is no pointer leads beyond all. */
+		size_t target = (size_t)read_u16(&hop) - POINTER_TAG;
+
 		if (hops == 0)
 			after = hop.at;
-		if (target >= run || hops == HOPS_MAX)
+		if (target >= run || hops++ == HOPS_MAX)
 			hop.failed = true;
+		else
+			hop.at = run = target;
 		spend(&hop, 1);
-		hop.at = run = target;
-		hops++;
-	} while (len != 0 && !hop.failed);
+	}
 	r->work = hop.work;
 	r->failed = hop.failed;
 	if (r->failed)
@@ -345,16 +358,31 @@ read_name(struct reader *r, struct name *name)
 	return !r->failed;
 }
 
-/* Append the label whose length octet was just read. */
-static void
-read_label(struct reader *r, uint8_t len, struct name *name)
+/*
+ * Append the labels up to the root, or else up to what should be a pointer,
+ * and tell whether it was the root.  That is looked for as far as the message
+ * goes and a name may go (RFC 1035 2.3.4).
+ */
+static bool
+read_run(struct reader *r, struct name *name)
 {
-	const uint8_t *label = read_bytes(r, len);
+	size_t left = r->len - r->at, room = (size_t)NAME_LEN_MAX - name->len;
+	const uint8_t *run = r->base + r->at;
+	size_t most = left < room ? left : room, n = 0;
+	bool ended;
 
-	if (label == NULL || !name_append(name, label, len))
+	while (n < most && run[n] != 0 && run[n] <= LABEL_LEN_MAX)
+		n += 1u + run[n];
+	ended = n < most && run[n] == 0;
+	n += ended;
+	if (n > room || octets_take(r, n) == NULL) {
 		r->failed = true;
-	else
-		spend(r, 1u + len);
+		return false;
+	}
+	memcpy(name->wire + name->len, run, n);
+	name->len = (uint8_t)(name->len + n);
+	spend(r, n);
+	return ended;
 }
 
 /* RFC 1035 2.3.4; the two upper bits of a length that is one are zero. */
@@ -391,10 +419,14 @@ overworked(const struct reader *r)
 bool
 read_header(struct reader *r, struct header *h)
 {
+	const uint8_t *b = octets_take(r, HEADER_LEN);
 	uint16_t flags;
 
-	h->id = read_u16(r);
-	flags = read_u16(r);
+	memset(h, 0, sizeof(*h));
+	if (b == NULL)
+		return false;
+	flags = u16_of(b + 2);
+	h->id = u16_of(b);
 	h->response = flags & FLAG_QR;
 	h->opcode = flags >> OPCODE_SHIFT & 0xf;
 	h->authoritative = flags & FLAG_AA;
@@ -404,11 +436,11 @@ read_header(struct reader *r, struct header *h)
 	h->authentic = flags & FLAG_AD;
 	h->checking_disabled = flags & FLAG_CD;
 	h->rcode = flags & 0xf;
-	h->questions = read_u16(r);
-	h->answers = read_u16(r);
-	h->authorities = read_u16(r);
-	h->additionals = read_u16(r);
-	return !r->failed;
+	h->questions = u16_of(b + 4);
+	h->answers = u16_of(b + 6);
+	h->authorities = u16_of(b + 8);
+	h->additionals = u16_of(b + 10);
+	return true;
 }
 
 bool
@@ -712,45 +744,69 @@ writer_init(struct writer *w, uint8_t *base, size_t max)
 void
 writer_compress(struct writer *w, struct compressor *names)
 {
-	memset(names, 0, sizeof(*names));
+	names->first = 0;
+	names->begun = false;
 	w->names = names;
+}
+
+static inline uint8_t *
+octets_add(struct writer *w, size_t n)
+{
+	uint8_t *octets;
+
+	assert(w->len <= w->max);
+	if (w->failed || n > w->max - w->len) {
+		w->failed = true;
+		return NULL;
+	}
+	octets = w->base + w->len;
+	w->len += n;
+	return octets;
+}
+
+static inline void
+u16_to(uint8_t *b, uint16_t value)
+{
+	b[0] = (uint8_t)(value >> 8);
+	b[1] = (uint8_t)value;
 }
 
 void
 write_bytes(struct writer *w, const void *bytes, size_t n)
 {
-	assert(w->len <= w->max);
-	if (w->failed || n > w->max - w->len) {
-		w->failed = true;
-		return;
-	}
-	if (n == 0)
-		return;
-	memcpy(w->base + w->len, bytes, n);
-	w->len += n;
+	uint8_t *to = octets_add(w, n);
+
+	if (to != NULL && n > 0)
+		memcpy(to, bytes, n);
 }
 
 void
 write_u8(struct writer *w, uint8_t value)
 {
-	write_bytes(w, &value, 1);
+	uint8_t *to = octets_add(w, 1);
+
+	if (to != NULL)
+		*to = value;
 }
 
 void
 write_u16(struct writer *w, uint16_t value)
 {
-	uint8_t b[2] = {(uint8_t)(value >> 8), (uint8_t)value};
+	uint8_t *to = octets_add(w, 2);
 
-	write_bytes(w, b, sizeof(b));
+	if (to != NULL)
+		u16_to(to, value);
 }
 
 void
 write_u32(struct writer *w, uint32_t value)
 {
-	uint8_t b[4] = {(uint8_t)(value >> 24), (uint8_t)(value >> 16),
-	    (uint8_t)(value >> 8), (uint8_t)value};
+	uint8_t *to = octets_add(w, 4);
 
-	write_bytes(w, b, sizeof(b));
+	if (to == NULL)
+		return;
+	u16_to(to, (uint16_t)(value >> 16));
+	u16_to(to + 2, (uint16_t)value);
 }
 
 void
@@ -759,8 +815,7 @@ write_u16_at(struct writer *w, size_t at, uint16_t value)
 	if (w->failed)
 		return;
 	assert(w->len >= 2 && at <= w->len - 2);
-	w->base[at] = (uint8_t)(value >> 8);
-	w->base[at + 1] = (uint8_t)value;
+	u16_to(w->base + at, value);
 }
 
 void
@@ -769,14 +824,18 @@ write_back_to(struct writer *w, size_t mark)
 	assert(mark <= w->len);
 	w->len = mark;
 	w->failed = false;
-	if (w->names != NULL)
+	if (w->names == NULL)
+		return;
+	if (w->names->first >= mark)
+		w->names->first = 0;
+	if (w->names->begun)
 		names_forget(w->names, mark);
 }
 
 void
 write_header(struct writer *w, const struct header *h)
 {
-	size_t mark = w->len;
+	uint8_t *to = octets_add(w, HEADER_LEN);
 	unsigned flags = (unsigned)(h->opcode & 0xf) << OPCODE_SHIFT |
 	    (h->response ? FLAG_QR : 0u) | (h->authoritative ? FLAG_AA : 0u) |
 	    (h->truncated ? FLAG_TC : 0u) |
@@ -785,13 +844,14 @@ write_header(struct writer *w, const struct header *h)
 	    (h->authentic ? FLAG_AD : 0u) |
 	    (h->checking_disabled ? FLAG_CD : 0u) | (h->rcode & 0xfu);
 
-	write_u16(w, h->id);
-	write_u16(w, (uint16_t)flags);
-	write_u16(w, h->questions);
-	write_u16(w, h->answers);
-	write_u16(w, h->authorities);
-	write_u16(w, h->additionals);
-	write_whole(w, mark);
+	if (to == NULL)
+		return;
+	u16_to(to, h->id);
+	u16_to(to + 2, (uint16_t)flags);
+	u16_to(to + 4, h->questions);
+	u16_to(to + 6, h->answers);
+	u16_to(to + 8, h->authorities);
+	u16_to(to + 10, h->additionals);
 }
 
 void
@@ -803,6 +863,15 @@ write_question(struct writer *w, const struct question *q)
 	write_u16(w, q->type);
 	write_u16(w, q->class);
 	write_whole(w, mark);
+}
+
+/* One that may be compressed. */
+static bool
+has_name(const char *shape)
+{
+	while (*shape != '\0' && *shape != 'N')
+		shape++;
+	return *shape != '\0';
 }
 
 /*
@@ -817,7 +886,7 @@ write_rdata(struct writer *w, uint16_t type, struct reader *rdata)
 	struct name name;
 
 	write_u16(w, 0);
-	for (; strchr(field, 'N') != NULL; field++)
+	for (; has_name(field); field++)
 		if (*field != 'N')
 			copy_bytes(rdata, field_octets(*field), w);
 		else if (read_name(rdata, &name))
@@ -893,24 +962,80 @@ write_whole(struct writer *w, size_t mark)
 }
 
 /* ---------------------------------------------------------------------------
- * Compression.  A slot leads to where a suffix of a name stands; the suffix
- * one label shorter is always found before it.  So a suffix stands at an
- * offset if its first label does, and what follows that is the shorter one or
- * a pointer to it: every octet of a name is compared once a probe, and none
- * is believed.  Letters must be equal as written, to keep their case.
+ * Compression.  Most names are the one that stands first, the question's.  The
+ * first other one begins the table: a slot leads to where a suffix of a name
+ * stands; the suffix one label shorter is always found before it.  So a suffix
+ * stands at an offset if its first label does, and what follows that is the
+ * shorter one or a pointer to it: every octet of a name is compared once a
+ * probe, and none is believed.  Letters must be equal as written, to keep
+ * their case.
  */
 
 void
 write_name(struct writer *w, const struct name *name)
 {
-	struct suffix suffixes[LABELS_MAX];
-	size_t count, known, found, mark = w->len, target = 0;
+	size_t at = w->len;
 
 	assert(name->len > 0 && name->wire[name->len - 1] == 0);
 	if (w->names == NULL || name->len == root.len) {
 		write_bytes(w, name->wire, name->len);
-		return;
+	} else if (w->names->first == 0) {
+		write_bytes(w, name->wire, name->len);
+		if (!w->failed && at <= POINTER_TARGET_MAX) {
+			w->names->first = (uint16_t)at;
+			w->names->begun = false;
+		}
+	} else if (first_is(w, name)) {
+		write_pointer(w, w->names->first);
+	} else {
+		write_compressed(w, name);
 	}
+}
+
+static bool
+first_is(const struct writer *w, const struct name *name)
+{
+	size_t first = w->names->first;
+
+	return name->len <= w->len - first &&
+	    memcmp(w->base + first, name->wire, name->len) == 0;
+}
+
+static void
+write_pointer(struct writer *w, size_t target)
+{
+	assert(target > 0 && target <= POINTER_TARGET_MAX);
+	write_u16(w, (uint16_t)(POINTER_TAG | target));
+}
+
+/* Its suffixes, the first name's, are the first in the table. */
+static void
+table_begin(struct writer *w)
+{
+	struct suffix suffixes[LABELS_MAX];
+	struct reader r;
+	struct name first;
+	size_t count;
+
+	w->names->begun = true;
+	w->names->count = 0;
+	memset(w->names->offsets, 0, sizeof(w->names->offsets));
+	reader_init(&r, w->base, w->len);
+	r.at = w->names->first;
+	(void)read_name(&r, &first); /* as it was written */
+	count = name_suffixes(&first, suffixes);
+	suffixes_remember(w, suffixes, count, w->names->first);
+}
+
+/* With a pointer to its longest suffix that stands already. */
+static void
+write_compressed(struct writer *w, const struct name *name)
+{
+	struct suffix suffixes[LABELS_MAX];
+	size_t count, known, found, mark = w->len, target = 0;
+
+	if (!w->names->begun)
+		table_begin(w);
 	count = name_suffixes(name, suffixes);
 	for (known = count; known > 0; known--) {
 		const struct suffix *s = &suffixes[known - 1];
@@ -920,17 +1045,24 @@ write_name(struct writer *w, const struct name *name)
 			break;
 		target = found;
 	}
-	if (target == 0)
+	if (target == 0) {
 		write_bytes(w, name->wire, name->len);
-	else {
-		assert(target <= POINTER_TARGET_MAX);
+	} else {
 		write_bytes(w, name->wire, suffixes[known].at);
-		write_u16(w, (uint16_t)(POINTER_TAG << 8 | target));
+		write_pointer(w, target);
 	}
 	write_whole(w, mark);
-	while (!w->failed && known-- > 0)
+	suffixes_remember(w, suffixes, known, mark);
+}
+
+/* The first n suffixes of the name at this offset, the shortest first. */
+static void
+suffixes_remember(
+    struct writer *w, const struct suffix *suffixes, size_t n, size_t name_at)
+{
+	while (!w->failed && n-- > 0)
 		if (!suffix_remember(
-			w, suffixes[known].slot, mark + suffixes[known].at))
+			w, suffixes[n].slot, name_at + suffixes[n].at))
 			break;
 }
 
@@ -974,7 +1106,6 @@ suffix_stands(
 {
 	struct reader r;
 	const uint8_t *there;
-	uint8_t next;
 
 	reader_init(&r, w->base, w->len);
 	r.at = at;
@@ -983,11 +1114,9 @@ suffix_stands(
 		return false;
 	if (parent != 0 && r.at == parent)
 		return true;
-	next = read_u8(&r);
 	if (parent == 0)
-		return next == 0 && !r.failed;
-	return next >= POINTER_TAG &&
-	    ((size_t)(next & ~POINTER_TAG) << 8 | read_u8(&r)) == parent;
+		return read_u8(&r) == 0 && !r.failed;
+	return read_u16(&r) == (POINTER_TAG | parent);
 }
 
 static bool
@@ -1165,42 +1294,57 @@ name_join(const uint8_t *labels, size_t len, const struct name *end,
 
 /* ---------------------------------------------------------------------------
  * Hashes.  SipHash as Aumasson and Bernstein describe it, the numbers of
- * rounds being arguments that the compiler sees.
+ * rounds, and whether letters are folded, being arguments that the compiler
+ * sees.
  */
 
 uint64_t
 hash_keyed(const void *octets, size_t n, const uint8_t key[16])
 {
-	return siphash(octets, n, key, 1, 3);
+	return siphash(octets, n, key, 1, 3, false);
 }
 
 uint64_t
 name_hash(const struct name *name, const uint8_t key[16])
 {
-	struct name folded;
-
-	name_fold(name, &folded);
-	return siphash(folded.wire, folded.len, key, 1, 3);
+	return siphash(name->wire, name->len, key, 1, 3, true);
 }
 
 static inline uint64_t
 siphash(const uint8_t *octets, size_t n, const uint8_t key[16],
-    unsigned word_rounds, unsigned last_rounds)
+    unsigned word_rounds, unsigned last_rounds, bool fold)
 {
 	uint64_t k0 = load_u64(key), k1 = load_u64(key + 8);
-	uint64_t last = (uint64_t)n << 56;
+	uint64_t length = (uint64_t)n << 56, last;
 	struct sip s = {k0 ^ 0x736f6d6570736575, k1 ^ 0x646f72616e646f6d,
 	    k0 ^ 0x6c7967656e657261, k1 ^ 0x7465646279746573};
-	unsigned shift;
+	size_t at;
 
-	for (; n >= 8; octets += 8, n -= 8)
-		sip_word(&s, load_u64(octets), word_rounds);
-	for (shift = 0; n > 0; n--, shift += 8)
-		last |= (uint64_t)*octets++ << shift;
-	sip_word(&s, last, word_rounds);
+	for (at = 0; at + 8 <= n; at += 8) {
+		last = load_u64(octets + at);
+		sip_word(&s, fold ? fold_u64(last) : last, word_rounds);
+	}
+	last = load_last(octets, n);
+	sip_word(&s, length | (fold ? fold_u64(last) : last), word_rounds);
 	s.v2 ^= 0xff;
 	sip_rounds(&s, last_rounds);
 	return s.v0 ^ s.v1 ^ s.v2 ^ s.v3;
+}
+
+/* The n % 8 octets at the end; those before them may be loaded along. */
+static inline uint64_t
+load_last(const uint8_t *octets, size_t n)
+{
+	uint64_t last = 0;
+	size_t left = n % 8;
+
+	if (left == 0)
+		return 0;
+	if (n > 8)
+		return load_u64(octets + n - 8) >> (64 - 8 * left);
+	while (left > 0)
+		last = last << 8 | octets[--left];
+	return last;
 }
 
 static inline void
@@ -1259,7 +1403,7 @@ cookie_hash(const uint8_t *cookie, const struct address *client,
 	writer_init(&w, octets, sizeof(octets));
 	write_bytes(&w, cookie, COOKIE_HASH_AT);
 	write_bytes(&w, client->ip, address_bits(client) / 8);
-	h = siphash(octets, w.len, secret, 2, 4);
+	h = siphash(octets, w.len, secret, 2, 4, false);
 	for (i = 0; i < 8; i++)
 		hash[i] = (uint8_t)(h >> 8 * i);
 }

@@ -12,8 +12,8 @@
 #include <stdlib.h>
 
 enum {
-	BOUND = 70000,               /* more than any message */
-	OVERWORK = 1 + LABEL_LEN_MAX /* the label that was too much */
+	BOUND = 70000,          /* more than any message */
+	OVERWORK = NAME_LEN_MAX /* the labels that were too much */
 };
 
 static const uint8_t key[16] = {
