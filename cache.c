@@ -27,8 +27,8 @@
  *  - a dead entry is on no chain;
  *  - no chain is longer than CHAIN_MAX.
  *
- * A delegation hangs on a chain of its own, whose hash is never that of the
- * name's other types: neither ever sees the other.
+ * A delegation hangs on the same chain with another hash, which is never that
+ * of the name's other types: neither ever sees the other.
  *
  * Resolution failures are no answers and lie apart, in a table that they
  * cannot leave however many there are (RFC 9520 3.2).
@@ -64,8 +64,11 @@ enum {
 	FAILURE_SETS = FAILURES_MAX / FAILURE_WAYS
 };
 
-/* What a delegation's hash differs in; any number but 0 will do. */
-static const uint32_t DELEGATION_HASH = 0x9e3779b9;
+/*
+ * What a delegation's hash differs in: a bit that is in no mask, so that a name
+ * and its cut are on one chain.  Who looks for both goes to memory once.
+ */
+static const uint32_t DELEGATION_HASH = UINT32_C(1) << 31;
 
 struct unit {
 	_Alignas(UNIT) uint8_t octets[UNIT];
@@ -237,6 +240,7 @@ cache_init(size_t octets, const uint8_t key[16])
 	cache.size = cache.end = (uint32_t)size;
 	cache.oldest = cache.newest = 1;
 	cache.head_mask = (uint32_t)(heads - 1);
+	assert(!(cache.head_mask & DELEGATION_HASH));
 	cache.flush_next = cache.head_mask + 1;
 	cache.stores = (uint32_t)STORES_FIRST;
 	cache_check();
@@ -1608,7 +1612,6 @@ cache_flush_name(const struct name *name)
 	struct flush f = {.name = *name, .stores = cache.stores};
 
 	chain_flush(chain_head(hash), &f);
-	chain_flush(chain_head(hash ^ DELEGATION_HASH), &f);
 	failures_flush(&f);
 	cache_check();
 	return f.count;
