@@ -94,7 +94,6 @@ struct entry {
 
 struct failure {
 	uint64_t until_ms; /* 0: free */
-	uint32_t hash;
 	uint32_t stored;
 	uint16_t type, hold_s;
 	struct name name;
@@ -126,6 +125,7 @@ static struct {
 	uint32_t head_mask;
 	uint32_t stores; /* so far, failures included */
 	struct failure *failures;
+	uint32_t failure_hashes[FAILURES_MAX]; /* all that most look-ups need */
 	uint64_t zones_fail_until_ms; /* none is remembered for longer */
 	uint8_t local[LOCAL_BODY];    /* of the last view of a local name */
 	struct name looked_up[LOOKED_UP_MAX]; /* and not local, nor is below */
@@ -185,7 +185,8 @@ hash_above(const struct name *name)
 
 	if (last->len != name->len ||
 	    memcmp(last->wire, name->wire, name->len) != 0) {
-		*last = *name;
+		last->len = name->len;
+		memcpy(last->wire, name->wire, name->len);
 		*hash = (uint32_t)name_hash(name, cache.key);
 	}
 	return *hash;
@@ -1355,11 +1356,12 @@ static struct failure *
 failure_at(const struct name *name, uint16_t type, uint32_t hash)
 {
 	struct failure *set = failure_set(type, hash);
+	const uint32_t *hashes = &cache.failure_hashes[set - cache.failures];
 
-	for (struct failure *f = set; f < set + FAILURE_WAYS; f++)
-		if (f->hash == hash && f->type == type &&
-		    name_equal(&f->name, name))
-			return f;
+	for (unsigned i = 0; i < FAILURE_WAYS; i++)
+		if (hashes[i] == hash && set[i].type == type &&
+		    name_equal(&set[i].name, name))
+			return &set[i];
 	return NULL;
 }
 
@@ -1449,7 +1451,7 @@ cache_store_failure(const struct name *sname, uint16_t stype,
 		f->hold_s = failure_hold_s(f, now_ms);
 	} else {
 		f = failure_displace(stype, hash);
-		f->hash = hash;
+		cache.failure_hashes[f - cache.failures] = hash;
 		f->type = stype;
 		f->name = *sname;
 		f->hold_s = FAILURE_MIN_S;

@@ -256,9 +256,7 @@ struct walk {
 	struct walk *sponsor;
 	unsigned sends_left, lookups_left, fruitless; /* of the account */
 	size_t octets_left, stored_left;
-	uint64_t bill[QUERY_SENDS_MAX]; /* of each send, the hash of its zone */
-	struct name most;               /* the last that has most of them */
-	uint64_t most_hash;
+	uint64_t most_hash; /* of the zone that has most sends: see the bill */
 
 	unsigned steps_left;
 	unsigned sends;                 /* its own, whoever pays */
@@ -299,7 +297,11 @@ struct walk {
 	struct walk *next_ready; /* or next_done */
 	uint64_t visit;
 	struct reason reason; /* ede EDE_NONE: not failed */
-	struct slist slist;   /* last: most of it is not used */
+
+	/* Most of this is never used, and what is, is written first. */
+	struct slist slist;
+	struct name most; /* the last of the zones that have most sends */
+	uint64_t bill[QUERY_SENDS_MAX]; /* of each send, the hash of its zone */
 };
 
 enum send_result {
@@ -569,6 +571,7 @@ walk_begin(const struct name *qname, uint16_t qtype, uint64_t now_ms)
 		return NULL;
 	generation = w->generation + 1;
 	memset(w, 0, offsetof(struct walk, slist.ns));
+	w->most.len = 0;
 	w->generation = generation;
 	w->qname = w->sname = *qname;
 	w->qtype = qtype;
