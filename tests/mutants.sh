@@ -26,6 +26,7 @@ tree=$PWD
 caught_by=tests/mutants.txt
 work=$PWD/${B:-build}/mutants
 unset MAKEFLAGS MAKELEVEL
+export LC_ALL=C
 
 # The compiler has to be quick here, not the program.
 build()
