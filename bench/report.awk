@@ -127,17 +127,18 @@ function show_goal(g,    f, m, k, base, w, m2, v, text) {
 		print text " | **not met** |"
 }
 
-function show_measure(m,    i, j, w, k, line, first) {
+function show_measure(m,    i, j, w, k, line, first, ratios) {
 	first = key[m, 1]
 	print "\n### " m "\n\n" toupper(substr(about[m], 1, 1)) \
 	    substr(about[m], 2) ". Measured " date[m] " UTC.\n"
-	line = "| server |"
+	ratios = whos[m] > 1 && rounds[m, "dns", first]
+	line = m ~ /^profile/ ? "| where |" : "| server |"
 	for (j = 1; j <= keys[m]; j++)
 		line = line " " key[m, j] " |"
-	print line (whos[m] > 1 ? " " first " / dns |" : "")
+	print line (ratios ? " " first " / dns |" : "")
 	gsub(/[^|]+/, "--:", line)
 	sub(/--:/, "---", line)
-	print line (whos[m] > 1 ? "--:|" : "")
+	print line (ratios ? "--:|" : "")
 	for (i = 1; i <= whos[m]; i++) {
 		w = who[m, i]
 		line = "| " w (is_floor(w) ? " (floor)" : "") " |"
@@ -146,8 +147,8 @@ function show_measure(m,    i, j, w, k, line, first) {
 			line = line " " (rounds[m, w, k] ? \
 			    show(median(m, w, k)) : "-") " |"
 		}
-		if (whos[m] > 1)
-			line = line " " (rounds[m, "dns", first] ? sprintf( \
+		if (ratios)
+			line = line " " (rounds[m, w, first] ? sprintf( \
 			    "%.2f", ratio(m, w, m, "dns", first)) : "-") " |"
 		print line
 	}

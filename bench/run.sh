@@ -23,7 +23,7 @@ case $B in /*) ;; *) B=$top/$B ;; esac
 dns=$B/dns
 tools=$B/bench
 hints=$top/cache.dns
-all='hits cold memory tcp latency bad mixed start burst growth counts'
+all='hits cold memory tcp latency bad mixed start burst growth counts profile'
 . "$top/bench/peers.sh"
 
 if [ -n "${QUICK-}" ]; then
@@ -553,6 +553,52 @@ count_instructions()
 	note "counts.$2" "$1" \
 	    instructions="$(per "$instructions" "$answers")"
 	server_stop "$1"
+}
+
+# Where the time of this server goes, by perf.
+measure_profile()
+{
+	about profile.hot 'of the CPU time of cache hits, where it goes'
+	about profile.cold 'of the CPU time of names not known, where it goes'
+	round=1
+	command -v perf >/dev/null || return
+	for set in hot cold; do
+		server_start dns
+		count_warm dns
+		perf record -q -e cpu-clock -F 2000 -o "$work/perf" \
+		    -p "$(pid_of dns)" >"$work/perf.out" 2>&1 &
+		profiler=$!
+		sleep 0.5
+		case $set in
+		hot)	asked dns -l 2 "$(port_of dns)" f round $hot ;;
+		cold)	asked dns -w 200 -f $known "$(port_of dns)" \
+			    d once $cold ;;
+		esac >/dev/null
+		kill -INT $profiler
+		wait $profiler
+		profile_note profile.$set
+		server_stop dns
+	done
+}
+
+# profile_note MEASURE: the kernel as a whole, and the first functions of ours.
+profile_note()
+{
+	perf report -i "$work/perf" --stdio --sort dso,symbol 2>/dev/null |
+	    awk '
+	$1 !~ /%$/ { next }
+	$3 == "[k]" { kernel += $1; next }
+	$2 == "dns" && n++ < 8 { share[n] = $4 " " $1 + 0; next }
+	{ others += $1 }
+	END {
+		printf "kernel %.1f\n", kernel
+		for (i = 1; i in share; i++)
+			print share[i]
+		printf "others %.1f\n", others
+	}' >"$work/shares"
+	while read -r where share; do
+		note "$1" "$where" percent="$share"
+	done <"$work/shares"
 }
 
 # ---------------------------------------------------------------------------
