@@ -364,6 +364,8 @@ it is said"
 			kind=l
 			[ $set = lame ] || kind=x
 			server_start "$name"
+			asked "$name" "$(port_of "$name")" d once 100 \
+			    >/dev/null # all TLDs are known
 			before=$(packets)
 			found=$(asked "$name" -r 500 -t 12000 \
 			    "$(port_of "$name")" $kind once "$bad")
