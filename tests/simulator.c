@@ -911,6 +911,14 @@ steps_more(void)
 	return step;
 }
 
+/* Of commands that nobody waits for the next is there in the same turn. */
+static bool
+is_beside_next(const struct step *step)
+{
+	return step->kind == STEP_CONTROL && step->control.stalled &&
+	    step->next != NULL && step->next->kind == STEP_CONTROL;
+}
+
 /* Take the next step if it is time; false: the clock must go on first. */
 static bool
 step_advance(void)
@@ -925,6 +933,8 @@ step_advance(void)
 		s.d.step = steps_more();
 	step = s.d.step;
 	if (step != NULL && s.d.fault->text[0] == '\0') {
+		for (; is_beside_next(step); step = step->next)
+			step_take(step);
 		step_take(step);
 		if (step->kind == STEP_ASK && step->ask.in_turn &&
 		    s.turn < step->ask.times)
