@@ -3,7 +3,7 @@
  *
  * The one idea: everything known lies in a single ring, in the order in which
  * it was stored, so that to forget is to advance one index.  The arena is
- * counted in units of 16 octets; unit 0 is no unit, so 0 ends a chain.
+ * counted in units of 8 octets; unit 0 is no unit, so 0 ends a chain.
  *
  *  wrapped      1 ---- live ---- newest -- free -- oldest ---- live ---- end
  *               1 <= newest <= oldest <= end <= size, and end to size is idle
@@ -27,6 +27,12 @@
  *  - a dead entry is on no chain;
  *  - no chain is longer than CHAIN_MAX.
  *
+ * There are as many chains as it takes to have two for each entry, so that a
+ * cache costs what is in it and not what it may hold, and yet a name is found
+ * at the first or second entry.  Chains are split in their order, one or two
+ * at a store (linear hashing): those below `split`, and the ones these were
+ * split into, are told by one bit of the hash more than the others.
+ *
  * A delegation hangs on the same chain with another hash, which is never that
  * of the name's other types: neither ever sees the other.
  *
@@ -49,46 +55,64 @@
 #include "dns.h"
 
 #include <stdlib.h>
+#include <sys/mman.h>
 
 enum {
-	UNIT = 16,
+	UNIT = 8,
+	EXPIRES_BITS = 40, /* 34 years since this machine was started */
+	TTL_BITS = 20,
+	HASH_BITS = 30,
 	TTL_SANE_S = 7 * 86400, /* RFC 8767 4: never more than a week */
 	MARK_MS_MAX = 60000,    /* nobody waits so long for an answer */
-	OCTETS_PER_HEAD = 64,   /* an address of a short name */
-	ARENA_SHARE = 4,        /* no entry takes more than a quarter */
-	STORES_FIRST = -1000,   /* wraps in every test, not once a year */
-	LOCAL_BODY = 256,       /* the longest local apex, twice, and 50 */
-	LOCAL_LABEL_MIN = 4,    /* no last label of a local name is shorter */
-	HASHED = 64,            /* names; each look-up of another has them */
+	OCTETS_PER_HEAD = 64, /* at least: an address takes as much, with it */
+	HEADS_PER_ENTRY = 2,  /* while there are so many */
+	HEADS_FIRST = CACHE_OCTETS_MIN / OCTETS_PER_HEAD,
+	HUGE_PAGE = 2 << 20,
+	ARENA_SHARE = 4,      /* no entry takes more than a quarter */
+	STORES_FIRST = -1000, /* wraps in every test, not once a year */
+	LOCAL_BODY = 256,     /* the longest local apex, twice, and 50 */
+	LOCAL_LABEL_MIN = 4,  /* no last label of a local name is shorter */
+	HASHED = 64,          /* names; each look-up of another has them */
 	FAILURE_WAYS = 8,
 	FAILURE_SETS = FAILURES_MAX / FAILURE_WAYS
 };
+
+/* No chain has this number. */
+static const uint32_t FLUSH_OVER = UINT32_MAX;
 
 /*
  * What a delegation's hash differs in: a bit that is in no mask, so that a name
  * and its cut are on one chain.  Who looks for both goes to memory once.
  */
-static const uint32_t DELEGATION_HASH = UINT32_C(1) << 31;
+static const uint32_t DELEGATION_HASH = UINT32_C(1) << (HASH_BITS - 1);
+
+/* A number that is known to have no bits but these. */
+#define FIT(n, bits) ((n) & ((UINT64_C(1) << (bits)) - 1))
 
 struct unit {
 	_Alignas(UNIT) uint8_t octets[UNIT];
 };
 
+/*
+ * 28 octets and the owner: with an address of a name such as this comment has
+ * room for, one line of the processor's cache.
+ */
 struct entry {
-	uint64_t expires_ms;
-	uint32_t older; /* the next of the chain; 0 ends it */
-	uint32_t hash;
+	uint64_t expires_ms : EXPIRES_BITS;
+	uint64_t ttl_s : TTL_BITS;  /* as stored */
+	uint64_t used : 1;          /* found since it was written */
+	uint64_t failing : 1;       /* an alias that led nowhere */
+	uint64_t nothing_below : 1; /* a name error; what is below is, too */
+	uint64_t refreshing : 1;    /* it was given out as one to ask anew */
+	uint32_t older;             /* the next of the chain; 0 ends it */
+	uint32_t hash : HASH_BITS;
+	uint32_t : 2;    /* for what validation finds: DESIGN decision 8 */
 	uint32_t stored; /* the number of the store that wrote it */
-	uint32_t ttl_s;  /* as stored */
-	uint32_t body_len;
-	uint16_t type;
-	uint8_t kind, trust;
-	uint8_t records, signatures, proofs;
-	bool used;          /* found since it was written */
-	bool failing;       /* an alias that led nowhere */
-	bool nothing_below; /* a name error that denies what is below too */
-	bool refreshing;    /* it was given out as one to ask for anew */
-	uint8_t owner_len;
+	uint16_t type, body_len;
+	uint32_t kind : 3;
+	uint32_t trust : 2;
+	uint32_t records : 7, signatures : 4, proofs : 8;
+	uint32_t owner_len : 8;
 	uint8_t octets[]; /* the owner, then the body */
 };
 
@@ -122,8 +146,9 @@ static struct {
 	uint32_t size, oldest, newest, end; /* in units */
 	bool wrapped;
 	uint32_t *heads; /* of chains: a unit, 0 if empty */
-	uint32_t head_mask;
-	uint32_t stores; /* so far, failures included */
+	uint32_t heads_max;
+	uint32_t round, split; /* chains: a power of two, and what is split */
+	uint32_t stores;       /* so far, failures included */
 	struct failure *failures;
 	uint32_t failure_hashes[FAILURES_MAX]; /* all that most look-ups need */
 	uint64_t zones_fail_until_ms; /* none is remembered for longer */
@@ -136,7 +161,7 @@ static struct {
 	} forwarded[FORWARD_ZONES_MAX];
 	unsigned forwarded_count;
 	struct flush flush;  /* of a tree, which chains have yet to be rid of */
-	uint32_t flush_next; /* from this one on; beyond the last: it is over */
+	uint32_t flush_next; /* from this one on, and those that come yet */
 	struct {
 		struct name name; /* len 0: none */
 		uint32_t hash;
@@ -145,8 +170,9 @@ static struct {
 	struct cache_counts counts;
 } cache;
 
-static_assert(offsetof(struct entry, octets) <= 3 * UNIT, "a compact header");
-static_assert(sizeof(struct entry) <= 3 * UNIT, "the smallest entry holds it");
+static_assert(offsetof(struct entry, octets) == 28, "a compact header");
+static_assert(sizeof(struct entry) <= 4 * UNIT, "the smallest entry holds it");
+static_assert(TTL_SANE_S < 1 << TTL_BITS, "it holds a TTL");
 static_assert(ENTRY_MAX <= CACHE_OCTETS_MIN / ARENA_SHARE / 2, "a fair share");
 static_assert((FAILURE_SETS & (FAILURE_SETS - 1)) == 0, "a power of two");
 static_assert(FOUND_ANSWER < FOUND_ALIAS && FOUND_ALIAS < FOUND_NO_DATA &&
@@ -170,6 +196,12 @@ static void room_make(uint32_t units, uint64_t now_ms);
 static void entry_write(const struct draft *, uint32_t hash, uint64_t now_ms);
 static uint32_t room_at_newest(void);
 
+static uint32_t
+hash_of(const struct name *name)
+{
+	return (uint32_t)FIT(name_hash(name, cache.key), HASH_BITS);
+}
+
 /*
  * The hash of a name that others are below, or may be: for one question it is
  * looked for ten times, and for the next again.  Who drives such names out of
@@ -187,7 +219,7 @@ hash_above(const struct name *name)
 	    memcmp(last->wire, name->wire, name->len) != 0) {
 		last->len = name->len;
 		memcpy(last->wire, name->wire, name->len);
-		*hash = (uint32_t)name_hash(name, cache.key);
+		*hash = hash_of(name);
 	}
 	return *hash;
 }
@@ -199,10 +231,32 @@ entry_at(uint32_t at)
 	return (struct entry *)(void *)&cache.units[at];
 }
 
+/* The bits of the hash that tell its chain. */
+static uint32_t
+chain_mask(uint32_t hash)
+{
+	uint32_t mask = cache.round - 1;
+
+	return (hash & mask) < cache.split ? mask + cache.round : mask;
+}
+
+static uint32_t
+chain_of(uint32_t hash)
+{
+	return hash & chain_mask(hash);
+}
+
 static uint32_t *
 chain_head(uint32_t hash)
 {
-	return &cache.heads[hash & cache.head_mask];
+	return &cache.heads[chain_of(hash)];
+}
+
+/* So many chains there are now. */
+static uint32_t
+heads_used(void)
+{
+	return cache.round + cache.split;
 }
 
 static uint32_t
@@ -214,21 +268,34 @@ units_for(size_t owner_len, size_t body_len)
 	return (uint32_t)((octets + UNIT - 1) / UNIT);
 }
 
+/*
+ * Have huge pages, without which half of what it takes to find one of a million
+ * entries is to find its page; but not at the beginning, so that a cache costs
+ * no more than is in it.  Nothing depends on whether that is done.
+ */
+static void
+pages_enlarge(void *base, size_t octets)
+{
+	size_t skip = 2 * HUGE_PAGE - (uintptr_t)base % HUGE_PAGE;
+
+	if (octets > skip)
+		(void)madvise(
+		    (uint8_t *)base + skip, octets - skip, MADV_HUGEPAGE);
+}
+
 bool
 cache_init(size_t octets, const uint8_t key[16])
 {
-	size_t heads = 1, size;
+	size_t heads = octets / OCTETS_PER_HEAD;
+	size_t size = (octets - heads * sizeof(*cache.heads)) / UNIT;
 
 	assert(octets >= CACHE_OCTETS_MIN);
-	while (heads <= octets / OCTETS_PER_HEAD / 2)
-		heads *= 2;
-	size = (octets - heads * sizeof(*cache.heads)) / UNIT;
 	free(cache.units);
 	free(cache.heads);
 	free(cache.failures);
 	memset(&cache, 0, sizeof(cache));
 	if (size > UINT32_MAX)
-		return false; /* 64 GiB, more than an index can count */
+		return false; /* 32 GiB, more than an index can count */
 
 	/* Zeroed by the kernel: a page costs nothing until it is used. */
 	cache.units = calloc(size, sizeof(*cache.units));
@@ -237,29 +304,32 @@ cache_init(size_t octets, const uint8_t key[16])
 	if (cache.units == NULL || cache.heads == NULL ||
 	    cache.failures == NULL)
 		return false;
+	pages_enlarge(cache.units, size * sizeof(*cache.units));
+	pages_enlarge(cache.heads, heads * sizeof(*cache.heads));
 	memcpy(cache.key, key, sizeof(cache.key));
 	cache.size = cache.end = (uint32_t)size;
 	cache.oldest = cache.newest = 1;
-	cache.head_mask = (uint32_t)(heads - 1);
-	assert(!(cache.head_mask & DELEGATION_HASH));
-	cache.flush_next = cache.head_mask + 1;
+	assert(heads <= DELEGATION_HASH);
+	cache.heads_max = (uint32_t)heads;
+	cache.round = HEADS_FIRST;
+	cache.flush_next = FLUSH_OVER;
 	cache.stores = (uint32_t)STORES_FIRST;
 	cache_check();
 	return true;
 }
 
-/* The arena is as at the start; what its octets say is never read. */
+/* All is as at the start; what arena and other heads say is never read. */
 void
 cache_flush(void)
 {
-	size_t heads = cache.head_mask + (size_t)1;
-
-	memset(cache.heads, 0, heads * sizeof(*cache.heads));
+	memset(cache.heads, 0, HEADS_FIRST * sizeof(*cache.heads));
+	cache.round = HEADS_FIRST;
+	cache.split = 0;
 	cache_forget_failures();
 	cache.wrapped = false;
 	cache.oldest = cache.newest = 1;
 	cache.end = cache.size;
-	cache.flush_next = cache.head_mask + 1;
+	cache.flush_next = FLUSH_OVER;
 	cache.counts.entries = 0;
 	cache_check();
 }
@@ -274,7 +344,7 @@ size_t
 cache_memory(void)
 {
 	return cache.size * sizeof(*cache.units) +
-	    (cache.head_mask + (size_t)1) * sizeof(*cache.heads) +
+	    cache.heads_max * sizeof(*cache.heads) +
 	    FAILURES_MAX * sizeof(*cache.failures);
 }
 
@@ -292,7 +362,8 @@ cache_count(struct cache_counts *counts)
 	if (cache.wrapped)
 		units += cache.end - cache.oldest;
 	*counts = cache.counts;
-	counts->octets = (uint64_t)units * UNIT;
+	counts->octets =
+	    (uint64_t)units * UNIT + heads_used() * sizeof(*cache.heads);
 }
 
 /* The O(1) part of what the head of this file promises. */
@@ -303,6 +374,8 @@ cache_check(void)
 	assert(cache.newest <= cache.end);
 	assert(cache.oldest >= 1);
 	assert(cache.end <= cache.size);
+	assert(cache.split < cache.round);
+	assert(heads_used() <= cache.heads_max);
 	if (cache.wrapped) {
 		assert(cache.newest <= cache.oldest);
 		assert(cache.oldest <= cache.end);
@@ -383,7 +456,7 @@ cache_find(const struct name *sname, uint16_t stype, uint32_t mark,
 	found = local_find(sname, stype, view);
 	if (found != FOUND_NOTHING)
 		return found;
-	w.hash = (uint32_t)name_hash(sname, cache.key);
+	w.hash = hash_of(sname);
 	found = entry_find(&w, &e);
 	if (found == FOUND_ALIAS && (e->failing || e->type == TYPE_DNAME) &&
 	    failure_find(&w) != NULL)
@@ -412,7 +485,7 @@ cache_refresh(const struct name *sname, uint16_t stype, uint64_t now_ms)
 	struct wanted w = {sname, stype, 0, cache.stores, now_ms};
 	struct entry *e;
 
-	w.hash = (uint32_t)name_hash(sname, cache.key);
+	w.hash = hash_of(sname);
 	if (entry_find(&w, &e) == FOUND_NOTHING ||
 	    !entry_is_expiring(e, now_ms))
 		return false;
@@ -1077,7 +1150,7 @@ arena_holds(const uint8_t *octet)
 static uint32_t
 draft_hash(const struct draft *d)
 {
-	uint32_t hash = (uint32_t)name_hash(d->owner, cache.key);
+	uint32_t hash = hash_of(d->owner);
 
 	return d->kind == KIND_DELEGATION ? hash ^ DELEGATION_HASH : hash;
 }
@@ -1227,6 +1300,28 @@ cache_restore(const struct draft *d, uint64_t now_ms)
 	return cache_store(d, now_ms);
 }
 
+/* Split the next chain in two; each keeps its order. */
+static void
+chain_split(void)
+{
+	uint32_t *low = &cache.heads[cache.split], at = *low;
+	uint32_t *high = low + cache.round, bit = cache.round;
+
+	while (at != 0) {
+		struct entry *e = entry_at(at);
+		uint32_t **end = (e->hash & bit) == 0 ? &low : &high;
+
+		**end = at;
+		*end = &e->older;
+		at = e->older;
+	}
+	*low = *high = 0;
+	if (++cache.split == cache.round) {
+		cache.round *= 2;
+		cache.split = 0;
+	}
+}
+
 /* Append the entry that stands at newest, written, to arena and chain. */
 static void
 newest_append(struct entry *e, uint32_t units)
@@ -1238,26 +1333,30 @@ newest_append(struct entry *e, uint32_t units)
 	*head = cache.newest;
 	cache.newest += units;
 	cache.counts.entries++;
+	while (heads_used() < cache.heads_max &&
+	    heads_used() < cache.counts.entries * HEADS_PER_ENTRY)
+		chain_split();
 }
 
 static void
 entry_write(const struct draft *d, uint32_t hash, uint64_t now_ms)
 {
 	struct entry *e = entry_at(cache.newest);
+	uint64_t expires_ms = now_ms + d->ttl_s * (uint64_t)1000;
 
-	e->expires_ms = now_ms + d->ttl_s * (uint64_t)1000;
-	e->hash = hash;
-	e->stored = ++cache.stores;
-	e->ttl_s = d->ttl_s;
-	e->body_len = (uint32_t)d->body_len;
-	e->type = d->type;
-	e->kind = (uint8_t)d->kind;
-	e->trust = (uint8_t)d->trust;
+	e->expires_ms = FIT(expires_ms, EXPIRES_BITS);
+	e->ttl_s = FIT(d->ttl_s, TTL_BITS);
 	e->failing = false;
 	e->nothing_below = d->nothing_below;
 	e->refreshing = false;
-	e->records = d->records;
-	e->signatures = d->signatures;
+	e->hash = FIT(hash, HASH_BITS);
+	e->stored = ++cache.stores;
+	e->type = d->type;
+	e->body_len = (uint16_t)d->body_len;
+	e->kind = FIT(d->kind, 3);
+	e->trust = FIT(d->trust, 2);
+	e->records = FIT(d->records, 7);
+	e->signatures = FIT(d->signatures, 4);
 	e->proofs = d->proofs;
 	e->owner_len = d->owner->len;
 	memcpy(e->octets, d->owner->wire, d->owner->len);
@@ -1443,7 +1542,7 @@ void
 cache_store_failure(const struct name *sname, uint16_t stype,
     const struct reason *reason, uint64_t cause_ms, uint64_t now_ms)
 {
-	uint32_t hash = (uint32_t)name_hash(sname, cache.key);
+	uint32_t hash = hash_of(sname);
 	struct failure *f = failure_at(sname, stype, hash);
 
 	assert(sname->len > 0);
@@ -1470,10 +1569,24 @@ cache_store_failure(const struct name *sname, uint16_t stype,
 /*
  * What the operator sees and forgets.
  *
- * Who goes through the cache goes from chain to chain, since no entry ever
- * leaves its own, wherever in the arena it is moved; and along a chain by the
- * numbers of the stores, which entries keep.
+ * Who goes through the cache goes by hashes, their bits turned round, and where
+ * these are alike by the numbers of the stores.  Entries keep both, wherever in
+ * the arena they are moved; and so turned, what a chain is split into lies
+ * where the chain lay, between its neighbours.
  */
+
+/* The bits of a number from the last to the first. */
+static uint32_t
+bits_turned(uint32_t n)
+{
+	static const uint32_t low[] = {
+	    0x55555555, 0x33333333, 0x0f0f0f0f, 0x00ff00ff, 0x0000ffff};
+	unsigned i;
+
+	for (i = 0; i < sizeof(low) / sizeof(*low); i++)
+		n = (n >> (1u << i) & low[i]) | (n & low[i]) << (1u << i);
+	return n;
+}
 
 void
 cache_cursor_init(struct cache_cursor *c)
@@ -1481,24 +1594,50 @@ cache_cursor_init(struct cache_cursor *c)
 	*c = (struct cache_cursor){.begun = cache.stores};
 }
 
-/* The entry of the chain that was stored next before the last one seen. */
-static const struct entry *
-cursor_entry(const struct cache_cursor *c)
+/* Go on to a place; after the last one comes 0 again. */
+static void
+cursor_move(struct cache_cursor *c, uint64_t place)
 {
+	c->place = place;
+	c->over = place == 0;
+}
+
+static uint64_t
+cursor_place(const struct cache_cursor *c, const struct entry *e)
+{
+	return (uint64_t)bits_turned(e->hash) << 32 |
+	    (uint32_t)(c->begun - e->stored);
+}
+
+/* The next entry in the chain where the cursor stands; it moves behind it. */
+static const struct entry *
+cursor_entry(struct cache_cursor *c)
+{
+	uint32_t at = *chain_head(bits_turned((uint32_t)(c->place >> 32)));
 	const struct entry *next = NULL;
-	uint32_t at = cache.heads[c->chain];
+	uint64_t nearest = UINT64_MAX;
 
-	while (at != 0) {
-		const struct entry *e = entry_at(at);
-		uint32_t age = c->begun - e->stored;
+	for (; at != 0; at = entry_at(at)->older) {
+		uint64_t place = cursor_place(c, entry_at(at));
 
-		at = e->older;
-		if (c->is_within && age <= c->age)
+		if (place < c->place || place >= nearest)
 			continue;
-		if (next == NULL || age < c->begun - next->stored)
-			next = e;
+		next = entry_at(at);
+		nearest = place;
 	}
+	if (next != NULL)
+		cursor_move(c, nearest + 1);
 	return next;
+}
+
+/* To where the next chain begins. */
+static void
+cursor_leave_chain(struct cache_cursor *c)
+{
+	uint32_t hash = (uint32_t)(c->place >> 32);
+	uint32_t rest = bits_turned(~chain_mask(bits_turned(hash)));
+
+	cursor_move(c, (uint64_t)((hash | rest) + 1) << 32);
 }
 
 static bool
@@ -1508,13 +1647,11 @@ cursor_next_entry(struct cache_cursor *c, unsigned *looks, uint64_t now_ms,
 	const struct wanted w = {.mark = cache.stores, .now_ms = now_ms};
 	const struct entry *e;
 
-	for (; c->chain <= cache.head_mask; c->chain++, --*looks) {
+	for (; !c->over; cursor_leave_chain(c), --*looks) {
 		if (*looks == 0)
 			return false;
-		chain_settle(c->chain);
+		chain_settle(bits_turned((uint32_t)(c->place >> 32)));
 		while ((e = cursor_entry(c)) != NULL) {
-			c->age = c->begun - e->stored;
-			c->is_within = true;
 			if (now_ms >= e->expires_ms)
 				continue;
 			found->kind = (enum kind)e->kind;
@@ -1523,7 +1660,6 @@ cursor_next_entry(struct cache_cursor *c, unsigned *looks, uint64_t now_ms,
 			view_entry(&found->view, e, &w);
 			return true;
 		}
-		c->is_within = false;
 	}
 	return false;
 }
@@ -1589,8 +1725,10 @@ chain_flush(uint32_t *link, struct flush *f)
 static void
 chain_settle(uint32_t hash)
 {
-	if ((hash & cache.head_mask) >= cache.flush_next)
-		chain_flush(chain_head(hash), &cache.flush);
+	uint32_t chain = chain_of(hash);
+
+	if (chain >= cache.flush_next)
+		chain_flush(&cache.heads[chain], &cache.flush);
 }
 
 static void
@@ -1610,7 +1748,7 @@ failures_flush(struct flush *flush)
 unsigned
 cache_flush_name(const struct name *name)
 {
-	uint32_t hash = (uint32_t)name_hash(name, cache.key);
+	uint32_t hash = hash_of(name);
 	struct flush f = {.name = *name, .stores = cache.stores};
 
 	chain_flush(chain_head(hash), &f);
@@ -1632,14 +1770,17 @@ cache_flush_tree(const struct name *name)
 bool
 cache_is_flushing(void)
 {
-	return cache.flush_next <= cache.head_mask;
+	return cache.flush_next != FLUSH_OVER;
 }
 
 bool
 cache_flush_next(unsigned looks, unsigned *count)
 {
-	for (; looks > 0 && cache_is_flushing(); looks--)
+	for (; looks > 0 && cache_is_flushing(); looks--) {
 		chain_flush(&cache.heads[cache.flush_next++], &cache.flush);
+		if (cache.flush_next == heads_used())
+			cache.flush_next = FLUSH_OVER;
+	}
 	cache_check();
 	*count = cache.flush.count;
 	return !cache_is_flushing();

@@ -855,8 +855,9 @@ struct cached {
 /* Where somebody stands who goes through all that is known. */
 struct cache_cursor {
 	uint32_t begun; /* the number of stores then */
-	uint32_t chain, age, failure;
-	bool is_within; /* the chain; age is that of the last entry */
+	uint32_t failure;
+	uint64_t place; /* all before it are behind */
+	bool over;      /* all entries are */
 };
 
 /*
