@@ -74,7 +74,7 @@ static struct {
 	struct server_options options;
 	struct server *servers;
 	struct server *recent[SERVERS_RECENT]; /* found: soon sought again */
-	struct lame lames[LAME_MAX];
+	struct lame *lames;
 
 	struct address listeners[LISTENERS_MAX];
 	unsigned listener_count;
@@ -163,15 +163,17 @@ server_init(const struct server_options *options)
 	host_reset(&self.host);
 	if (!hints_parse("compiled-in", text, len, &self.compiled_in))
 		abort(); /* cache.dns was bad when we were built */
+	/* Zeroed by the kernel: a page costs nothing until it is used. */
 	self.servers = calloc(SERVERS_MAX, sizeof(*self.servers));
-	return self.servers != NULL;
+	self.lames = calloc(LAME_MAX, sizeof(*self.lames));
+	return self.servers != NULL && self.lames != NULL;
 }
 
 size_t
 server_memory(void)
 {
-	return SERVERS_MAX * sizeof(struct server) + sizeof(self) +
-	    sizeof(hints);
+	return SERVERS_MAX * sizeof(struct server) +
+	    LAME_MAX * sizeof(struct lame) + sizeof(self) + sizeof(hints);
 }
 
 void
@@ -179,7 +181,9 @@ server_close(void)
 {
 	network_close();
 	free(self.servers);
+	free(self.lames);
 	self.servers = NULL;
+	self.lames = NULL;
 }
 
 const struct address *
