@@ -52,7 +52,7 @@ TESTS_H = $(wildcard tests/*.h)
 # The players of soak.sh and its like: they need not be Check programs.
 TOOLS   = $(B)/play $(B)/flood
 # What make bench measures with.
-BENCH_TOOLS = $(patsubst %,$(B)/bench/%,world ask first floor)
+BENCH_TOOLS = $(patsubst %,$(B)/bench/%,world ask first floor room)
 CHECK_CFLAGS = `pkg-config --cflags check`
 CHECK_LIBS   = `pkg-config --libs check`
 # The system calls that the simulator stands in for, and what tells it on whose
@@ -200,6 +200,7 @@ $(BENCH_TOOLS): $(B)/bench/%: bench/%.c bench/names.c bench/names.h \
 	@mkdir -p $(@D)
 	$(CC) $(STD) -Ibench $(WARN) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ \
 	    $< bench/names.c $(B)/message.o -lm
+$(B)/bench/room: cache.c dns.h
 
 # BENCH="hits cold" measures only these, QUICK=1 all of it in a minute.
 bench: $(B)/dns $(BENCH_TOOLS)

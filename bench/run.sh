@@ -23,15 +23,15 @@ case $B in /*) ;; *) B=$top/$B ;; esac
 dns=$B/dns
 tools=$B/bench
 hints=$top/cache.dns
-all='hits cold memory tcp latency bad mixed start burst growth counts profile'
+all='hits cold memory room tcp latency bad mixed start burst growth counts profile'
 . "$top/bench/peers.sh"
 
 if [ -n "${QUICK-}" ]; then
 	rounds=1 few_rounds=1 seconds=0.2 hot=1000 many=4000 cold=1000 filled=10000
-	bad=200 growth='1000 10000' walks='10 400' known=200 counted=200 slow=500
+	alone=100000 bad=200 growth='1000 10000' walks='10 400' known=200 counted=200 slow=500
 else
 	rounds=7 few_rounds=3 seconds=1 hot=1000 many=100000 cold=50000 filled=300000
-	bad=2000 growth='1000 10000 100000 1000000 4000000'
+	alone=1000000 bad=2000 growth='1000 10000 100000 1000000 4000000'
 	walks='10 100 1000 4000' known=1000 counted=2000 slow=2500
 fi
 
@@ -304,6 +304,20 @@ A record of $filled names"
 		    start_mb="$(per "$empty" 1024)"
 		server_stop "$name"
 	done
+}
+
+# No server is asked: the cache alone, which is the same everywhere.
+measure_room()
+{
+	about room.filled "the cache alone, with $alone A records"
+	about room.zipf "names asked for by Zipf's law, a cache with room for a \
+tenth of $alone, and an LRU for as many: what is found"
+	round=1
+	# shellcheck disable=SC2046
+	note room.filled dns $("$tools/room" filled "$alone")
+	found=$("$tools/room" zipf "$alone")
+	note room.zipf dns hits_pct="$(value hits_pct "$found")"
+	note room.zipf lru hits_pct="$(value lru_pct "$found")"
 }
 
 measure_tcp()

@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.." || exit 1
 B=${B:-build}
 . tests/rule.sh
 
-QUICK=1 SERVERS=dns B=$B sh bench/run.sh hits cold memory tcp burst \
+QUICK=1 SERVERS=dns B=$B sh bench/run.sh hits cold memory room tcp burst \
     >"$work/out" 2>"$work/err" || : >"$work/died"
 if grep '^skip ' "$work/out"; then
 	exit 0
@@ -43,6 +43,9 @@ within()
 		within tcp.10x16 $who lost_pct 0 0
 	done
 	within memory dns start_mb 0.1 1000
+	within room.filled dns octets 40 80
+	within room.filled dns looked_at 1 1.5
+	within room.zipf dns hits_pct "$(figure room.zipf lru hits_pct)" 100
 	within burst echo lost 0 5000
 } | rule "a small run has a figure for each of its measurements"
 
