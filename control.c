@@ -1311,11 +1311,15 @@ tcp_prepare(int fd)
 
 /*
  * The address asked is the one that answers (RFC 2181 4).  And if the system
- * lets us, a forged "packet too big" does not make us fragment (RFC 9715 3.1).
+ * lets us, a forged "packet too big" does not make us fragment (RFC 9715 3.1),
+ * and there is room for a burst of questions: for root as much as we ask for,
+ * for others what net.core.rmem_max allows.
  */
 static bool
 udp_prepare(int fd, uint8_t family)
 {
+	if (!option_set(fd, SOL_SOCKET, SO_RCVBUFFORCE, QUEUE_OCTETS))
+		(void)option_set(fd, SOL_SOCKET, SO_RCVBUF, QUEUE_OCTETS);
 	if (family == 4) {
 		(void)option_set(
 		    fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_OMIT);

@@ -15,6 +15,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <signal.h>
@@ -2541,6 +2542,25 @@ access_fault(const struct startup *s)
 	return s->allowed_count == 0 ? "only loopback may ask" : NULL;
 }
 
+/* What the kernel keeps of questions to the listener that got least. */
+static unsigned
+queue_octets(void)
+{
+	int least = INT_MAX, octets;
+	unsigned i;
+
+	for (i = 0; i < self.listener_count; i++) {
+		socklen_t len = sizeof(octets);
+
+		if (getsockopt(self.listeners[i].udp, SOL_SOCKET, SO_RCVBUF,
+			&octets, &len) < 0)
+			octets = 0;
+		if (octets < least)
+			least = octets;
+	}
+	return (unsigned)least;
+}
+
 static void
 startup_report(const struct options *o)
 {
@@ -2570,6 +2590,7 @@ startup_report(const struct options *o)
 	    .walks = r.walks_max,
 	    .queries = QUERIES_MAX,
 	    .connections = self.connections_max,
+	    .queue_octets = queue_octets(),
 	    .cache_octets = o->cache_octets,
 	    .memory_octets = cache_memory() + referral_memory() +
 		server_memory() + eventlog_memory() + clients_memory() +

@@ -179,6 +179,8 @@ enum {
 	EVENTS_MAX = 256,      /* seen in a turn, so that answers do not wait */
 	UNSEEN_TURNS_MAX = 24, /* full ones: each descriptor has been seen */
 	BATCH = 64,            /* datagrams a socket a turn */
+	QUEUE_OCTETS = 4 << 20, /* of the kernel's, so that none of ... */
+	QUEUE_BURST = 5000,     /* ... so many at once is lost */
 	DESCRIPTORS_SPARE = 64,
 	DESCRIPTORS_SHARED_MIN = 64 /* by walks and clients over TCP */
 };
@@ -1071,6 +1073,7 @@ struct startup {
 	bool up[2];                /* IPv4 and IPv6, towards name servers */
 	struct address sources[2]; /* family 0: any */
 	unsigned walks, queries, connections;
+	unsigned queue_octets; /* the kernel's, of the listener with least */
 	size_t cache_octets, memory_octets;
 };
 

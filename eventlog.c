@@ -149,9 +149,12 @@ static const struct event catalogue[EVENTS] = {
     [EVENT_STARTED] = {2, 0, LEVEL_INFO, ALWAYS, "DNS_EVENT_STARTUP_OK",
 	"server started",
 	"hints roots addresses listen clients families source walks queries "
-	"connections cache memory",
-	"Clients are served from here on, with these roots and limits.",
-	"Nothing."},
+	"connections queue cache memory",
+	"Clients are served from here on, with these roots and limits; queue "
+	"is what the kernel keeps of questions, in octets.",
+	"If queue is below 8388608, raise net.core.rmem_max to 4194304 or "
+	"start "
+	"as root: bursts of questions are lost."},
     [EVENT_SHUTDOWN] = {3, 0, LEVEL_INFO, ALWAYS, "DNS_EVENT_SHUTDOWN",
 	"server shut down", "cause uptime_s answered",
 	"The server ended in order, for this cause.", "Nothing."},
@@ -1131,6 +1134,7 @@ eventlog_started(const struct startup *s)
 	line_number(&l, "walks", s->walks);
 	line_number(&l, "queries", s->queries);
 	line_number(&l, "connections", s->connections);
+	line_number(&l, "queue", s->queue_octets);
 	line_number(&l, "cache", s->cache_octets);
 	line_number(&l, "memory", s->memory_octets);
 	line_end(&l);

@@ -910,6 +910,32 @@ START_TEST(signals_cost_no_answer)
 }
 END_TEST
 
+/* attacks:I20: a burst waits in the kernel, if the system lets it. */
+START_TEST(burst_of_questions_waits_for_a_server_that_is_busy)
+{
+	const int asked = QUEUE_OCTETS;
+	int fd, got = 0;
+	socklen_t len = sizeof(got);
+
+	server_start(UINT32_MAX);
+	fd = connection(SOCK_DGRAM, 1, 0);
+	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &asked, len) < 0)
+		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &asked, len);
+	getsockopt(fd, SOL_SOCKET, SO_RCVBUF, &got, &len);
+	ck_assert_uint_eq(server_number(" queue="), (unsigned)got);
+	if (got < asked) {
+		printf("no burst: the system gives a queue of %d\n", got);
+	} else {
+		ck_assert_int_eq(kill(server.pid, SIGSTOP), 0);
+		ask_for_names(fd, 0, QUEUE_BURST);
+		ck_assert_int_eq(kill(server.pid, SIGCONT), 0);
+		receive_denials(fd, 0, QUEUE_BURST);
+	}
+	close(fd);
+	server_stop();
+}
+END_TEST
+
 /* ---------------------------------------------------------------------------
  * A service manager.
  */
@@ -1213,6 +1239,8 @@ main(int argc, char **argv)
 	    a_thousand_renames_cost_neither_a_line_nor_an_answer);
 	tcase_add_test(operator, hints_swapped_for_anything_cost_no_answer);
 	tcase_add_test(operator, signals_cost_no_answer);
+	tcase_add_test(operator,
+	    burst_of_questions_waits_for_a_server_that_is_busy);
 	tcase_set_timeout(operator, 60);
 	tcase_add_checked_fixture(service, setup, NULL);
 	tcase_add_loop_test(

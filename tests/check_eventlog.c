@@ -591,6 +591,7 @@ log_start(void (*told)(const struct startup *))
 	    .walks = 4096,
 	    .queries = 16384,
 	    .connections = 2048,
+	    .queue_octets = 8388608,
 	    .cache_octets = 67108864,
 	    .memory_octets = 99999999};
 
@@ -1344,12 +1345,13 @@ static const struct {
 	"listen=\"127.0.0.1:5300 [::1]:5300\" "
 	"clients=\"loopback 192.0.2.0/24\" families=\"IPv4 IPv6\" "
 	"source=\"192.0.2.7 ::1\" walks=4096 queries=16384 "
-	"connections=2048 cache=67108864 memory=99999999"},
+	"connections=2048 queue=8388608 cache=67108864 "
+	"memory=99999999"},
     {log_started_bare, LEVEL_INFO, false,
 	"level=info id=2 event=DNS_EVENT_STARTUP_OK msg=\"server started\" "
 	"seq=1 hints=compiled-in roots=13 addresses=26 "
 	"clients=\"loopback\" families=\"none\" walks=0 queries=0 "
-	"connections=0 cache=0 memory=0"},
+	"connections=0 queue=0 cache=0 memory=0"},
     {log_access, LEVEL_WARNING, false,
 	"level=warning id=10017 event=ACCESS "
 	"msg=\"who may ask does not fit where it listens\" seq=1 "
