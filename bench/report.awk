@@ -115,6 +115,7 @@ function show_goal(g,    f, m, k, base, w, m2, v, text) {
 		return
 	}
 	v = base == "-" ? median(m, w, k) : ratio(m, w, m2, base, k)
+	v = show(v) + 0 # no more digits than are shown
 	text = text show(v)
 	if (base != "-")
 		text = text " (" show(median(m, w, k)) " : " \
