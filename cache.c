@@ -95,7 +95,7 @@ struct unit {
 
 /*
  * 28 octets and the owner: with an address of a name such as this comment has
- * room for, one line of the processor's cache.
+ * room for, no more than a line of the processor's cache.
  */
 struct entry {
 	uint64_t expires_ms : EXPIRES_BITS;
@@ -115,6 +115,12 @@ struct entry {
 	uint32_t owner_len : 8;
 	uint8_t octets[]; /* the owner, then the body */
 };
+
+static_assert(RRSET_RECORDS_MAX < 1 << 7 && SLIST_NS_MAX < 1 << 7 &&
+	RRSET_SIGNATURES_MAX < 1 << 4 && PROOFS_MAX < 1 << 8,
+    "what an entry counts has its bits");
+static_assert(KIND_DELEGATION < 1 << 3 && TRUST_ANSWER < 1 << 2,
+    "what an entry is has its bits");
 
 struct failure {
 	uint64_t until_ms; /* 0: free */
@@ -294,8 +300,7 @@ cache_init(size_t octets, const uint8_t key[16])
 	free(cache.heads);
 	free(cache.failures);
 	memset(&cache, 0, sizeof(cache));
-	if (size > UINT32_MAX)
-		return false; /* 32 GiB, more than an index can count */
+	assert(size <= UINT32_MAX && heads <= DELEGATION_HASH);
 
 	/* Zeroed by the kernel: a page costs nothing until it is used. */
 	cache.units = calloc(size, sizeof(*cache.units));
@@ -309,7 +314,6 @@ cache_init(size_t octets, const uint8_t key[16])
 	memcpy(cache.key, key, sizeof(cache.key));
 	cache.size = cache.end = (uint32_t)size;
 	cache.oldest = cache.newest = 1;
-	assert(heads <= DELEGATION_HASH);
 	cache.heads_max = (uint32_t)heads;
 	cache.round = HEADS_FIRST;
 	cache.flush_next = FLUSH_OVER;
@@ -343,7 +347,7 @@ cache_forget_failures(void)
 size_t
 cache_memory(void)
 {
-	return cache.size * sizeof(*cache.units) +
+	return sizeof(cache) + cache.size * sizeof(*cache.units) +
 	    cache.heads_max * sizeof(*cache.heads) +
 	    FAILURES_MAX * sizeof(*cache.failures);
 }

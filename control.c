@@ -156,6 +156,8 @@ size_parse(const char *text)
 		refuse("bad cache size", text, "a number with K, M or G");
 	if (size << shift < CACHE_OCTETS_MIN)
 		refuse("bad cache size", text, "1M is the least");
+	if (size << shift > (uint64_t)CACHE_GIB_MAX << 30)
+		refuse("bad cache size", text, "32G is the most");
 	return (size_t)(size << shift);
 }
 
@@ -1288,6 +1290,16 @@ options_take(struct options *o, int argc, char **argv)
  * What the options need of the system.
  */
 
+/* 0 if it is not to be had. */
+static int
+option_get(int fd, int level, int name)
+{
+	int value = 0;
+	socklen_t len = sizeof(value);
+
+	return getsockopt(fd, level, name, &value, &len) == 0 ? value : 0;
+}
+
 static bool
 option_set(int fd, int level, int name, int value)
 {
@@ -1312,13 +1324,18 @@ tcp_prepare(int fd)
 /*
  * The address asked is the one that answers (RFC 2181 4).  And if the system
  * lets us, a forged "packet too big" does not make us fragment (RFC 9715 3.1),
- * and there is room for a burst of questions: for root as much as we ask for,
- * for others what net.core.rmem_max allows.
+ * and there is room for a burst of questions: with CAP_NET_ADMIN as much as we
+ * ask for, without it what net.core.rmem_max allows.  The kernel counts double;
+ * what a service manager has set higher stays.
  */
 static bool
 udp_prepare(int fd, uint8_t family)
 {
-	if (!option_set(fd, SOL_SOCKET, SO_RCVBUFFORCE, QUEUE_OCTETS))
+	int octets = option_get(fd, SOL_SOCKET, SO_RCVBUF);
+
+	if (octets < 2 * QUEUE_OCTETS &&
+	    !option_set(fd, SOL_SOCKET, SO_RCVBUFFORCE, QUEUE_OCTETS) &&
+	    octets < QUEUE_OCTETS)
 		(void)option_set(fd, SOL_SOCKET, SO_RCVBUF, QUEUE_OCTETS);
 	if (family == 4) {
 		(void)option_set(
@@ -1385,16 +1402,6 @@ listener_refuse(const char *what, const struct address *at, int err)
 		? "; try another port, as with -p 5300"
 		: "");
 	refuse(what, address_port_text(at, text), why);
-}
-
-/* 0 if it is not to be had. */
-static int
-option_get(int fd, int level, int name)
-{
-	int value = 0;
-	socklen_t len = sizeof(value);
-
-	return getsockopt(fd, level, name, &value, &len) == 0 ? value : 0;
 }
 
 /* Make it as if we had opened it; NULL, or why it is not to be used. */

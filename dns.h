@@ -78,6 +78,7 @@ enum {
 	LOOKED_UP_MAX = 64, /* special names that the operator has looked up */
 	FORWARD_ZONES_MAX = 64, /* each is compared with all that is sought */
 	RESCUES_MAX = 8,        /* second chances in one store: 53 % hits */
+	CACHE_GIB_MAX = 32,     /* as much as an index of 32 bits can count */
 	CACHE_OCTETS_MIN = 1 << 20,
 	CACHE_OCTETS_DEFAULT = 64 << 20
 };
@@ -179,8 +180,7 @@ enum {
 	EVENTS_MAX = 256,      /* seen in a turn, so that answers do not wait */
 	UNSEEN_TURNS_MAX = 24, /* full ones: each descriptor has been seen */
 	BATCH = 64,            /* datagrams a socket a turn */
-	QUEUE_OCTETS = 4 << 20, /* of the kernel's, so that none of ... */
-	QUEUE_BURST = 5000,     /* ... so many at once is lost */
+	QUEUE_OCTETS = 4 << 20, /* of the kernel's: a burst of 5,000 waits */
 	DESCRIPTORS_SPARE = 64,
 	DESCRIPTORS_SHARED_MIN = 64 /* by walks and clients over TCP */
 };

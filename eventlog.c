@@ -152,9 +152,8 @@ static const struct event catalogue[EVENTS] = {
 	"connections queue cache memory",
 	"Clients are served from here on, with these roots and limits; queue "
 	"is what the kernel keeps of questions, in octets.",
-	"If queue is below 8388608, raise net.core.rmem_max to 4194304 or "
-	"start "
-	"as root: bursts of questions are lost."},
+	"If queue is below 8388608, bursts of questions may be lost: raise "
+	"net.core.rmem_max to 4194304, or start it with CAP_NET_ADMIN."},
     [EVENT_SHUTDOWN] = {3, 0, LEVEL_INFO, ALWAYS, "DNS_EVENT_SHUTDOWN",
 	"server shut down", "cause uptime_s answered",
 	"The server ended in order, for this cause.", "Nothing."},

@@ -2,10 +2,10 @@
  * message.c -- octets to names, numbers and records, and back.
  *
  * The one idea: octets of a message are touched only through a reader or a
- * writer, and only octets_take and octets_add compare with a length; so what
- * is built of them cannot leave its bounds.  Names are kept in wire form, and
- * become text only for people.  What the rdata of each type looks like is one
- * table of short words.
+ * writer, and but octets_take, octets_add and the first steps with whole names
+ * nothing compares with a length; so what is built of them cannot leave its
+ * bounds.  Names are kept in wire form, and become text only for people.  What
+ * the rdata of each type looks like is one table of short words.
  *
  * Nothing here waits, allocates, knows the time or remembers the last call.
  */
@@ -977,6 +977,8 @@ write_name(struct writer *w, const struct name *name)
 	size_t at = w->len;
 
 	assert(name->len > 0 && name->wire[name->len - 1] == 0);
+	if (w->failed)
+		return; /* the first name may be set back, too */
 	if (w->names == NULL || name->len == root.len) {
 		write_bytes(w, name->wire, name->len);
 	} else if (w->names->first == 0) {

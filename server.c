@@ -600,7 +600,10 @@ lame_slot(const struct name *zone, const struct address *at, uint64_t *key)
 	return &self.lames[*key % LAME_MAX];
 }
 
-/* Few servers are lame: of the others nothing is looked up. */
+/*
+ * Few servers are lame: of the others nothing is looked up, nor of those that
+ * newer ones drove out of the table.
+ */
 uint64_t
 server_lame_ms(const struct name *zone, const struct address *at)
 {

@@ -914,6 +914,7 @@ END_TEST
 START_TEST(burst_of_questions_waits_for_a_server_that_is_busy)
 {
 	const int asked = QUEUE_OCTETS;
+	const unsigned burst = 5000;
 	int fd, got = 0;
 	socklen_t len = sizeof(got);
 
@@ -927,9 +928,9 @@ START_TEST(burst_of_questions_waits_for_a_server_that_is_busy)
 		printf("no burst: the system gives a queue of %d\n", got);
 	} else {
 		ck_assert_int_eq(kill(server.pid, SIGSTOP), 0);
-		ask_for_names(fd, 0, QUEUE_BURST);
+		ask_for_names(fd, 0, burst);
 		ck_assert_int_eq(kill(server.pid, SIGCONT), 0);
-		receive_denials(fd, 0, QUEUE_BURST);
+		receive_denials(fd, 0, burst);
 	}
 	close(fd);
 	server_stop();

@@ -120,7 +120,7 @@ expect 2 'nothing is sent from 127.0.0.1: -6' 'and of the other' \
     -6 --source 127.0.0.1
 expect 2 'cannot send from 198.51.100.77: ' 'a foreign source is refused' \
     -r "$dir/hints" -l "127.0.0.1@$port" --source 198.51.100.77
-for bad in 1 512K 64Q M 9999999G; do
+for bad in 1 512K 64Q M 33G 9999999G; do
 	expect 2 "bad cache size $bad" "cache size $bad is refused" -c "$bad"
 done
 expect 2 'bad log level loud' 'a log level is checked' --log-level loud
