@@ -538,6 +538,8 @@ process_ns(void)
 	snprintf(path, sizeof(path), "/proc/%d/task", options.pid);
 	tasks = opendir(path);
 	while (tasks != NULL && (entry = readdir(tasks)) != NULL) {
+		if (entry->d_name[0] == '.') /* .. has one, of the first */
+			continue;
 		snprintf(path, sizeof(path), "/proc/%d/task/%.20s/schedstat",
 		    options.pid, entry->d_name);
 		file = fopen(path, "r");
