@@ -114,8 +114,11 @@ kernel_run(bool running)
 	k.running = running;
 }
 
-/* The server's objects call it in each (-fsanitize-coverage=trace-pc). */
-void __sanitizer_cov_trace_pc(void);
+/*
+ * The server's objects call it in each (-fsanitize-coverage=trace-pc).  Weak,
+ * as libFuzzer has one, too.
+ */
+__attribute__((weak)) void __sanitizer_cov_trace_pc(void);
 
 void
 __sanitizer_cov_trace_pc(void)
