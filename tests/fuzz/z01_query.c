@@ -84,6 +84,7 @@ LLVMFuzzerTestOneInput(const uint8_t *octets, size_t len)
 
 	if (len == 0 || len > 1 + QUERY_OCTETS)
 		return 0;
+	batch_init(&self.out, self.out_octets[0], sizeof(self.out_octets[0]));
 	self.out.count = 0;
 	q.to = (struct address){4, {127, 0, 0, 1}, DNS_PORT};
 	q.from = q.to;

@@ -150,6 +150,8 @@ begin(void)
 	if (self.connections == NULL) {
 		assert(cache_init(CACHE_OCTETS_MIN, self.share_key));
 		connections_init(1);
+		batch_init(
+		    &self.out, self.out_octets[0], sizeof(self.out_octets[0]));
 	}
 	cache_flush();
 	self.out.count = 0;
