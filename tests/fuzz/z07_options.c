@@ -65,7 +65,7 @@ check_options(const struct options *o)
 	for (i = 0; i < o->listen_count; i++)
 		assert(o->listen[i].port != 0 && o->listen[i].family != 0);
 	assert(o->cache_octets >= CACHE_OCTETS_MIN);
-	assert(o->cache_octets <= (size_t)1 << 40);
+	assert(o->cache_octets <= (size_t)CACHE_GIB_MAX << 30);
 	check_prefixes(o->allow, o->allow_count);
 	check_prefixes(o->allow_server, o->allow_server_count);
 	assert(o->family == 0 || o->family == 4 || o->family == 6);
@@ -78,7 +78,7 @@ check_options(const struct options *o)
 		assert(source->family == 0 ||
 		    address_classify(source)->verdict != VERDICT_NEVER);
 	}
-	assert(o->log.least <= LEVEL_DEBUG && o->log.format <= FORMAT_JSON);
+	assert(o->log.least <= LEVEL_DEBUG && o->log.format <= FORMAT_TRACE);
 }
 
 int
