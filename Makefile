@@ -27,7 +27,7 @@ WARN    = -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion \
 SAN_1   = -fsanitize=address,undefined -fno-sanitize-recover=all \
 	  -fno-omit-frame-pointer -U_FORTIFY_SOURCE
 # COVERAGE=1 has all count which lines they reach (tests/coverage.sh).
-COV_1   = --coverage -U_FORTIFY_SOURCE
+COV_1   = --coverage -U_FORTIFY_SOURCE -Wl,-u,__gcov_dump
 HARDEN  = -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2 -fstack-protector-strong \
 	  -fPIE $(SAN_$(SANITIZE)) $(COV_$(COVERAGE))
 HARDEN_LD = -pie -Wl,-z,relro,-z,now,-z,noexecstack

@@ -2335,6 +2335,7 @@ command_go_on(struct command *c, uint64_t now_ms)
 	if (!c->said && c->taken == c->text.len) {
 		write_back_to(&c->text, 0);
 		c->taken = 0;
+		timer_arm(&control.idle, &c->idle, now_ms); /* we work */
 		c->said = c->verb->tell(c, now_ms);
 		assert(!c->text.failed);
 	}
@@ -2851,7 +2852,6 @@ flush_tree_tell(struct command *c, uint64_t now_ms)
 {
 	unsigned count;
 
-	timer_arm(&control.idle, &c->idle, now_ms);
 	if (c->step == 0 && cache_is_flushing())
 		return false;
 	if (c->step++ == 0) {
