@@ -85,12 +85,15 @@ dropped()
 	awk '$2 ~ /:0035$/ { n += $NF } END { print n + 0 }' /proc/net/udp
 }
 
-# So many questions that the kernel may have no room for them, and replies that
-# wait for 2 seconds, as the process does not run.
+# So many questions that the kernel has no room for them, and replies that wait
+# for 2 seconds, as the process does not run.  One dnsperf has no more than some
+# 5,000 questions out, which the queue would take.
 stopped()
 {
 	seq 1 $zones | sed 's/.*/w&.z&.many A/' >"$net/known.questions"
-	echo 'localhost A' >"$net/flood.questions"
+	for flood in flood1 flood2 flood3 flood4; do
+		echo 'localhost A' >"$net/$flood.questions"
+	done
 	load_start known -a $client -n 1
 	load_wait
 	expect_good "before the process is stopped" known
@@ -98,13 +101,15 @@ stopped()
 	await "a hundred that wait" many_wait
 	timeouts=$(server_statistic timeouts)
 	kill -STOP "$server"
-	load_start flood -a $attacker -q 20000 -n 20000 -t 2
+	for flood in flood1 flood2 flood3 flood4; do
+		load_start $flood -a $attacker -q 20000 -n 20000 -t 2
+	done
 	sleep 2
 	kill -CONT "$server"
 	load_wait
 	lost=$(dropped) told=$(server_statistic overflowed)
-	if [ "$told" = "$lost" ]; then
-		pass "what overflowed while it was stopped is told: $lost"
+	if [ "$lost" -gt 0 ] && [ "$told" = "$lost" ]; then
+		pass "the queue overflowed while it was stopped, by $lost"
 	else
 		fail "the queue overflowed by $lost, and $told are told"
 	fi
