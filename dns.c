@@ -590,19 +590,22 @@ dispatch(const struct epoll_event *events, int n, uint64_t now_ms)
 /*
  * Did the turn see all that has come?  Not if epoll_wait was cut short, as it
  * is when the process was stopped and goes on, and not if it gave all it can.
- * What was not seen may be what a timer waits for, so nothing is late yet
- * (attacks.md I24); but who keeps us as busy as that cannot put it off for
- * ever.
+ * Nor if more time passed than was asked for: the process may have been stopped
+ * with what epoll_wait gave in its hands.  What was not seen may be what a
+ * timer waits for, so nothing is late yet (attacks.md I24): the next turn asks
+ * for no time.  But who keeps us busy cannot put it off for ever.
  */
 static bool
-all_is_seen(int n)
+all_is_seen(int n, int asked_ms, uint64_t passed_ms)
 {
+	bool overslept = asked_ms > 0 && passed_ms > (uint64_t)asked_ms;
+
 	static_assert(
 	    UNSEEN_TURNS_MAX * EVENTS_MAX >= WALKS_MAX + CONNECTIONS_MAX,
 	    "some are not seen");
 
 	self.unseen_turns =
-	    n < 0 || n == EVENTS_MAX ? self.unseen_turns + 1 : 0;
+	    n < 0 || n == EVENTS_MAX || overslept ? self.unseen_turns + 1 : 0;
 	return self.unseen_turns % UNSEEN_TURNS_MAX == 0;
 }
 
@@ -622,18 +625,19 @@ static uint64_t
 serve(void)
 {
 	static struct epoll_event events[EVENTS_MAX];
-	uint64_t now_ms = self.start_ms;
+	uint64_t now_ms = self.start_ms, last_ms;
 	bool expire;
-	int n;
+	int n, wait_ms;
 
 	while (!self.stopping) {
-		n = epoll_wait(
-		    self.epoll, events, EVENTS_MAX, timeout_ms(now_ms));
+		last_ms = now_ms;
+		wait_ms = timeout_ms(now_ms);
+		n = epoll_wait(self.epoll, events, EVENTS_MAX, wait_ms);
 		now_ms = turn_begin();
 		dispatch(events, n, now_ms);
 		files_look(now_ms);
 		commands_serve(now_ms);
-		expire = all_is_seen(n);
+		expire = all_is_seen(n, wait_ms, now_ms - last_ms);
 		if (expire)
 			referral_expire(now_ms);
 		queries_done(now_ms);

@@ -239,7 +239,8 @@ step_left(const struct step *step, const struct netns *net, bool started)
 	case STEP_EXIT:
 		return LEFT_NOT;
 	case STEP_STOP:
-		return step->stop.asleep ? LEFT_STEP : LEFT_NOT;
+		return step->stop.asleep || step->stop.late ? LEFT_STEP
+							    : LEFT_NOT;
 	default:
 		return LEFT_STEP;
 	}

@@ -1389,14 +1389,17 @@ wait_parse(struct parser *p)
 	return parse_duration(p, false, &step_add(p, STEP_WAIT)->ms);
 }
 
-/* stop 4500ms 1s: so long from now, for so long */
+/* stop 4500ms 1s [late]: so long from now, for so long */
 static bool
 stop_parse(struct parser *p)
 {
 	struct step *step = step_add(p, STEP_STOP);
 
-	return parse_duration(p, false, &step->stop.in_ms) &&
-	    parse_duration(p, false, &step->stop.for_ms);
+	if (!parse_duration(p, false, &step->stop.in_ms) ||
+	    !parse_duration(p, false, &step->stop.for_ms))
+		return false;
+	step->stop.late = word_given(p, "late");
+	return true;
 }
 
 /* sleep IN FOR: the machine, which nothing reaches meanwhile */

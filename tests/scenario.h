@@ -436,6 +436,7 @@ struct step {
 		struct {
 			int64_t in_ms, for_ms;
 			bool asleep; /* what was on its way is lost */
+			bool late;   /* it has been told of something */
 		} stop;
 		int signal;
 		struct {

@@ -61,6 +61,7 @@ static struct {
 	int64_t wall_ms; /* by how much the clock on the wall was set */
 	uint64_t stop_ms, go_on_ms; /* the process is stopped between ... */
 	bool asleep;                /* ... and the whole machine */
+	bool late;                  /* once it has been told of something */
 	bool stopped;               /* it was, a moment ago */
 	unsigned turns;             /* since the clock last moved */
 	unsigned turn_count;        /* in all */
@@ -854,6 +855,7 @@ step_take(const struct step *step)
 		s.stop_ms = s.d.now_ms + (uint64_t)step->stop.in_ms;
 		s.go_on_ms = s.stop_ms + (uint64_t)step->stop.for_ms;
 		s.asleep = step->stop.asleep;
+		s.late = step->stop.late;
 		break;
 	case STEP_CONTROL:
 		step_control(step);
@@ -973,7 +975,7 @@ static void
 clock_move(uint64_t to_ms)
 {
 	assert(to_ms >= s.d.now_ms);
-	s.stopped = s.d.now_ms < s.stop_ms && to_ms >= s.stop_ms;
+	s.stopped = !s.late && s.d.now_ms < s.stop_ms && to_ms >= s.stop_ms;
 	if (s.stopped && to_ms < s.go_on_ms)
 		to_ms = s.go_on_ms; /* all that came due is due at once */
 	if (s.stopped && s.asleep)
@@ -983,6 +985,16 @@ clock_move(uint64_t to_ms)
 	s.d.now_ms = to_ms;
 	if (s.over && s.d.now_ms > s.over_ms + END_MAX_MS)
 		world_give_up("the server does not end on SIGTERM");
+}
+
+/* It is about to look at what it was told of: is it stopped before it does? */
+static void
+stop_late(int told)
+{
+	if (!s.late || told == 0 || s.d.now_ms < s.stop_ms)
+		return;
+	s.late = false;
+	clock_move(s.go_on_ms);
 }
 
 int
@@ -1010,8 +1022,10 @@ world_turn(struct epoll_event *events, int max, int timeout_ms)
 	for (;;) {
 		packets_deliver();
 		n = kernel_events(events, max);
-		if (n > 0 || s.d.now_ms >= until_ms)
+		if (n > 0 || s.d.now_ms >= until_ms) {
+			stop_late(n);
 			return n;
+		}
 		if (step_advance())
 			continue;
 		next_ms = packet_next_due(&s.d);
