@@ -588,12 +588,12 @@ dispatch(const struct epoll_event *events, int n, uint64_t now_ms)
 }
 
 /*
- * Did the turn see all that has come?  Not if epoll_wait was cut short, as it
- * is when the process was stopped and goes on, and not if it gave all it can.
- * Nor if more time passed than was asked for: the process may have been stopped
- * with what epoll_wait gave in its hands.  What was not seen may be what a
- * timer waits for, so nothing is late yet (attacks.md I24): the next turn asks
- * for no time.  But who keeps us busy cannot put it off for ever.
+ * Did the turn see all that has come?  Not if epoll_wait gave all it can, and
+ * not if more time passed than it was asked to wait: then the process was
+ * stopped, within it or with what it gave in its hands.  What was not seen may
+ * be what a timer waits for, so nothing is late yet (attacks.md I24), and the
+ * next turn waits for nothing; but who keeps us busy cannot put it off for
+ * ever.
  */
 static bool
 all_is_seen(int n, int asked_ms, uint64_t passed_ms)
@@ -605,7 +605,7 @@ all_is_seen(int n, int asked_ms, uint64_t passed_ms)
 	    "some are not seen");
 
 	self.unseen_turns =
-	    n < 0 || n == EVENTS_MAX || overslept ? self.unseen_turns + 1 : 0;
+	    n == EVENTS_MAX || overslept ? self.unseen_turns + 1 : 0;
 	return self.unseen_turns % UNSEEN_TURNS_MAX == 0;
 }
 
