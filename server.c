@@ -699,6 +699,32 @@ server_lame_at(unsigned place, uint64_t now_ms, struct name *zone,
  * Addresses: which can be a name server's (RFC 6890 and IANA's registries).
  */
 
+/* An address as a number; one of IPv4 is the upper 32 bits of it. */
+struct ip_number {
+	uint64_t high, low;
+};
+
+/* In one step, where the compiler knows it. */
+static uint64_t
+number_of_8(const uint8_t *b)
+{
+	return (uint64_t)b[0] << 56 | (uint64_t)b[1] << 48 |
+	    (uint64_t)b[2] << 40 | (uint64_t)b[3] << 32 | (uint64_t)b[4] << 24 |
+	    (uint64_t)b[5] << 16 | (uint64_t)b[6] << 8 | (uint64_t)b[7];
+}
+
+static struct ip_number
+ip_number(const struct address *a)
+{
+	return (struct ip_number){number_of_8(a->ip), number_of_8(a->ip + 8)};
+}
+
+static bool
+ip_is_before(struct ip_number a, struct ip_number b)
+{
+	return a.high < b.high || (a.high == b.high && a.low < b.low);
+}
+
 struct block {
 	struct prefix prefix;
 	struct address_class class;
@@ -788,33 +814,96 @@ static const struct block blocks6[] = {
 
 #undef G
 
-/* The first block that has an address with this first octet. */
-static const struct block *
-block_first(const struct address *at)
+/*
+ * A family's addresses, cut in two wherever a block begins or has ended: all
+ * from one cut to the next are of one class.  So a binary search tells it,
+ * however many blocks lie in one another.
+ */
+enum {
+	CUTS_MAX = 2 * sizeof(blocks6) / sizeof(blocks6[0])
+};
+
+static struct cuts {
+	struct {
+		struct ip_number from;
+		const struct address_class *class;
+	} at[CUTS_MAX];
+	unsigned count; /* 0: the blocks were not looked at yet */
+} cuts4, cuts6;
+
+static_assert(sizeof(blocks4) <= sizeof(blocks6), "each has its two cuts");
+
+/* How many cuts are at or before this address. */
+static unsigned
+cuts_place(const struct cuts *c, struct ip_number ip)
 {
-	const struct block *b = at->family == 4 ? blocks4 : blocks6;
+	unsigned low = 0, high = c->count;
 
-	for (;; b++) {
-		struct prefix octet = b->prefix;
+	while (low < high) {
+		unsigned middle = (low + high) / 2;
 
-		octet.bits = octet.bits < 8 ? octet.bits : 8;
-		if (prefix_covers(&octet, at))
-			return b;
+		if (ip_is_before(ip, c->at[middle].from))
+			high = middle;
+		else
+			low = middle + 1;
 	}
+	return low;
+}
+
+static void
+cuts_add(struct cuts *c, const struct block *blocks, const struct address *at)
+{
+	struct ip_number ip = ip_number(at);
+	unsigned place = cuts_place(c, ip);
+	const struct block *b = blocks;
+
+	if (place > 0 && !ip_is_before(c->at[place - 1].from, ip))
+		return; /* it is there */
+	assert(c->count < CUTS_MAX);
+	while (!prefix_covers(&b->prefix, at))
+		b++;
+	memmove(&c->at[place + 1], &c->at[place],
+	    (c->count++ - place) * sizeof(c->at[0]));
+	c->at[place].from = ip;
+	c->at[place].class = &b->class;
+}
+
+/* The first address behind it; false: there is none. */
+static bool
+prefix_next(const struct prefix *p, struct address *next)
+{
+	unsigned bit = p->bits;
+
+	*next = p->address;
+	while (bit-- > 0) {
+		next->ip[bit / 8] ^= (uint8_t)(0x80 >> bit % 8);
+		if (next->ip[bit / 8] & 0x80 >> bit % 8)
+			return true; /* nothing to carry */
+	}
+	return false;
+}
+
+static void
+cuts_make(struct cuts *c, const struct block *blocks)
+{
+	const struct block *b = blocks;
+	struct address next;
+
+	do {
+		cuts_add(c, blocks, &b->prefix.address);
+		if (prefix_next(&b->prefix, &next))
+			cuts_add(c, blocks, &next);
+	} while (b++->prefix.bits > 0);
 }
 
 const struct address_class *
 address_classify(const struct address *at)
 {
-	static const struct block *first[2][256]; /* of which it is known */
-	const struct block **known = &first[at->family == 6][at->ip[0]];
-	const struct block *b;
+	struct cuts *c = at->family == 4 ? &cuts4 : &cuts6;
 
-	if (*known == NULL)
-		*known = block_first(at);
-	for (b = *known; !prefix_covers(&b->prefix, at); b++)
-		continue;
-	return &b->class;
+	if (c->count == 0)
+		cuts_make(c, at->family == 4 ? blocks4 : blocks6);
+	return c->at[cuts_place(c, ip_number(at)) - 1].class;
 }
 
 /* On a wildcard we listen at each address of this host. */
@@ -924,6 +1013,7 @@ server_listens(const struct address *at)
 static unsigned
 set_place(const struct prefix_set *set, const struct address *at)
 {
+	struct ip_number ip = ip_number(at);
 	unsigned low = 0, high = set->count;
 
 	while (low < high) {
@@ -932,7 +1022,7 @@ set_place(const struct prefix_set *set, const struct address *at)
 
 		if (a->family < at->family ||
 		    (a->family == at->family &&
-			memcmp(a->ip, at->ip, sizeof(a->ip)) <= 0))
+			!ip_is_before(ip, ip_number(a))))
 			low = middle + 1;
 		else
 			high = middle;
