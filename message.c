@@ -211,9 +211,10 @@ static bool suffix_stands(
 static bool suffix_remember(struct writer *w, uint8_t slot, size_t at);
 static void names_forget(struct compressor *names, size_t mark);
 static bool octets_equal(const uint8_t *a, const uint8_t *b, size_t n);
+static inline bool words_equal(uint64_t a, uint64_t b);
 static uint64_t fold_u64(uint64_t octets);
 static uint8_t fold_u8(uint8_t octet);
-static uint64_t load_u64(const uint8_t *b);
+static inline uint64_t load_u64(const uint8_t *b);
 static bool name_join(const uint8_t *labels, size_t len, const struct name *end,
     struct name *result);
 static inline uint64_t siphash(const uint8_t *octets, size_t n,
@@ -1181,16 +1182,28 @@ name_within(const struct name *name, const struct name *zone)
 	    octets_equal(name->wire + above, zone->wire, zone->len);
 }
 
+/* Of eight or more, the last eight may have some that were compared. */
 static bool
 octets_equal(const uint8_t *a, const uint8_t *b, size_t n)
 {
-	for (; n >= 8; a += 8, b += 8, n -= 8)
-		if (fold_u64(load_u64(a)) != fold_u64(load_u64(b)))
+	size_t at;
+
+	for (at = 0; at + 8 <= n; at += 8)
+		if (!words_equal(load_u64(a + at), load_u64(b + at)))
 			return false;
-	for (; n > 0; a++, b++, n--)
-		if (fold_u8(*a) != fold_u8(*b))
+	if (n >= 8)
+		return words_equal(load_u64(a + n - 8), load_u64(b + n - 8));
+	for (at = 0; at < n; at++)
+		if (a[at] != b[at] && fold_u8(a[at]) != fold_u8(b[at]))
 			return false;
 	return true;
+}
+
+/* As nearly always they are, or are not, as they are spelled. */
+static inline bool
+words_equal(uint64_t a, uint64_t b)
+{
+	return a == b || fold_u64(a) == fold_u64(b);
 }
 
 /*
@@ -1215,7 +1228,7 @@ fold_u8(uint8_t octet)
 	return octet >= 'A' && octet <= 'Z' ? octet | 0x20 : octet;
 }
 
-static uint64_t
+static inline uint64_t
 load_u64(const uint8_t *b)
 {
 	return (uint64_t)b[0] | (uint64_t)b[1] << 8 | (uint64_t)b[2] << 16 |
