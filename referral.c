@@ -3267,7 +3267,7 @@ exchange_is_answered(const struct exchange *x)
 {
 	return response.question.type == x->asked.type &&
 	    response.question.class == x->asked.class &&
-	    name_equal(&response.question.name, &x->asked.name);
+	    name_equal(&response.question.name, &x->walk->asks.name);
 }
 
 /*
@@ -3297,11 +3297,10 @@ static bool
 exchange_matches(const struct exchange *x, uint8_t *octets, size_t len)
 {
 	struct reader r;
-	struct header header;
 	unsigned missing = 0;
 
 	reader_init(&r, octets, len);
-	if (!read_header(&r, &header) || header.id != x->id)
+	if (read_u16(&r) != x->id)
 		return false;
 	if (x->with & FEATURE_CASE && !exchange_is_echoed(x, octets, len))
 		missing |= FEATURE_CASE;
@@ -4641,23 +4640,53 @@ store_answer(struct walk *w, const struct question *asked, enum trust trust,
 	return aliases > 0;
 }
 
-/* The next glue of this type that may be asked, or that may not (refused). */
-static const struct record *
-glue_next(struct records_left *additional, const struct name *ns, uint16_t type,
-    bool refused)
+/* Addresses of one name and family that came along. */
+struct glue {
+	const struct record *usable[NS_FAMILY_ADDRESSES_MAX];
+	const struct record *refused[NS_FAMILY_ADDRESSES_MAX];
+	unsigned usable_count, refused_count;
+};
+
+/* 4 or 6, if the record is an address. */
+static uint8_t
+record_family(const struct record *record)
 {
+	if (record->type == TYPE_A && record->rdata_len == 4)
+		return 4;
+	return record->type == TYPE_AAAA && record->rdata_len == 16 ? 6 : 0;
+}
+
+static void
+glue_add(struct glue *g, const struct record *record, uint8_t family)
+{
+	struct reader rdata = record_rdata(&response, record);
+	struct address at;
+
+	read_address(&rdata, family, &at);
+	if (address_fault(&at, false) == NULL) {
+		if (g->usable_count < NS_FAMILY_ADDRESSES_MAX)
+			g->usable[g->usable_count++] = record;
+	} else if (g->refused_count < NS_FAMILY_ADDRESSES_MAX) {
+		g->refused[g->refused_count++] = record;
+	}
+}
+
+/* All that the additional section has of this name. */
+static void
+glue_find(const struct name *ns, struct glue *v4, struct glue *v6)
+{
+	struct records_left additional =
+	    response_section(&response, SECTION_ADDITIONAL);
 	const struct record *record;
 
-	while ((record = records_next(additional, ns, type)) != NULL) {
-		struct reader rdata = record_rdata(&response, record);
-		struct address at;
+	v4->usable_count = v4->refused_count = 0;
+	v6->usable_count = v6->refused_count = 0;
+	while ((record = records_next(&additional, ns, TYPE_ANY)) != NULL) {
+		uint8_t family = record_family(record);
 
-		read_address(&rdata, type == TYPE_A ? 4 : 6, &at);
-		if (record->rdata_len == (type == TYPE_A ? 4 : 16) &&
-		    (address_fault(&at, false) != NULL) == refused)
-			return record;
+		if (family != 0)
+			glue_add(family == 4 ? v4 : v6, record, family);
 	}
-	return NULL;
 }
 
 /*
@@ -4667,26 +4696,20 @@ glue_next(struct records_left *additional, const struct name *ns, uint16_t type,
  * tell why it failed.
  */
 static uint8_t
-assembly_add_glue(
-    struct assembly *a, const struct name *ns, uint16_t type, unsigned *room)
+assembly_add_glue(struct assembly *a, const struct glue *g, unsigned *room)
 {
-	unsigned n = 0, refused;
+	unsigned usable = g->usable_count, n = 0, i;
 
-	for (refused = 0; refused < 2; refused++) {
-		struct records_left additional =
-		    response_section(&response, SECTION_ADDITIONAL);
-		const struct record *record;
-
-		while (n < NS_FAMILY_ADDRESSES_MAX && (refused || *room > 0) &&
-		    (record = glue_next(&additional, ns, type, refused > 0)) !=
-			NULL) {
-			(void)read_rdata(&response.message, record, &a->body);
-			n++;
-			*room -= refused ? 0 : 1;
-			if (!refused && a->ttl_s > record->ttl_s)
-				a->ttl_s = record->ttl_s;
-		}
+	if (usable > *room)
+		usable = *room;
+	*room -= usable;
+	for (i = 0; i < usable; i++) {
+		n += read_rdata(&response.message, g->usable[i], &a->body);
+		if (a->ttl_s > g->usable[i]->ttl_s)
+			a->ttl_s = g->usable[i]->ttl_s;
 	}
+	for (i = 0; i < g->refused_count && n < NS_FAMILY_ADDRESSES_MAX; i++)
+		n += read_rdata(&response.message, g->refused[i], &a->body);
 	return (uint8_t)n;
 }
 
@@ -4699,6 +4722,7 @@ assembly_add_ns(struct assembly *a, const struct record *record,
     const struct name *zone, unsigned *room)
 {
 	struct reader rdata = record_rdata(&response, record);
+	struct glue glue4, glue6;
 	struct name ns;
 	size_t counts;
 	uint8_t v4 = 0, v6 = 0;
@@ -4710,8 +4734,9 @@ assembly_add_ns(struct assembly *a, const struct record *record,
 	counts = a->body.len;
 	write_u16(&a->body, 0);
 	if (name_within(&ns, zone)) {
-		v4 = assembly_add_glue(a, &ns, TYPE_A, room);
-		v6 = assembly_add_glue(a, &ns, TYPE_AAAA, room);
+		glue_find(&ns, &glue4, &glue6);
+		v4 = assembly_add_glue(a, &glue4, room);
+		v6 = assembly_add_glue(a, &glue6, room);
 	}
 	write_u16_at(&a->body, counts, (uint16_t)(v4 << 8 | v6));
 	return !a->body.failed;
