@@ -115,6 +115,7 @@ enum connection_state {
  *			the server closed it, or talks rubbish	CLOSED
  *	IDLE		an exchange with the same server	BUSY
  *			unused for long, or its place is needed	CLOSED
+ *			its server is found to take one query	CLOSED
  *			the server closed it			CLOSED
  *
  *	state		socket	exchanges	timer
@@ -3824,6 +3825,33 @@ connection_was_for_one(const struct connection *c, int err)
 }
 
 /*
+ * The server takes one query by connection: one that is not open yet gets no
+ * more, and the others have had theirs.  What was sent behind it on this one
+ * was no try, since no answer could come of it.
+ */
+static void
+connection_learn(struct connection *c, uint64_t now_ms)
+{
+	struct exchange *x;
+	struct connection *other;
+
+	server_chokes_on(&c->at, FEATURE_PIPELINE, now_ms);
+	for (x = c->exchanges; x != NULL && !x->queued; x = x->next)
+		exchange_candidate(x)->sends[CHANNEL_TCP]--;
+	for (other = self.connections; other < self.connections + TCP_OUT_MAX;
+	     other++) {
+		if (!address_equal(&other->at, &c->at))
+			continue;
+		if (other->state == CONNECTION_OPENING)
+			other->serial = true;
+		else if (other->state == CONNECTION_IDLE)
+			connection_close(other);
+		else
+			other->spent = true;
+	}
+}
+
+/*
  * All who have something out on it lose it, and with the last it closes.
  * Servers close connections as they like, and one that never served may have
  * ended for what its first query asks: those behind it are not to blame.  An
@@ -3838,7 +3866,7 @@ connection_break(struct connection *c, int err, uint64_t now_ms)
 
 	connection_blame(c, err, now_ms);
 	if (connection_was_for_one(c, err))
-		server_chokes_on(&c->at, FEATURE_PIPELINE, now_ms);
+		connection_learn(c, now_ms);
 	c->spent = true;
 	if (c->exchanges == NULL)
 		connection_close(c);
