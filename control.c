@@ -30,21 +30,8 @@
 
 enum {
 	EXIT_USAGE = 2,
-	OPTION_LOG_LEVEL = 256, /* long options without a letter */
-	OPTION_LOG_FORMAT,
-	OPTION_QUERY_LOG,
-	OPTION_SOURCE,
-	OPTION_PROXY,
-	OPTION_LOOK_UP,
-	OPTION_CONTROL,
-	OPTION_CACHE_FILE,
-	OPTION_CHROOT,
-	OPTION_METRICS,
-	OPTION_PRINT_HINTS,
-	OPTION_EVENTS,
-	OPTION_CHECK,
-	OPTION_CLASSIFY,
-	OPTION_TRACE,
+	CHOICE_WORDS =
+	    256,           /* for getopt: numbers of options without a letter */
 	EVENTS_WIDTH = 79, /* of --events, whatever the terminal */
 	EVENTS_INDENT = 10,
 	TOKEN_SHOWN_MAX = 60,
@@ -131,6 +118,12 @@ socket_parse(const char *text, const char *what, struct address *at)
 	at->port = sign != NULL ? port_parse(sign + 1) : 0;
 }
 
+static void
+default_port_parse(struct options *o, const char *text)
+{
+	o->port = port_parse(text);
+}
+
 /* Port 0 stands for what -p says. */
 static void
 listen_parse(struct options *o, const char *text)
@@ -141,8 +134,8 @@ listen_parse(struct options *o, const char *text)
 	o->listen_count++;
 }
 
-static size_t
-size_parse(const char *text)
+static void
+cache_size_parse(struct options *o, const char *text)
 {
 	char *end;
 	unsigned long long size = strtoull(text, &end, 10);
@@ -158,7 +151,7 @@ size_parse(const char *text)
 		refuse("bad cache size", text, "1M is the least");
 	if (size << shift > (uint64_t)CACHE_GIB_MAX << 30)
 		refuse("bad cache size", text, "32G is the most");
-	return (size_t)(size << shift);
+	o->cache_octets = (size_t)(size << shift);
 }
 
 static void
@@ -169,6 +162,25 @@ prefix_parse(struct prefix *list, unsigned *count, const char *text)
 	if (!prefix_from_text(text, &list[*count]))
 		refuse("bad prefix", text, "ADDRESS/BITS, as in 192.0.2.0/24");
 	++*count;
+}
+
+static void
+allow_parse(struct options *o, const char *text)
+{
+	prefix_parse(o->allow, &o->allow_count, text);
+}
+
+static void
+allow_server_parse(struct options *o, const char *text)
+{
+	prefix_parse(o->allow_server, &o->allow_server_count, text);
+}
+
+static void
+proxy_parse(struct options *o, const char *text)
+{
+	prefix_parse(o->proxy, &o->proxy_count, text);
+	allow_parse(o, text);
 }
 
 static void
@@ -292,8 +304,10 @@ word_parse(const char *text, const char *const *words, unsigned count,
 }
 
 static void
-family_parse(struct options *o, uint8_t family)
+family_parse(struct options *o, const char *text)
 {
+	uint8_t family = text[0] == '4' ? 4 : 6;
+
 	if (o->family != 0 && o->family != family)
 		refuse("no family is left by", "-4 and -6", "give one of them");
 	o->family = family;
@@ -341,34 +355,40 @@ sources_complete(const struct options *o)
 				   : "-6 leaves IPv4 out");
 }
 
-static enum level
-level_parse(const char *text)
+static void
+log_level_parse(struct options *o, const char *text)
 {
 	const char *levels[LEVEL_DEBUG + 1];
 	unsigned i;
 
 	for (i = 0; i <= LEVEL_DEBUG; i++)
 		levels[i] = level_text((enum level)i);
-	return (enum level)word_parse(text, levels, LEVEL_DEBUG + 1,
+	o->log.least = (enum level)word_parse(text, levels, LEVEL_DEBUG + 1,
 	    "bad log level", "error, warning, info or debug");
 }
 
-static enum log_format
-format_parse(const char *text)
+static void
+log_format_parse(struct options *o, const char *text)
 {
 	static const char *const formats[] = {"logfmt", "json"};
 
-	return (enum log_format)word_parse(
+	o->log.format = (enum log_format)word_parse(
 	    text, formats, FORMAT_JSON + 1, "bad log format", "logfmt or json");
 }
 
+static void
+query_log_parse(struct options *o, const char *text)
+{
+	(void)text;
+	o->log.queries = true;
+}
+
 /* Of a file that is replaced: there must be room to name its draft. */
-static const char *
+static void
 draft_check(const char *path)
 {
-	if (strlen(path) + sizeof(DRAFT_SUFFIX) > PATH_MAX)
+	if (path != NULL && strlen(path) + sizeof(DRAFT_SUFFIX) > PATH_MAX)
 		refuse("too long a path", path, "");
-	return path;
 }
 
 static void
@@ -381,82 +401,6 @@ trace_parse(struct options *o, const char *name)
 	if (!name_from_text(name, strlen(name), &root, &o->traced.name))
 		refuse("bad name", name, "as in www.example.com");
 	o->trace = true;
-}
-
-static void
-option_take(struct options *o, int option, const char *value)
-{
-	switch (option) {
-	case OPTION_TRACE:
-		trace_parse(o, value);
-		break;
-	case 'l':
-		listen_parse(o, value);
-		break;
-	case 'p':
-		o->port = port_parse(value);
-		break;
-	case 'r':
-		o->hints = value;
-		break;
-	case 'e':
-		o->log.path = value;
-		break;
-	case 'c':
-		o->cache_octets = size_parse(value);
-		break;
-	case 'a':
-		prefix_parse(o->allow, &o->allow_count, value);
-		break;
-	case OPTION_PROXY:
-		prefix_parse(o->proxy, &o->proxy_count, value);
-		prefix_parse(o->allow, &o->allow_count, value);
-		break;
-	case 's':
-		prefix_parse(o->allow_server, &o->allow_server_count, value);
-		break;
-	case '4':
-		family_parse(o, 4);
-		break;
-	case '6':
-		family_parse(o, 6);
-		break;
-	case OPTION_SOURCE:
-		source_parse(o, value);
-		break;
-	case 'f':
-		forward_parse(o, value);
-		break;
-	case 'u':
-		user_parse(o, value);
-		break;
-	case OPTION_CHROOT:
-		o->confined.root = value;
-		break;
-	case OPTION_CACHE_FILE:
-		o->cache_file = draft_check(value);
-		break;
-	case OPTION_LOOK_UP:
-		look_up_parse(o, value);
-		break;
-	case OPTION_CONTROL:
-		o->control = value;
-		break;
-	case OPTION_METRICS:
-		o->metrics = draft_check(value);
-		break;
-	case OPTION_LOG_LEVEL:
-		o->log.least = level_parse(value);
-		break;
-	case OPTION_LOG_FORMAT:
-		o->log.format = format_parse(value);
-		break;
-	case OPTION_QUERY_LOG:
-		o->log.queries = true;
-		break;
-	default:
-		abort();
-	}
 }
 
 /* What was printed must have got there. */
@@ -474,12 +418,21 @@ print_and_exit(const char *text, size_t len)
 	print_end();
 }
 
-static void
-print_hints_and_exit(void)
+_Noreturn static void
+value_print_and_exit(struct options *o, const char *value)
+{
+	(void)o;
+	print_and_exit(value, strlen(value));
+}
+
+_Noreturn static void
+hints_print_and_exit(struct options *o, const char *value)
 {
 	size_t len;
 	const char *text = hints_compiled_in(&len);
 
+	(void)o;
+	(void)value;
 	print_and_exit(text, len);
 }
 
@@ -1193,62 +1146,121 @@ options_default(struct options *o)
 	o->cache_octets = CACHE_OCTETS_DEFAULT;
 }
 
-/* The words before those of a mode; which that is, or 0, and how many. */
+/* What is done instead of serving; it is for after all options. */
+enum mode {
+	MODE_SERVE, /* or trace */
+	MODE_CHECK,
+	MODE_CLASSIFY,
+	MODE_EVENTS
+};
+
+/* An option, and what comes of it: one of the last three. */
+static const struct choice {
+	const char *word;  /* NULL: it has but a letter */
+	char letter;       /* 0: it has but a word */
+	const char *value; /* NULL: one has to follow it */
+	void (*parse)(struct options *, const char *value);
+	size_t kept; /* the value as it is, so far into the options */
+	enum mode mode;
+} choices[] = {
+    {"listen", 'l', .parse = listen_parse},
+    {"port", 'p', .parse = default_port_parse},
+    {"root-hints", 'r', .kept = offsetof(struct options, hints)},
+    {"event-log", 'e', .kept = offsetof(struct options, log.path)},
+    {"log-level", .parse = log_level_parse},
+    {"log-format", .parse = log_format_parse},
+    {"query-log", .value = "", .parse = query_log_parse},
+    {"cache-size", 'c', .parse = cache_size_parse},
+    {"allow", 'a', .parse = allow_parse},
+    {"allow-server", 's', .parse = allow_server_parse},
+    {"proxy", .parse = proxy_parse},
+    {NULL, '4', .value = "4", .parse = family_parse},
+    {NULL, '6', .value = "6", .parse = family_parse},
+    {"source", .parse = source_parse},
+    {"forward", 'f', .parse = forward_parse},
+    {"look-up", .parse = look_up_parse},
+    {"user", 'u', .parse = user_parse},
+    {"chroot", .kept = offsetof(struct options, confined.root)},
+    {"cache-file", .kept = offsetof(struct options, cache_file)},
+    {"control", .kept = offsetof(struct options, control)},
+    {"metrics", .kept = offsetof(struct options, metrics)},
+    {"trace", .parse = trace_parse},
+    {"check", .value = "", .mode = MODE_CHECK},
+    {"classify", .value = "", .mode = MODE_CLASSIFY},
+    {"events", .value = "", .mode = MODE_EVENTS},
+    {"print-hints", .value = "", .parse = hints_print_and_exit},
+    {"help", 'h', .value = usage, .parse = value_print_and_exit},
+    {"version", 'V', .value = "dns " VERSION "\n",
+	.parse = value_print_and_exit},
+};
+
+enum {
+	CHOICES = sizeof(choices) / sizeof(choices[0])
+};
+
+/* By what getopt tells it. */
 static int
+choice_number(const struct choice *c)
+{
+	return c->letter != 0 ? c->letter : CHOICE_WORDS + (int)(c - choices);
+}
+
+/* In the form of getopt: each letter with its colon, and each word. */
+static void
+choices_list(char *letters, struct option *words)
+{
+	const struct choice *c;
+
+	*letters++ = ':';
+	for (c = choices; c < choices + CHOICES; c++) {
+		if (c->letter != 0)
+			*letters++ = c->letter;
+		if (c->letter != 0 && c->value == NULL)
+			*letters++ = ':';
+		if (c->word != NULL)
+			*words++ = (struct option){c->word,
+			    c->value == NULL ? required_argument : no_argument,
+			    NULL, choice_number(c)};
+	}
+	*letters = '\0';
+	memset(words, 0, sizeof(*words));
+}
+
+static void
+choice_take(const struct choice *c, struct options *o, const char *value)
+{
+	if (c->parse != NULL)
+		c->parse(o, value);
+	else
+		*(const char **)(void *)((char *)o + c->kept) = value;
+}
+
+/* The words before those of a mode; which that is, and how many. */
+static enum mode
 options_read(struct options *o, int argc, char **argv, unsigned *taken)
 {
-	static const struct option longs[] = {
-	    {"listen", required_argument, NULL, 'l'},
-	    {"port", required_argument, NULL, 'p'},
-	    {"root-hints", required_argument, NULL, 'r'},
-	    {"event-log", required_argument, NULL, 'e'},
-	    {"log-level", required_argument, NULL, OPTION_LOG_LEVEL},
-	    {"log-format", required_argument, NULL, OPTION_LOG_FORMAT},
-	    {"query-log", no_argument, NULL, OPTION_QUERY_LOG},
-	    {"cache-size", required_argument, NULL, 'c'},
-	    {"allow", required_argument, NULL, 'a'},
-	    {"allow-server", required_argument, NULL, 's'},
-	    {"proxy", required_argument, NULL, OPTION_PROXY},
-	    {"control", required_argument, NULL, OPTION_CONTROL},
-	    {"metrics", required_argument, NULL, OPTION_METRICS},
-	    {"check", no_argument, NULL, OPTION_CHECK},
-	    {"classify", no_argument, NULL, OPTION_CLASSIFY},
-	    {"events", no_argument, NULL, OPTION_EVENTS},
-	    {"trace", required_argument, NULL, OPTION_TRACE},
-	    {"source", required_argument, NULL, OPTION_SOURCE},
-	    {"forward", required_argument, NULL, 'f'},
-	    {"look-up", required_argument, NULL, OPTION_LOOK_UP},
-	    {"user", required_argument, NULL, 'u'},
-	    {"chroot", required_argument, NULL, OPTION_CHROOT},
-	    {"cache-file", required_argument, NULL, OPTION_CACHE_FILE},
-	    {"print-hints", no_argument, NULL, OPTION_PRINT_HINTS},
-	    {"help", no_argument, NULL, 'h'},
-	    {"version", no_argument, NULL, 'V'},
-	    {NULL, 0, NULL, 0},
-	};
-	static const char letters[] = ":l:p:r:e:c:a:s:f:u:46hV";
-	int option, mode = 0; /* which is for after all options */
+	char letters[1 + 2 * CHOICES + 1];
+	struct option words[CHOICES + 1];
+	enum mode mode = MODE_SERVE;
+	int number;
 
+	choices_list(letters, words);
 	opterr = 0;
-	while ((option = getopt_long(argc, argv, letters, longs, NULL)) != -1) {
-		if (option == 'h')
-			print_and_exit(usage, sizeof(usage) - 1);
-		if (option == 'V')
-			print_and_exit("dns " VERSION "\n",
-			    sizeof("dns " VERSION "\n") - 1);
-		if (option == OPTION_PRINT_HINTS)
-			print_hints_and_exit();
-		if (option == OPTION_EVENTS || option == OPTION_CHECK ||
-		    option == OPTION_CLASSIFY) {
-			mode = option;
-			continue;
-		}
-		if (option == ':')
+	while ((number = getopt_long(argc, argv, letters, words, NULL)) != -1) {
+		const struct choice *c = choices;
+
+		if (number == ':')
 			refuse("a value is missing after", argv[optind - 1],
 			    "see dns --help");
-		if (option == '?')
+		if (number == '?')
 			option_refuse(argv[optind - 1]);
-		option_take(o, option, optarg);
+		while (choice_number(c) != number)
+			c++;
+		if (c->mode != MODE_SERVE) {
+			mode = c->mode;
+			continue;
+		}
+		choice_take(c, o, c->value == NULL ? optarg : c->value);
 		++*taken;
 	}
 	return mode;
@@ -1258,31 +1270,34 @@ void
 options_take(struct options *o, int argc, char **argv)
 {
 	unsigned taken = 0;
-	int mode;
+	enum mode mode;
 
 	options_default(o);
 	mode = options_read(o, argc, argv, &taken);
-	if (optind < argc && o->control != NULL && mode == 0 && !o->trace) {
+	draft_check(o->cache_file);
+	draft_check(o->metrics);
+	if (optind < argc && o->control != NULL && mode == MODE_SERVE &&
+	    !o->trace) {
 		if (taken > 1)
 			refuse("a command takes no other option", "",
 			    "--control PATH alone");
 		command_and_exit(o->control, argv + optind);
 	}
-	if (o->trace && mode == 0)
+	if (o->trace && mode == MODE_SERVE)
 		trace_complete(o, argv[optind], &optind);
 	else if (o->log.format == FORMAT_TRACE)
 		o->log.format = FORMAT_LOGFMT;
-	if (optind < argc && mode != OPTION_CLASSIFY)
+	if (optind < argc && mode != MODE_CLASSIFY)
 		refuse("unknown argument", argv[optind], "see dns --help");
-	if (mode == OPTION_EVENTS)
+	if (mode == MODE_EVENTS)
 		events_print_and_exit(o->log.format);
 	listen_complete(o);
 	o->sockets_given = sockets_given();
 	sources_complete(o);
 	forwards_complete(o);
-	if (mode == OPTION_CLASSIFY)
+	if (mode == MODE_CLASSIFY)
 		classify_and_exit(o, argv + optind);
-	if (mode == OPTION_CHECK)
+	if (mode == MODE_CHECK)
 		check_and_exit(o);
 }
 
