@@ -179,6 +179,32 @@ is_impossible(const struct ask *ask, const struct netns *net)
 }
 
 static enum left
+ask_left(const struct ask *ask, const struct netns *net)
+{
+	if (ask->times > CLIENTS_MAX)
+		return LEFT_CROWD;
+	if (ask->every_ms > 0)
+		return LEFT_TIME;
+	return is_impossible(ask, net) ? LEFT_SOURCE : LEFT_NOT;
+}
+
+static enum left
+rule_left(const struct rule *rule)
+{
+	switch (rule->conduct) {
+	case CONDUCT_LOOPS:
+		return LEFT_STEP;
+	case CONDUCT_BITS:
+	case CONDUCT_OCTETS:
+		return LEFT_TIME;
+	case CONDUCT_SIPS:
+		return LEFT_WINDOW;
+	default:
+		return LEFT_NOT;
+	}
+}
+
+static enum left
 step_left(const struct step *step, const struct netns *net, bool started)
 {
 	switch (step->kind) {
@@ -189,11 +215,7 @@ step_left(const struct step *step, const struct netns *net, bool started)
 	case STEP_WALL:
 		return LEFT_CLOCK;
 	case STEP_ASK:
-		if (step->ask.times > CLIENTS_MAX)
-			return LEFT_CROWD;
-		if (step->ask.every_ms > 0)
-			return LEFT_TIME;
-		return is_impossible(&step->ask, net) ? LEFT_SOURCE : LEFT_NOT;
+		return ask_left(&step->ask, net);
 	case STEP_HINTS:
 		return step->hints.how == HINTS_UNREADABLE || /* to root? */
 			step->hints.how == HINTS_RESTLESS
@@ -205,13 +227,7 @@ step_left(const struct step *step, const struct netns *net, bool started)
 		return step->connect.window != WINDOW_DEFAULT ? LEFT_WINDOW
 							      : LEFT_NOT;
 	case STEP_RULE:
-		if (step->rule.conduct == CONDUCT_LOOPS)
-			return LEFT_STEP;
-		if (step->rule.conduct == CONDUCT_BITS ||
-		    step->rule.conduct == CONDUCT_OCTETS)
-			return LEFT_TIME;
-		return step->rule.conduct == CONDUCT_SIPS ? LEFT_WINDOW
-							  : LEFT_NOT;
+		return rule_left(&step->rule);
 	case STEP_FILES:
 		return started ? LEFT_STEP : LEFT_NOT;
 	case STEP_INTERFACE:

@@ -776,10 +776,16 @@ step_work(const struct step *step)
 }
 
 static void
-step_signal(int sig)
+world_signal(int sig)
 {
 	if (!kernel_signal(sig))
 		world_fault("the server does not take signal %d\n", sig);
+}
+
+static void
+step_signal(const struct step *step)
+{
+	world_signal(step->signal);
 }
 
 /* A step that makes the world, before the server starts or later. */
@@ -813,70 +819,85 @@ step_make(const struct step *step)
 }
 
 static void
+step_judge(const struct step *step)
+{
+	if (!witness_judge(&s.d.witness, step, s.d.fault))
+		world_trace("line %u does not come true", step->line);
+}
+
+static void
+step_wait(const struct step *step)
+{
+	s.waiting = WAITING_TIME;
+	s.until_ms = s.d.now_ms + (uint64_t)step->ms;
+}
+
+static void
+step_wall(const struct step *step)
+{
+	s.wall_ms += step->ms;
+}
+
+static void
+step_stop(const struct step *step)
+{
+	s.stop_ms = s.d.now_ms + (uint64_t)step->stop.in_ms;
+	s.go_on_ms = s.stop_ms + (uint64_t)step->stop.for_ms;
+	s.asleep = step->stop.asleep;
+	s.late = step->stop.late;
+}
+
+static void
+step_metrics(const struct step *step)
+{
+	if (s.simulation->failure == NULL)
+		(void)witness_metrics(&s.d.witness, step,
+		    s.metrics.len > 0 ? (const char *)s.metrics.octets : "",
+		    s.metrics_writes, s.d.fault);
+}
+
+static void
+step_exit(const struct step *step)
+{
+	fault_at(s.d.fault, s.simulation->scenario, step,
+	    "the server did not end but serve\n");
+}
+
+/* What comes before the first of these makes the world. */
+static void
 step_take(const struct step *step)
 {
-	switch (step->kind) {
-	case STEP_ASK:
-		step_ask(step);
-		break;
-	case STEP_CONNECT:
-		step_connect(step);
-		break;
-	case STEP_SEND:
-	case STEP_SHUT:
-	case STEP_CLOSE:
-	case STEP_RESET:
-	case STEP_STALL:
-	case STEP_READ:
-		step_connections(step);
-		break;
-	case STEP_EXPECT:
-	case STEP_CLOSED:
-	case STEP_OPEN:
-	case STEP_WRITES:
-	case STEP_CONNECTIONS:
-	case STEP_PACKETS:
-	case STEP_GAPS:
-	case STEP_LOG:
-		if (!witness_judge(&s.d.witness, step, s.d.fault))
-			world_trace("line %u does not come true", step->line);
-		break;
-	case STEP_WAIT:
-		s.waiting = WAITING_TIME;
-		s.until_ms = s.d.now_ms + (uint64_t)step->ms;
-		break;
-	case STEP_WORK:
-		step_work(step);
-		break;
-	case STEP_WALL:
-		s.wall_ms += step->ms;
-		break;
-	case STEP_STOP:
-		s.stop_ms = s.d.now_ms + (uint64_t)step->stop.in_ms;
-		s.go_on_ms = s.stop_ms + (uint64_t)step->stop.for_ms;
-		s.asleep = step->stop.asleep;
-		s.late = step->stop.late;
-		break;
-	case STEP_CONTROL:
-		step_control(step);
-		break;
-	case STEP_METRICS:
-		if (s.simulation->failure == NULL)
-			(void)witness_metrics(&s.d.witness, step,
-			    s.metrics.len > 0 ? (const char *)s.metrics.octets
-					      : "",
-			    s.metrics_writes, s.d.fault);
-		break;
-	case STEP_SIGNAL:
-		step_signal(step->signal);
-		break;
-	case STEP_EXIT:
-		fault_at(s.d.fault, s.simulation->scenario, step,
-		    "the server did not end but serve\n");
-		break;
-	default:
+	static void (*const steps[])(const struct step *) = {
+	    [STEP_ASK] = step_ask,
+	    [STEP_EXPECT] = step_judge,
+	    [STEP_CONNECT] = step_connect,
+	    [STEP_SEND] = step_connections,
+	    [STEP_SHUT] = step_connections,
+	    [STEP_CLOSE] = step_connections,
+	    [STEP_RESET] = step_connections,
+	    [STEP_STALL] = step_connections,
+	    [STEP_READ] = step_connections,
+	    [STEP_CLOSED] = step_judge,
+	    [STEP_OPEN] = step_judge,
+	    [STEP_WRITES] = step_judge,
+	    [STEP_CONNECTIONS] = step_judge,
+	    [STEP_PACKETS] = step_judge,
+	    [STEP_GAPS] = step_judge,
+	    [STEP_LOG] = step_judge,
+	    [STEP_WAIT] = step_wait,
+	    [STEP_WALL] = step_wall,
+	    [STEP_WORK] = step_work,
+	    [STEP_STOP] = step_stop,
+	    [STEP_SIGNAL] = step_signal,
+	    [STEP_CONTROL] = step_control,
+	    [STEP_METRICS] = step_metrics,
+	    [STEP_EXIT] = step_exit,
+	};
+
+	if (step->kind < STEP_ASK)
 		step_make(step);
-	}
+	else
+		steps[step->kind](step);
 }
 
 /* Is what the last step waits for there, or is it too late for it? */
@@ -949,7 +970,7 @@ step_advance(void)
 		return false;
 	s.over = true;
 	s.over_ms = s.d.now_ms;
-	step_signal(SIGTERM);
+	world_signal(SIGTERM);
 	return true;
 }
 
