@@ -77,6 +77,8 @@ FUZZ_WRAPS = $(WRAPS)
 FUZZ_CFLAGS = -O1 -g `cat $(B)/fuzz/flags`
 FUZZ_OBJ = $(PARTS:%=$(B)/fuzz/%.o) \
 	  $(SIM:%=$(B)/fuzz/tests/%.o)
+# What tests/run.sh runs.
+TESTED  = $(B)/dns $(CHECKS) $(TOOLS) $(FUZZ) $(BENCH_TOOLS)
 
 all: $(B)/dns
 
@@ -184,12 +186,11 @@ run: $(B)/dns
 
 test:
 	@sh tests/need.sh check
-	@$(MAKE) --no-print-directory $(B)/dns $(CHECKS) $(TOOLS) $(FUZZ) \
-	    $(BENCH_TOOLS)
+	@$(MAKE) --no-print-directory $(TESTED)
 	@B=$(B) sh tests/run.sh
 
 # Which test proves which rule, and how it went.
-tests/RFC.md: $(B)/dns $(CHECKS) $(TOOLS) $(BENCH_TOOLS)
+tests/RFC.md: $(TESTED)
 	@B=$(B) sh tests/run.sh --write
 
 demo: $(B)/dns
