@@ -1337,29 +1337,31 @@ tcp_prepare(int fd)
 }
 
 /*
- * The address asked is the one that answers (RFC 2181 4).  And if the system
- * lets us, a forged "packet too big" does not make us fragment (RFC 9715 3.1),
- * and there is room for a burst of questions: with CAP_NET_ADMIN as much as we
- * ask for, without it what net.core.rmem_max allows.  The kernel counts double;
- * what a service manager has set higher stays.
+ * The address asked is the one that answers (RFC 2181 4): where a socket has
+ * more than one, each datagram tells its own.  And if the system lets us, a
+ * forged "packet too big" does not make us fragment (RFC 9715 3.1), and there
+ * is room for a burst of questions: with CAP_NET_ADMIN as much as we ask for,
+ * without it what net.core.rmem_max allows.  The kernel counts double; what a
+ * service manager has set higher stays.
  */
 static bool
-udp_prepare(int fd, uint8_t family)
+udp_prepare(int fd, const struct address *at)
 {
+	bool any = address_is_any(at);
 	int octets = option_get(fd, SOL_SOCKET, SO_RCVBUF);
 
 	if (octets < 2 * QUEUE_OCTETS &&
 	    !option_set(fd, SOL_SOCKET, SO_RCVBUFFORCE, QUEUE_OCTETS) &&
 	    octets < QUEUE_OCTETS)
 		(void)option_set(fd, SOL_SOCKET, SO_RCVBUF, QUEUE_OCTETS);
-	if (family == 4) {
+	if (at->family == 4) {
 		(void)option_set(
 		    fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_OMIT);
-		return option_set(fd, IPPROTO_IP, IP_PKTINFO, 1);
+		return option_set(fd, IPPROTO_IP, IP_PKTINFO, any);
 	}
 	(void)option_set(
 	    fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_OMIT);
-	return option_set(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1);
+	return option_set(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, any);
 }
 
 /* A socket of this type that hears this address; -1 sets errno. */
@@ -1374,8 +1376,7 @@ listener_socket(const struct address *at, int type)
 	if (fd < 0)
 		return -1;
 	if ((at->family == 4 || option_set(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1)) &&
-	    (type == SOCK_DGRAM ? udp_prepare(fd, at->family)
-				: tcp_prepare(fd)) &&
+	    (type == SOCK_DGRAM ? udp_prepare(fd, at) : tcp_prepare(fd)) &&
 	    bind(fd, (struct sockaddr *)&sa, len) == 0 &&
 	    (type == SOCK_DGRAM || listen(fd, ACCEPT_QUEUE) == 0))
 		return fd;
@@ -1392,6 +1393,7 @@ listener_open(struct listener *l)
 	bool given = l->udp >= 0;
 	int err;
 
+	l->any = address_is_any(&l->at);
 	if (!given)
 		l->udp = listener_socket(&l->at, SOCK_DGRAM);
 	if (l->udp < 0)
@@ -1440,7 +1442,7 @@ given_prepare(int fd, bool tcp, struct address *at)
 	    option_get(fd, IPPROTO_IPV6, IPV6_V6ONLY) == 0)
 		return "it takes IPv4, too: see BindIPv6Only=";
 	if (!(tcp ? tcp_prepare(fd) && listen(fd, ACCEPT_QUEUE) == 0
-		  : udp_prepare(fd, at->family)) ||
+		  : udp_prepare(fd, at)) ||
 	    fcntl(fd, F_SETFL, O_NONBLOCK) < 0)
 		return strerror(errno);
 	return NULL;

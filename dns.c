@@ -60,7 +60,7 @@ struct query {
 	uint64_t number; /* of all that were asked: the log's q= */
 	uint64_t asked_ms;
 	struct address from, to; /* the answer leaves from where it was asked */
-	unsigned interface;      /* by which; 0 if `from` tells enough */
+	unsigned interface;      /* of `from`; 0 if that tells enough */
 	struct header header;
 	struct question question; /* name.len 0: could not be parsed */
 	struct edns edns;
@@ -662,19 +662,43 @@ serve(void)
  * Datagrams in and out.
  */
 
-/*
- * The address a datagram was sent to: the one thing we had the kernel tell.
- * An answer to a link-local address needs the interface it came in by.
- */
+/* The interface of a link-local address, which means nothing without it. */
+static unsigned
+peer_interface(const struct sockaddr_storage *peer)
+{
+	struct sockaddr_in6 in6;
+
+	if (peer->ss_family != AF_INET6)
+		return 0;
+	memcpy(&in6, peer, sizeof(in6));
+	return in6.sin6_scope_id;
+}
+
+static socklen_t
+peer_write(struct sockaddr_storage *peer, const struct query *q)
+{
+	socklen_t len = address_to_sockaddr(&q->from, peer);
+	struct sockaddr_in6 in6;
+
+	if (q->interface == 0)
+		return len;
+	memcpy(&in6, peer, sizeof(in6));
+	in6.sin6_scope_id = q->interface;
+	memcpy(peer, &in6, sizeof(in6));
+	return len;
+}
+
+/* The address a datagram was sent to, if its listener has more than one. */
 static bool
 control_read(struct msghdr *m, struct query *q)
 {
-	static const struct prefix link_local = {{6, {0xfe, 0x80}, 0}, 10};
 	const struct cmsghdr *c = CMSG_FIRSTHDR(m);
 	struct in_pktinfo info4;
 	struct in6_pktinfo info6;
 
-	q->interface = 0;
+	q->to = self.listeners[q->listener].at;
+	if (!self.listeners[q->listener].any)
+		return true;
 	if (c == NULL)
 		return false;
 	if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_PKTINFO) {
@@ -686,16 +710,17 @@ control_read(struct msghdr *m, struct query *q)
 		return false;
 	memcpy(&info6, CMSG_DATA(c), sizeof(info6));
 	memcpy(q->to.ip, &info6.ipi6_addr, 16);
-	if (prefix_covers(&link_local, &q->from))
-		q->interface = info6.ipi6_ifindex;
 	return true;
 }
 
 static void
 control_put(struct msghdr *m, int level, int type, const void *info, size_t len)
 {
-	struct cmsghdr *c = CMSG_FIRSTHDR(m);
+	struct cmsghdr *c;
 
+	m->msg_controllen = CONTROL_OCTETS;
+	memset(m->msg_control, 0, CONTROL_OCTETS);
+	c = CMSG_FIRSTHDR(m);
 	assert(c != NULL); /* CONTROL_OCTETS are room for one */
 	/* A socklen_t in musl, a size_t in glibc. */
 	c->cmsg_len = (socklen_t)CMSG_LEN(len);
@@ -705,15 +730,19 @@ control_put(struct msghdr *m, int level, int type, const void *info, size_t len)
 	m->msg_controllen = (socklen_t)CMSG_SPACE(len);
 }
 
-/* RFC 2181 4: the answer leaves from the address that was asked. */
+/*
+ * RFC 2181 4: the answer leaves from the address that was asked, as all do of
+ * a listener that has no other.
+ */
 static void
 control_write(struct msghdr *m, const struct query *q)
 {
 	struct in_pktinfo info4 = {0};
-	struct in6_pktinfo info6 = {.ipi6_ifindex = q->interface};
+	struct in6_pktinfo info6 = {0};
 
-	m->msg_controllen = CONTROL_OCTETS;
-	memset(m->msg_control, 0, CONTROL_OCTETS);
+	m->msg_controllen = 0;
+	if (!self.listeners[q->listener].any)
+		return;
 	memcpy(&info4.ipi_spec_dst, q->to.ip, 4);
 	memcpy(&info6.ipi6_addr, q->to.ip, 16);
 	if (q->to.family == 4)
@@ -781,13 +810,13 @@ udp_received(unsigned i, unsigned listener, uint64_t now_ms)
 
 	self.counts.received++;
 	q.listener = listener;
-	q.to = self.listeners[listener].at;
 	if (!address_from_sockaddr(&self.in.peers[i], &q.from) ||
 	    port_is_reserved(q.from.port) || (m->msg_flags & MSG_TRUNC) != 0 ||
 	    !control_read(m, &q)) {
 		self.counts.dropped++;
 		return;
 	}
+	q.interface = peer_interface(&self.in.peers[i]);
 	q.asked_ms = now_ms;
 	if (query_parse(&q, self.in_octets[i], self.in.messages[i].msg_len))
 		answer(&q, now_ms);
@@ -833,7 +862,7 @@ udp_send(const struct reply *a)
 
 	assert(a->message.base == self.out_octets[i] && !a->message.failed);
 	self.out.parts[i].iov_len = a->message.len;
-	m->msg_namelen = address_to_sockaddr(&q->from, &self.out.peers[i]);
+	m->msg_namelen = peer_write(&self.out.peers[i], q);
 	control_write(m, q);
 	self.out_sections[i].at = a->sections;
 	self.out_sections[i].len = a->opt - a->sections;

@@ -1747,6 +1747,7 @@ void options_take(struct options *, int argc, char **argv);
 /* Where clients come in, over both. */
 struct listener {
 	struct address at;
+	bool any; /* every address of this host */
 	int udp, tcp;
 };
 

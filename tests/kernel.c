@@ -33,6 +33,7 @@ enum {
 	EPHEMERAL_FIRST = 32768,
 	EPHEMERAL_COUNT = 28232,
 	SOMAXCONN_NOW = 4096, /* net.core.somaxconn */
+	INTERFACE = 1,        /* by which all datagrams come */
 };
 
 enum file_kind {
@@ -651,7 +652,7 @@ __wrap_setsockopt(int fd, int level, int name, const void *value, socklen_t len)
 		return -1;
 	if ((level == IPPROTO_IP && name == IP_PKTINFO) ||
 	    (level == IPPROTO_IPV6 && name == IPV6_RECVPKTINFO))
-		f->pktinfo = true;
+		f->pktinfo = *(const int *)value != 0;
 	return 0;
 }
 
@@ -1007,8 +1008,8 @@ static void
 pktinfo_give(const struct address *to, struct msghdr *msg)
 {
 	struct cmsghdr *c = CMSG_FIRSTHDR(msg);
-	struct in_pktinfo four = {.ipi_ifindex = 1};
-	struct in6_pktinfo six = {.ipi6_ifindex = 1};
+	struct in_pktinfo four = {.ipi_ifindex = INTERFACE};
+	struct in6_pktinfo six = {.ipi6_ifindex = INTERFACE};
 	size_t len = to->family == 4 ? sizeof(four) : sizeof(six);
 
 	if (c == NULL || msg->msg_controllen < CMSG_SPACE(len)) {
@@ -1032,11 +1033,14 @@ pktinfo_give(const struct address *to, struct msghdr *msg)
 	msg->msg_controllen = CMSG_SPACE(len);
 }
 
+static const struct prefix link_local = {{6, {0xfe, 0x80}, 0}, 10};
+
 static void
 message_give(const struct file *f, const struct packet *p, struct mmsghdr *m)
 {
 	struct msghdr *msg = &m->msg_hdr;
 	struct sockaddr_storage from;
+	struct sockaddr_in6 *six = (struct sockaddr_in6 *)(void *)&from;
 	size_t room = msg->msg_iov[0].iov_len;
 
 	assert(msg->msg_iovlen == 1);
@@ -1044,6 +1048,8 @@ message_give(const struct file *f, const struct packet *p, struct mmsghdr *m)
 	m->msg_len = (unsigned)(p->len < room ? p->len : room);
 	memcpy(msg->msg_iov[0].iov_base, p->octets, m->msg_len);
 	msg->msg_namelen = address_to_sockaddr(&p->from, &from);
+	if (prefix_covers(&link_local, &p->from))
+		six->sin6_scope_id = INTERFACE;
 	memcpy(msg->msg_name, &from, msg->msg_namelen);
 	if (f->pktinfo)
 		pktinfo_give(&p->to, msg);
@@ -1100,7 +1106,8 @@ message_source(const struct file *f, struct msghdr *msg,
 		    c->cmsg_type == IPV6_PKTINFO) {
 			memcpy(&six, CMSG_DATA(c), sizeof(six));
 			memcpy(source.ip, &six.ipi6_addr, 16);
-			*interface = six.ipi6_ifindex;
+			if (six.ipi6_ifindex != 0)
+				*interface = six.ipi6_ifindex;
 		}
 	}
 	return source;
@@ -1110,7 +1117,7 @@ static bool
 message_send(const struct file *f, struct mmsghdr *m)
 {
 	static uint8_t octets[MESSAGE_MAX];
-	static const struct prefix link_local = {{6, {0xfe, 0x80}, 0}, 10};
+	const struct sockaddr_in6 *six = m->msg_hdr.msg_name;
 	struct msghdr *msg = &m->msg_hdr;
 	struct address source, to;
 	unsigned interface = 0;
@@ -1122,8 +1129,10 @@ message_send(const struct file *f, struct mmsghdr *m)
 	}
 	if (is_failing(CALL_SENDMMSG, &to))
 		return false;
+	if (to.family == 6)
+		interface = six->sin6_scope_id;
 	source = message_source(f, msg, &to, &interface);
-	if (prefix_covers(&link_local, &to) && interface != 1) {
+	if (prefix_covers(&link_local, &to) && interface != INTERFACE) {
 		errno = EINVAL;
 		return false;
 	}
