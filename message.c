@@ -12,6 +12,7 @@
 #include "dns.h"
 
 #include <arpa/inet.h>
+#include <endian.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <strings.h>
@@ -219,7 +220,7 @@ static bool name_join(const uint8_t *labels, size_t len, const struct name *end,
     struct name *result);
 static inline uint64_t siphash(const uint8_t *octets, size_t n,
     const uint8_t key[16], unsigned word_rounds, unsigned last_rounds,
-    bool fold);
+    bool fold) __attribute__((always_inline));
 static inline uint64_t load_last(const uint8_t *octets, size_t n);
 static inline void sip_word(struct sip *s, uint64_t word, unsigned rounds);
 static inline void sip_rounds(struct sip *s, unsigned rounds);
@@ -1231,9 +1232,10 @@ fold_u8(uint8_t octet)
 static inline uint64_t
 load_u64(const uint8_t *b)
 {
-	return (uint64_t)b[0] | (uint64_t)b[1] << 8 | (uint64_t)b[2] << 16 |
-	    (uint64_t)b[3] << 24 | (uint64_t)b[4] << 32 | (uint64_t)b[5] << 40 |
-	    (uint64_t)b[6] << 48 | (uint64_t)b[7] << 56;
+	uint64_t octets;
+
+	memcpy(&octets, b, sizeof(octets));
+	return le64toh(octets);
 }
 
 void
