@@ -889,8 +889,9 @@ udp_truncate(unsigned i)
 	(void)read_header(&r, &header);
 	header.truncated = true;
 	header.answers = header.authorities = 0;
-	writer_init(&w, octets, HEADER_LEN);
-	write_header(&w, &header);
+	writer_init(&w, octets, *whole);
+	w.len = *whole;
+	write_header_again(&w, &header);
 	return true;
 }
 
@@ -1527,10 +1528,11 @@ connections_accept(uint64_t now_ms)
 static bool
 address_is_loopback(const struct address *a)
 {
-	static const struct prefix loopback4 = {{4, {127}, 0}, 8};
-	static const struct prefix loopback6 = {{6, {[15] = 1}, 0}, 128};
+	static const uint8_t loopback6[16] = {[15] = 1}; /* ::1 */
 
-	return prefix_covers(&loopback4, a) || prefix_covers(&loopback6, a);
+	return a->family == 4
+	    ? a->ip[0] == 127 /* 127.0.0.0/8 */
+	    : memcmp(a->ip, loopback6, sizeof(loopback6)) == 0;
 }
 
 static bool
@@ -2036,16 +2038,12 @@ reply_add_cookie(const struct reply *a, struct edns *opt)
 	cookie_renew(opt, &q->from, self.wall_s, self.secrets.now);
 }
 
-/* Behind the sections: OPT, if there was one in the query. */
 static void
-reply_add_opt(struct reply *a, enum rcode rcode, const struct reason *why,
+reply_write_opt(struct reply *a, enum rcode rcode, const struct reason *why,
     size_t why_count)
 {
 	struct edns opt = {.present = true, .udp_max = UDP_EDNS_MAX};
 
-	a->opt = a->message.len;
-	if (!a->query->edns.present)
-		return;
 	reply_add_cookie(a, &opt);
 	a->message.max = a->max;
 	a->header.additionals = 1;
@@ -2055,6 +2053,16 @@ reply_add_opt(struct reply *a, enum rcode rcode, const struct reason *why,
 		opt.idle_100ms = (uint16_t)(idle_ms() / 100);
 	opt.rcode_high = (uint8_t)(rcode >> 4);
 	write_opt(&a->message, &opt, why, why_count);
+}
+
+/* Behind the sections: OPT, if there was one in the query. */
+static void
+reply_add_opt(struct reply *a, enum rcode rcode, const struct reason *why,
+    size_t why_count)
+{
+	a->opt = a->message.len;
+	if (a->query->edns.present)
+		reply_write_opt(a, rcode, why, why_count);
 }
 
 /*
@@ -2129,12 +2137,11 @@ reply_end(struct reply *a, enum rcode rcode, const struct reason *why,
 {
 	static const struct reason too_large = {
 	    EDE_OTHER, "more than a message holds"};
-	struct writer head;
 	unsigned i;
 
 	for (i = 0; i < a->proof_count; i++)
-		reply_add_proofs(a, &a->proofs[i]);
-
+		if (a->proofs[i].proofs > 0)
+			reply_add_proofs(a, &a->proofs[i]);
 	if (a->message.failed) {
 		reply_empty(a);
 		a->header.truncated = a->query->connection == NULL;
@@ -2149,8 +2156,7 @@ reply_end(struct reply *a, enum rcode rcode, const struct reason *why,
 	if (reply_is_excess(a))
 		reply_shorten(a, rcode, why, why_count);
 	assert(!a->message.failed);
-	writer_init(&head, a->message.base, HEADER_LEN);
-	write_header(&head, &a->header);
+	write_header_again(&a->message, &a->header);
 	reply_trace(a);
 	self.traced = rcode;
 	reply_send(a);
@@ -2177,15 +2183,39 @@ answer_failure(struct query *q, const struct reason *why)
 }
 
 /* Every record is of the class that was asked. */
+static struct record_head
+reply_head(const struct reply *a, const struct name *owner, uint16_t type,
+    uint32_t ttl_s)
+{
+	return (struct record_head){
+	    owner, type, a->query->question.class, ttl_s};
+}
+
 static void
 reply_add_record(struct reply *a, const struct name *owner, uint16_t type,
     uint32_t ttl_s, struct reader *rdata)
 {
-	write_name(&a->message, owner);
-	write_u16(&a->message, type);
-	write_u16(&a->message, a->query->question.class);
-	write_u32(&a->message, ttl_s);
-	write_rdata(&a->message, type, rdata);
+	struct record_head head = reply_head(a, owner, type, ttl_s);
+
+	write_rr(&a->message, &head, rdata);
+}
+
+static void
+stored_skip(struct reader *stored, unsigned count)
+{
+	for (; count > 0; count--)
+		(void)read_stored(stored);
+}
+
+/* As many as there is stored rdata. */
+static void
+reply_add_stored(struct reply *a, const struct record_head *head,
+    unsigned count, struct reader *stored)
+{
+	if (count == 0)
+		return;
+	write_rrset(&a->message, head, count, stored);
+	a->header.answers = (uint16_t)(a->header.answers + count);
 }
 
 /*
@@ -2210,31 +2240,20 @@ reply_has_set(const struct reply *a, const struct view *view)
 static void
 reply_add_set(struct reply *a, const struct name *owner, struct view *view)
 {
-	bool signatures = a->query->edns.dnssec_ok;
+	struct record_head head = reply_head(a, owner, view->type, view->ttl_s);
 	unsigned first = view->records > 1 ? random_below(view->records) : 0;
 	struct reader others = view->body;
-	unsigned i;
 
 	if (reply_has_set(a, view))
 		return;
-	for (i = 0; i < first; i++)
-		(void)read_stored(&view->body);
-	for (i = 0; i < view->records; i++) {
-		bool before = i + first >= view->records;
-		struct reader rdata =
-		    read_stored(before ? &others : &view->body);
-
-		reply_add_record(a, owner, view->type, view->ttl_s, &rdata);
-		a->header.answers++;
-	}
-	for (i = 0; i < view->signatures; i++) {
-		struct reader rdata = read_stored(&view->body);
-
-		if (!signatures)
-			continue;
-		reply_add_record(a, owner, TYPE_RRSIG, view->ttl_s, &rdata);
-		a->header.answers++;
-	}
+	stored_skip(&view->body, first);
+	reply_add_stored(a, &head, view->records - first, &view->body);
+	reply_add_stored(a, &head, first, &others);
+	head.type = TYPE_RRSIG;
+	if (a->query->edns.dnssec_ok)
+		reply_add_stored(a, &head, view->signatures, &view->body);
+	else
+		stored_skip(&view->body, view->signatures);
 	assert(a->proof_count <= ALIASES_MAX);
 	a->proofs[a->proof_count++] = *view;
 }

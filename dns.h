@@ -474,7 +474,12 @@ struct edns {
 	uint8_t cookie[COOKIE_MAX];
 };
 
-void reader_init(struct reader *, const uint8_t *, size_t len);
+static inline void
+reader_init(struct reader *r, const uint8_t *base, size_t len)
+{
+	*r = (struct reader){.base = base, .len = len};
+}
+
 const uint8_t *read_bytes(struct reader *, size_t n); /* NULL once failed */
 uint8_t read_u8(struct reader *);
 uint16_t read_u16(struct reader *);
@@ -551,7 +556,11 @@ const struct record *records_next(
 /* Reads the rdata in place: names in it may lead back into the message. */
 struct reader record_rdata(const struct response *, const struct record *);
 
-void writer_init(struct writer *, uint8_t *, size_t max);
+static inline void
+writer_init(struct writer *w, uint8_t *base, size_t max)
+{
+	*w = (struct writer){.base = base, .max = max};
+}
 
 /* Let names in this message be compressed; the table is the caller's. */
 void writer_compress(struct writer *, struct compressor *);
@@ -560,6 +569,7 @@ void write_u8(struct writer *, uint8_t);
 void write_u16(struct writer *, uint16_t);
 void write_u32(struct writer *, uint32_t);
 void write_header(struct writer *, const struct header *);
+void write_header_again(struct writer *, const struct header *); /* over it */
 
 /* The name with a pointer where one is allowed and the same octets stand. */
 void write_name(struct writer *, const struct name *);
@@ -570,6 +580,19 @@ void write_question(struct writer *, const struct question *);
  * names in the types that may have them (RFC 3597 4).
  */
 void write_rdata(struct writer *, uint16_t type, struct reader *rdata);
+
+/* A record but for its rdata. */
+struct record_head {
+	const struct name *owner;
+	uint16_t type, class;
+	uint32_t ttl_s;
+};
+
+/* A record with such rdata; and as many as there is stored rdata (cache.c). */
+void write_rr(
+    struct writer *, const struct record_head *, struct reader *rdata);
+void write_rrset(struct writer *, const struct record_head *, unsigned count,
+    struct reader *stored);
 void write_opt(struct writer *, const struct edns *, const struct reason *why,
     size_t why_count);
 

@@ -186,6 +186,7 @@ struct sip {
 static const struct name root = {.len = 1, .wire = {0}};
 
 static bool read_run(struct reader *r, struct name *name);
+static void read_pointers(struct reader *r, struct name *name, size_t run);
 static bool name_append(struct name *name, const uint8_t *label, uint8_t len);
 static void spend(struct reader *r, size_t work);
 static bool overworked(const struct reader *r);
@@ -243,12 +244,6 @@ static unsigned address_bits(const struct address *a);
  * Reading.
  */
 
-void
-reader_init(struct reader *r, const uint8_t *base, size_t len)
-{
-	*r = (struct reader){.base = base, .len = len};
-}
-
 static inline const uint8_t *
 octets_take(struct reader *r, size_t n)
 {
@@ -268,6 +263,12 @@ static inline uint16_t
 u16_of(const uint8_t *b)
 {
 	return (uint16_t)(b[0] << 8 | b[1]);
+}
+
+static inline uint32_t
+u32_of(const uint8_t *b)
+{
+	return (uint32_t)u16_of(b) << 16 | u16_of(b + 2);
 }
 
 const uint8_t *
@@ -297,10 +298,7 @@ read_u32(struct reader *r)
 {
 	const uint8_t *b = octets_take(r, 4);
 
-	if (b == NULL)
-		return 0;
-	return (uint32_t)b[0] << 24 | (uint32_t)b[1] << 16 |
-	    (uint32_t)b[2] << 8 | b[3];
+	return b == NULL ? 0 : u32_of(b);
 }
 
 void
@@ -327,37 +325,47 @@ read_stored(struct reader *body)
 	return stored;
 }
 
-/*
- * Every pointer must lead to before the run of labels that it ends.  So each
- * jump goes backwards, and the walk must end.
- */
 bool
 read_name(struct reader *r, struct name *name)
 {
-	struct reader hop = *r;
-	size_t run = r->at, after = 0;
-	unsigned hops = 0;
+	size_t start = r->at;
 
 	name->len = 0;
-	while (!hop.failed && !read_run(&hop, name)) {
+	if (!read_run(r, name))
+		read_pointers(r, name, start);
+	if (!r->failed)
+		return true;
+	r->at = start;
+	name->len = 0;
+	return false;
+}
+
+/*
+ * Behind its first run, which begins at that offset.  Every pointer must lead
+ * to before the run of labels that it ends.  So each jump goes backwards, and
+ * the walk must end.
+ */
+static void
+read_pointers(struct reader *r, struct name *name, size_t run)
+{
+	size_t after = 0;
+	unsigned hops;
+
+	for (hops = 0; !r->failed; hops++) {
 		/* What is no pointer leads beyond all. */
-		size_t target = (size_t)read_u16(&hop) - POINTER_TAG;
+		size_t target = (size_t)read_u16(r) - POINTER_TAG;
 
 		if (hops == 0)
-			after = hop.at;
-		if (target >= run || hops++ == HOPS_MAX)
-			hop.failed = true;
+			after = r->at;
+		if (target >= run || hops == HOPS_MAX)
+			r->failed = true;
 		else
-			hop.at = run = target;
-		spend(&hop, 1);
+			r->at = run = target;
+		spend(r, 1);
+		if (!r->failed && read_run(r, name))
+			break;
 	}
-	r->work = hop.work;
-	r->failed = hop.failed;
-	if (r->failed)
-		name->len = 0;
-	else
-		r->at = hops == 0 ? hop.at : after;
-	return !r->failed;
+	r->at = after;
 }
 
 /*
@@ -424,48 +432,54 @@ read_header(struct reader *r, struct header *h)
 	const uint8_t *b = octets_take(r, HEADER_LEN);
 	uint16_t flags;
 
-	memset(h, 0, sizeof(*h));
-	if (b == NULL)
+	if (b == NULL) {
+		memset(h, 0, sizeof(*h));
 		return false;
+	}
 	flags = u16_of(b + 2);
-	h->id = u16_of(b);
-	h->response = flags & FLAG_QR;
-	h->opcode = flags >> OPCODE_SHIFT & 0xf;
-	h->authoritative = flags & FLAG_AA;
-	h->truncated = flags & FLAG_TC;
-	h->recursion_desired = flags & FLAG_RD;
-	h->recursion_available = flags & FLAG_RA;
-	h->authentic = flags & FLAG_AD;
-	h->checking_disabled = flags & FLAG_CD;
-	h->rcode = flags & 0xf;
-	h->questions = u16_of(b + 4);
-	h->answers = u16_of(b + 6);
-	h->authorities = u16_of(b + 8);
-	h->additionals = u16_of(b + 10);
+	*h = (struct header){.id = u16_of(b),
+	    .response = flags & FLAG_QR,
+	    .opcode = flags >> OPCODE_SHIFT & 0xf,
+	    .authoritative = flags & FLAG_AA,
+	    .truncated = flags & FLAG_TC,
+	    .recursion_desired = flags & FLAG_RD,
+	    .recursion_available = flags & FLAG_RA,
+	    .authentic = flags & FLAG_AD,
+	    .checking_disabled = flags & FLAG_CD,
+	    .rcode = flags & 0xf,
+	    .questions = u16_of(b + 4),
+	    .answers = u16_of(b + 6),
+	    .authorities = u16_of(b + 8),
+	    .additionals = u16_of(b + 10)};
 	return true;
 }
 
 bool
 read_question(struct reader *r, struct question *q)
 {
+	const uint8_t *b;
+
 	read_name(r, &q->name);
-	q->type = read_u16(r);
-	q->class = read_u16(r);
-	return !r->failed;
+	b = octets_take(r, 4);
+	q->type = b == NULL ? 0 : u16_of(b);
+	q->class = b == NULL ? 0 : u16_of(b + 2);
+	return b != NULL;
 }
 
 bool
 read_record(struct reader *r, struct record *record)
 {
 	assert(r->len <= MESSAGE_MAX);
+	const uint8_t *b;
+
 	read_name(r, &record->owner);
-	record->type = read_u16(r);
-	record->class = read_u16(r);
-	record->ttl_s = read_u32(r);
-	record->rdata_len = read_u16(r);
+	b = octets_take(r, 10);
+	record->type = b == NULL ? 0 : u16_of(b);
+	record->class = b == NULL ? 0 : u16_of(b + 2);
+	record->ttl_s = b == NULL ? 0 : u32_of(b + 4);
+	record->rdata_len = b == NULL ? 0 : u16_of(b + 8);
 	record->rdata_at = (uint16_t)r->at;
-	read_bytes(r, record->rdata_len);
-	return !r->failed;
+	return octets_take(r, record->rdata_len) != NULL;
 }
 
 /* ---------------------------------------------------------------------------
@@ -738,12 +752,6 @@ record_rdata(const struct response *r, const struct record *record)
  */
 
 void
-writer_init(struct writer *w, uint8_t *base, size_t max)
-{
-	*w = (struct writer){.base = base, .max = max};
-}
-
-void
 writer_compress(struct writer *w, struct compressor *names)
 {
 	names->first = 0;
@@ -771,6 +779,13 @@ u16_to(uint8_t *b, uint16_t value)
 {
 	b[0] = (uint8_t)(value >> 8);
 	b[1] = (uint8_t)value;
+}
+
+static inline void
+u32_to(uint8_t *b, uint32_t value)
+{
+	u16_to(b, (uint16_t)(value >> 16));
+	u16_to(b + 2, (uint16_t)value);
 }
 
 void
@@ -805,10 +820,8 @@ write_u32(struct writer *w, uint32_t value)
 {
 	uint8_t *to = octets_add(w, 4);
 
-	if (to == NULL)
-		return;
-	u16_to(to, (uint16_t)(value >> 16));
-	u16_to(to + 2, (uint16_t)value);
+	if (to != NULL)
+		u32_to(to, value);
 }
 
 void
@@ -834,10 +847,9 @@ write_back_to(struct writer *w, size_t mark)
 		names_forget(w->names, mark);
 }
 
-void
-write_header(struct writer *w, const struct header *h)
+static inline void
+header_to(uint8_t *b, const struct header *h)
 {
-	uint8_t *to = octets_add(w, HEADER_LEN);
 	unsigned flags = (unsigned)(h->opcode & 0xf) << OPCODE_SHIFT |
 	    (h->response ? FLAG_QR : 0u) | (h->authoritative ? FLAG_AA : 0u) |
 	    (h->truncated ? FLAG_TC : 0u) |
@@ -846,24 +858,44 @@ write_header(struct writer *w, const struct header *h)
 	    (h->authentic ? FLAG_AD : 0u) |
 	    (h->checking_disabled ? FLAG_CD : 0u) | (h->rcode & 0xfu);
 
-	if (to == NULL)
+	u16_to(b, h->id);
+	u16_to(b + 2, (uint16_t)flags);
+	u16_to(b + 4, h->questions);
+	u16_to(b + 6, h->answers);
+	u16_to(b + 8, h->authorities);
+	u16_to(b + 10, h->additionals);
+}
+
+void
+write_header(struct writer *w, const struct header *h)
+{
+	uint8_t *to = octets_add(w, HEADER_LEN);
+
+	if (to != NULL)
+		header_to(to, h);
+}
+
+void
+write_header_again(struct writer *w, const struct header *h)
+{
+	if (w->failed)
 		return;
-	u16_to(to, h->id);
-	u16_to(to + 2, (uint16_t)flags);
-	u16_to(to + 4, h->questions);
-	u16_to(to + 6, h->answers);
-	u16_to(to + 8, h->authorities);
-	u16_to(to + 10, h->additionals);
+	assert(w->len >= HEADER_LEN);
+	header_to(w->base, h);
 }
 
 void
 write_question(struct writer *w, const struct question *q)
 {
 	size_t mark = w->len;
+	uint8_t *to;
 
 	write_name(w, &q->name);
-	write_u16(w, q->type);
-	write_u16(w, q->class);
+	to = octets_add(w, 4);
+	if (to != NULL) {
+		u16_to(to, q->type);
+		u16_to(to + 2, q->class);
+	}
 	write_whole(w, mark);
 }
 
@@ -897,6 +929,66 @@ write_rdata(struct writer *w, uint16_t type, struct reader *rdata)
 	assert(!rdata->failed); /* read_rdata saw to it */
 	write_length_at(w, mark);
 	write_whole(w, mark);
+}
+
+/* What stands before the rdata. */
+static inline void
+write_record_head(struct writer *w, const struct record_head *h)
+{
+	uint8_t *to;
+
+	write_name(w, h->owner);
+	to = octets_add(w, 8);
+	if (to == NULL)
+		return;
+	u16_to(to, h->type);
+	u16_to(to + 2, h->class);
+	u32_to(to + 4, h->ttl_s);
+}
+
+void
+write_rr(struct writer *w, const struct record_head *h, struct reader *rdata)
+{
+	size_t mark = w->len;
+
+	write_record_head(w, h);
+	write_rdata(w, h->type, rdata);
+	write_whole(w, mark);
+}
+
+/* Without a name that may be compressed it goes out as it is stored. */
+static inline void
+write_stored(struct writer *w, struct reader *stored)
+{
+	const uint8_t *prefix = octets_take(stored, 2);
+	size_t len = prefix == NULL ? 0 : u16_of(prefix);
+	const uint8_t *rdata = octets_take(stored, len);
+	uint8_t *to = octets_add(w, 2 + len);
+
+	assert(rdata != NULL);
+	if (to != NULL)
+		memcpy(to, prefix, 2 + len);
+}
+
+void
+write_rrset(struct writer *w, const struct record_head *h, unsigned count,
+    struct reader *stored)
+{
+	bool plain = !has_name(type_shape(h->type));
+
+	for (; count > 0; count--) {
+		size_t mark = w->len;
+
+		if (!plain) {
+			struct reader rdata = read_stored(stored);
+
+			write_rr(w, h, &rdata);
+			continue;
+		}
+		write_record_head(w, h);
+		write_stored(w, stored);
+		write_whole(w, mark);
+	}
 }
 
 void
@@ -2109,19 +2201,21 @@ prefix_covers(const struct prefix *p, const struct address *a)
 socklen_t
 address_to_sockaddr(const struct address *a, struct sockaddr_storage *storage)
 {
-	struct sockaddr_in in = {.sin_family = AF_INET};
-	struct sockaddr_in6 in6 = {.sin6_family = AF_INET6};
-
 	if (address_domain(a) == AF_INET) {
-		in.sin_port = htons(a->port);
+		struct sockaddr_in in = {
+		    .sin_family = AF_INET, .sin_port = htons(a->port)};
+
 		memcpy(&in.sin_addr, a->ip, sizeof(in.sin_addr));
 		memcpy(storage, &in, sizeof(in));
 		return sizeof(in);
+	} else {
+		struct sockaddr_in6 in6 = {
+		    .sin6_family = AF_INET6, .sin6_port = htons(a->port)};
+
+		memcpy(&in6.sin6_addr, a->ip, sizeof(in6.sin6_addr));
+		memcpy(storage, &in6, sizeof(in6));
+		return sizeof(in6);
 	}
-	in6.sin6_port = htons(a->port);
-	memcpy(&in6.sin6_addr, a->ip, sizeof(in6.sin6_addr));
-	memcpy(storage, &in6, sizeof(in6));
-	return sizeof(in6);
 }
 
 bool
