@@ -72,7 +72,6 @@ enum {
 	STORES_FIRST = -1000, /* wraps in every test, not once a year */
 	LOCAL_BODY = 256,     /* the longest local apex, twice, and 50 */
 	LOCAL_LABEL_MIN = 4,  /* no last label of a local name is shorter */
-	HASHED = 64,          /* names; each look-up of another has them */
 	FAILURE_WAYS = 8,
 	FAILURE_SETS = FAILURES_MAX / FAILURE_WAYS
 };
@@ -140,7 +139,8 @@ struct flush {
 
 /* What is looked for, by whom and when. */
 struct wanted {
-	const struct name *name;
+	struct trail *trail;
+	unsigned level;
 	uint16_t type;
 	uint32_t hash;
 	uint32_t mark;
@@ -168,10 +168,6 @@ static struct {
 	unsigned forwarded_count;
 	struct flush flush;  /* of a tree, which chains have yet to be rid of */
 	uint32_t flush_next; /* from this one on, and those that come yet */
-	struct {
-		struct name name; /* len 0: none */
-		uint32_t hash;
-	} hashed[HASHED]; /* lately, above what was looked for */
 	uint8_t key[16];
 	struct cache_counts counts;
 } cache;
@@ -187,7 +183,7 @@ static_assert(FOUND_ANSWER < FOUND_ALIAS && FOUND_ALIAS < FOUND_NO_DATA &&
 
 static void cache_check(void);
 static enum found local_find(
-    const struct name *sname, uint16_t stype, struct view *);
+    const struct trail *, unsigned level, uint16_t stype, struct view *);
 static enum found chain_find(const struct wanted *, struct entry **);
 static void chain_settle(uint32_t hash);
 static enum found entry_find(const struct wanted *, struct entry **);
@@ -195,7 +191,8 @@ static uint64_t nothing_below_until_ms(const struct entry *);
 static const struct failure *failure_find(const struct wanted *);
 static const struct failure *zone_failure_find(const struct wanted *);
 static void failure_forget(const struct name *, uint16_t type, uint32_t hash);
-static void existence_note(const struct draft *);
+static void existence_note(
+    const struct draft *, struct trail *, unsigned level);
 static bool chain_admits(const struct draft *, uint32_t hash, uint64_t now_ms);
 static void chain_clear(const struct draft *, uint32_t hash);
 static void room_make(uint32_t units, uint64_t now_ms);
@@ -208,26 +205,89 @@ hash_of(const struct name *name)
 	return (uint32_t)FIT(name_hash(name, cache.key), HASH_BITS);
 }
 
-/*
- * The hash of a name that others are below, or may be: for one question it is
- * looked for ten times, and for the next again.  Who drives such names out of
- * here makes us hash them, and no more.
- */
-static uint32_t
-hash_above(const struct name *name)
+/* Do these octets make the same name? */
+static bool
+octets_name(const uint8_t *a, size_t a_len, const uint8_t *b, size_t b_len)
 {
-	unsigned mix = name->len * 31u + name->wire[name->len / 2] +
-	    name->wire[name->len / 3];
-	struct name *last = &cache.hashed[mix % HASHED].name;
-	uint32_t *hash = &cache.hashed[mix % HASHED].hash;
+	struct name first, second;
 
-	if (last->len != name->len ||
-	    memcmp(last->wire, name->wire, name->len) != 0) {
-		last->len = name->len;
-		memcpy(last->wire, name->wire, name->len);
-		*hash = hash_of(name);
+	if (a_len != b_len)
+		return false;
+	if (memcmp(a, b, a_len) == 0)
+		return true; /* as nearly always: spelled alike */
+	first.len = second.len = (uint8_t)a_len;
+	memcpy(first.wire, a, a_len);
+	memcpy(second.wire, b, a_len);
+	return name_equal(&first, &second);
+}
+
+void
+trail_begin(struct trail *t, const struct name *name)
+{
+	size_t at;
+
+	assert(name->len > 0);
+	t->name = name;
+	t->labels = t->hashed = 0;
+	for (at = 0; name->wire[at] != 0; at += 1u + name->wire[at])
+		t->at[t->labels++] = (uint8_t)at;
+	t->at[t->labels] = (uint8_t)at;
+}
+
+static const uint8_t *
+trail_wire(const struct trail *t, unsigned level)
+{
+	assert(level <= t->labels);
+	return t->name->wire + t->at[level];
+}
+
+static size_t
+trail_len(const struct trail *t, unsigned level)
+{
+	return (size_t)t->name->len - t->at[level];
+}
+
+void
+trail_name(const struct trail *t, unsigned level, struct name *name)
+{
+	name->len = (uint8_t)trail_len(t, level);
+	memcpy(name->wire, trail_wire(t, level), name->len);
+}
+
+unsigned
+trail_level(const struct trail *t, size_t len)
+{
+	unsigned level = 0;
+
+	while (trail_len(t, level) != len)
+		level++;
+	return level;
+}
+
+/* Make the hashes up to this level. */
+static void
+trail_learn(struct trail *t, unsigned level)
+{
+	struct name name;
+
+	for (; t->hashed <= level; t->hashed++) {
+		trail_name(t, t->hashed, &name);
+		t->hashes[t->hashed] = name_hash(&name, cache.key);
 	}
-	return *hash;
+}
+
+uint64_t
+trail_hash(struct trail *t, unsigned level)
+{
+	if (t->hashed <= level)
+		trail_learn(t, level);
+	return t->hashes[level];
+}
+
+static uint32_t
+hash_at(struct trail *t, unsigned level)
+{
+	return (uint32_t)FIT(trail_hash(t, level), HASH_BITS);
 }
 
 static struct entry *
@@ -448,19 +508,18 @@ view_failure(struct view *view, const struct failure *f, uint64_t now_ms)
 }
 
 enum found
-cache_find(const struct name *sname, uint16_t stype, uint32_t mark,
+cache_find_on(struct trail *t, unsigned level, uint16_t stype, uint32_t mark,
     uint64_t now_ms, struct view *view)
 {
-	struct wanted w = {sname, stype, 0, mark, now_ms};
+	struct wanted w = {t, level, stype, 0, mark, now_ms};
 	const struct failure *f;
 	struct entry *e;
 	enum found found;
 
-	assert(sname->len > 0);
-	found = local_find(sname, stype, view);
+	found = local_find(t, level, stype, view);
 	if (found != FOUND_NOTHING)
 		return found;
-	w.hash = hash_of(sname);
+	w.hash = hash_at(t, level);
 	found = entry_find(&w, &e);
 	if (found == FOUND_ALIAS && (e->failing || e->type == TYPE_DNAME) &&
 	    failure_find(&w) != NULL)
@@ -469,7 +528,8 @@ cache_find(const struct name *sname, uint16_t stype, uint32_t mark,
 		assert(e->kind != KIND_DELEGATION);
 		e->used = true;
 		view_entry(view, e, &w);
-		if (found == FOUND_NAME_ERROR && e->owner_len < sname->len)
+		if (found == FOUND_NAME_ERROR &&
+		    e->owner_len < trail_len(t, level))
 			view->ttl_s =
 			    seconds_left(nothing_below_until_ms(e), now_ms);
 		return found;
@@ -483,13 +543,25 @@ cache_find(const struct name *sname, uint16_t stype, uint32_t mark,
 	return FOUND_FAILURE;
 }
 
+enum found
+cache_find(const struct name *sname, uint16_t stype, uint32_t mark,
+    uint64_t now_ms, struct view *view)
+{
+	struct trail t;
+
+	trail_begin(&t, sname);
+	return cache_find_on(&t, 0, stype, mark, now_ms, view);
+}
+
 bool
 cache_refresh(const struct name *sname, uint16_t stype, uint64_t now_ms)
 {
-	struct wanted w = {sname, stype, 0, cache.stores, now_ms};
+	struct trail t;
+	struct wanted w = {&t, 0, stype, 0, cache.stores, now_ms};
 	struct entry *e;
 
-	w.hash = hash_of(sname);
+	trail_begin(&t, sname);
+	w.hash = hash_at(&t, 0);
 	if (entry_find(&w, &e) == FOUND_NOTHING ||
 	    !entry_is_expiring(e, now_ms))
 		return false;
@@ -497,9 +569,19 @@ cache_refresh(const struct name *sname, uint16_t stype, uint64_t now_ms)
 	return true;
 }
 
+/* Is this name at that level, or above it? */
+static bool
+trail_passes(const struct trail *t, unsigned level, const struct name *name)
+{
+	while (trail_len(t, level) > name->len)
+		level++;
+	return octets_name(
+	    trail_wire(t, level), trail_len(t, level), name->wire, name->len);
+}
+
 /* The closest zone at or above the name that is forwarded, or NULL. */
 static const struct name *
-forwarded_find(const struct name *name)
+forwarded_find(const struct trail *t, unsigned level)
 {
 	const struct name *found = NULL;
 	unsigned i;
@@ -507,7 +589,7 @@ forwarded_find(const struct name *name)
 	for (i = 0; i < cache.forwarded_count; i++) {
 		const struct name *zone = &cache.forwarded[i].zone;
 
-		if (name_within(name, zone) &&
+		if (trail_passes(t, level, zone) &&
 		    (found == NULL || zone->len > found->len))
 			found = zone;
 	}
@@ -515,34 +597,31 @@ forwarded_find(const struct name *name)
 }
 
 /*
- * How many names above this one may speak for it: those down to the zone that
- * it is forwarded with, else all.  The DS at the top of that zone is of the
- * zone above (RFC 4035 3.1.4.1).
+ * The highest name that may speak for this one: that of the zone that it is
+ * forwarded with, else the root.  The DS at the top of that zone is of the zone
+ * above (RFC 4035 3.1.4.1).
  */
-static size_t
-levels_above(const struct wanted *w)
+static unsigned
+level_last(const struct wanted *w)
 {
-	size_t labels = name_labels(w->name);
-	const struct name *zone;
-	struct name below;
+	const struct trail *t = w->trail;
+	bool is_above = w->type == TYPE_DS && w->level < t->labels;
+	const struct name *zone = forwarded_find(t, w->level + is_above);
 
-	name_parent(w->name, w->type == TYPE_DS && labels > 0, &below);
-	zone = forwarded_find(&below);
-	return zone == NULL ? labels : labels - name_labels(zone);
+	return zone == NULL ? t->labels : trail_level(t, zone->len);
 }
 
-/* The closest delegation at or above a name, whose hash is then in *w. */
+/* The closest delegation at or above a name, or NULL. */
 static struct entry *
-delegation_find(const struct name *sname, struct wanted *w, struct name *zone)
+delegation_find(const struct wanted *below)
 {
-	size_t labels = name_labels(sname);
+	struct wanted w = *below;
 	struct entry *e;
 
-	w->name = zone;
-	for (size_t i = 0; i <= labels; i++) {
-		name_parent(sname, i, zone);
-		w->hash = hash_above(zone) ^ DELEGATION_HASH;
-		if (chain_find(w, &e) == FOUND_ANSWER)
+	w.type = TYPE_NS;
+	for (; w.level <= w.trail->labels; w.level++) {
+		w.hash = hash_at(w.trail, w.level) ^ DELEGATION_HASH;
+		if (chain_find(&w, &e) == FOUND_ANSWER)
 			return e;
 	}
 	return NULL;
@@ -572,9 +651,7 @@ denies_below(const struct entry *e, uint64_t now_ms)
 static bool
 has_cut_below(const struct entry *e, const struct wanted *below)
 {
-	struct wanted w = {NULL, TYPE_NS, 0, below->mark, below->now_ms};
-	struct name zone;
-	const struct entry *cut = delegation_find(below->name, &w, &zone);
+	const struct entry *cut = delegation_find(below);
 
 	return cut != NULL && cut->owner_len >= e->owner_len;
 }
@@ -586,20 +663,19 @@ has_cut_below(const struct entry *e, const struct wanted *below)
 static enum found
 above_find(const struct wanted *below, struct entry **entry)
 {
-	size_t levels = levels_above(below);
-	const struct name *forwarded = forwarded_find(below->name);
+	unsigned last = level_last(below);
+	const struct name *forwarded =
+	    forwarded_find(below->trail, below->level);
 	struct wanted w = *below;
-	struct name ancestor;
 	/* Below a denial, and so below all higher ones. */
-	bool is_cut = forwarded != NULL && forwarded->len == below->name->len;
+	bool is_cut = forwarded != NULL &&
+	    forwarded->len == trail_len(below->trail, below->level);
 
-	w.name = &ancestor;
 	w.type = TYPE_DNAME;
-	for (size_t i = 1; i <= levels; i++) {
+	while (++w.level <= last) {
 		enum found found;
 
-		name_parent(below->name, i, &ancestor);
-		w.hash = hash_above(&ancestor);
+		w.hash = hash_at(w.trail, w.level);
 		found = chain_find(&w, entry);
 		if (found == FOUND_ANSWER)
 			return FOUND_ALIAS;
@@ -623,12 +699,11 @@ entry_find(const struct wanted *w, struct entry **entry)
 }
 
 bool
-cache_find_delegation(const struct name *sname, uint32_t mark, uint64_t now_ms,
-    struct view *view, uint64_t *until_ms)
+cache_find_delegation_on(struct trail *t, unsigned level, uint32_t mark,
+    uint64_t now_ms, struct view *view, uint64_t *until_ms)
 {
-	struct wanted w = {NULL, TYPE_NS, 0, mark, now_ms};
-	const struct name *forwarded = forwarded_find(sname);
-	struct name zone;
+	struct wanted w = {t, level, TYPE_NS, 0, mark, now_ms};
+	const struct name *forwarded = forwarded_find(t, level);
 	struct entry *e;
 
 	if (forwarded != NULL) {
@@ -638,7 +713,7 @@ cache_find_delegation(const struct name *sname, uint32_t mark, uint64_t now_ms,
 		*until_ms = UINT64_MAX;
 		return true;
 	}
-	e = delegation_find(sname, &w, &zone);
+	e = delegation_find(&w);
 	if (e == NULL)
 		return false;
 	assert(e->kind == KIND_DELEGATION);
@@ -646,6 +721,16 @@ cache_find_delegation(const struct name *sname, uint32_t mark, uint64_t now_ms,
 	view_entry(view, e, &w);
 	*until_ms = e->expires_ms;
 	return true;
+}
+
+bool
+cache_find_delegation(const struct name *sname, uint32_t mark, uint64_t now_ms,
+    struct view *view, uint64_t *until_ms)
+{
+	struct trail t;
+
+	trail_begin(&t, sname);
+	return cache_find_delegation_on(&t, 0, mark, now_ms, view, until_ms);
 }
 
 /*
@@ -656,21 +741,18 @@ cache_find_delegation(const struct name *sname, uint32_t mark, uint64_t now_ms,
 static const struct failure *
 zone_failure_find(const struct wanted *sought)
 {
-	/* The DS of a zone is its parent's (RFC 4035 3.1.4.1). */
-	size_t i = sought->type == TYPE_DS ? 1 : 0;
-	size_t labels = name_labels(sought->name);
-	size_t levels = levels_above(sought);
-	struct name zone;
-	struct wanted w = {&zone, 0, 0, sought->mark, sought->now_ms};
+	unsigned last = level_last(sought);
+	struct wanted w = *sought;
 	struct entry *e;
 
 	if (w.now_ms >= cache.zones_fail_until_ms)
 		return NULL;
-	for (; i < labels && i <= levels; i++) {
+	/* The DS of a zone is its parent's (RFC 4035 3.1.4.1). */
+	w.level += sought->type == TYPE_DS;
+	for (; w.level < w.trail->labels && w.level <= last; w.level++) {
 		const struct failure *f;
 
-		name_parent(sought->name, i, &zone);
-		w.hash = hash_above(&zone);
+		w.hash = hash_at(w.trail, w.level);
 		w.type = TYPE_ZONE;
 		if ((f = failure_find(&w)) != NULL)
 			return f;
@@ -699,17 +781,9 @@ is_live(uint64_t expires_ms, uint32_t life_s, uint32_t stored,
 }
 
 static bool
-entry_owner_is(const struct entry *e, const struct name *name)
+entry_owner_is(const struct entry *e, const uint8_t *wire, size_t len)
 {
-	struct name owner;
-
-	if (e->owner_len != name->len)
-		return false;
-	if (memcmp(e->octets, name->wire, name->len) == 0)
-		return true; /* as nearly always: spelled alike */
-	owner.len = e->owner_len;
-	memcpy(owner.wire, e->octets, e->owner_len);
-	return name_equal(&owner, name);
+	return octets_name(e->octets, e->owner_len, wire, len);
 }
 
 static bool
@@ -768,7 +842,8 @@ chain_find(const struct wanted *w, struct entry **entry)
 			continue;
 		if (!is_live(e->expires_ms, e->ttl_s, e->stored, w))
 			continue;
-		if (!entry_owner_is(e, w->name))
+		if (!entry_owner_is(e, trail_wire(w->trail, w->level),
+			trail_len(w->trail, w->level)))
 			continue;
 		best = found;
 		*entry = e;
@@ -840,30 +915,13 @@ struct spelling {
 static const struct spelling spelling4 = {{4, {127, 0, 0, 1}, 0}, 32, 8, 10};
 static const struct spelling spelling6 = {{6, {[15] = 1}, 0}, 128, 4, 16};
 
-/* Where the labels of a name begin, the root's left out. */
-struct labels {
-	uint8_t at[LABELS_MAX];
-	size_t count;
-};
-
 /* Where a name stands in a local tree. */
 struct place {
 	enum tree tree;
-	size_t apex_labels, below; /* labels of the apex, and before it */
-	bool loopback;             /* spells the whole loopback address ... */
-	bool loopback_below;       /* ... or the beginning of it */
+	unsigned apex_labels, below; /* labels of the apex, and before it */
+	bool loopback;               /* spells the whole loopback address ... */
+	bool loopback_below;         /* ... or the beginning of it */
 };
-
-static void
-labels_find(const struct name *name, struct labels *l)
-{
-	uint8_t at = 0;
-
-	for (l->count = 0; name->wire[at] != 0; l->count++) {
-		l->at[l->count] = at;
-		at = (uint8_t)(at + 1 + name->wire[at]);
-	}
-}
 
 static unsigned
 digit_value(uint8_t digit)
@@ -895,16 +953,16 @@ label_number(const uint8_t *label, unsigned base, unsigned max)
  * the name comes first.  Gives the number of bits.
  */
 static unsigned
-reverse_read(const struct spelling *s, const struct name *sname,
-    const struct labels *l, struct address *a)
+reverse_read(const struct spelling *s, const struct trail *t, unsigned level,
+    struct address *a)
 {
 	unsigned max = (1u << s->bits_each) - 1, bits = 0;
-	size_t n = l->count - 2;
+	unsigned at = t->labels - 2u;
 
-	assert(l->count >= 2); /* IN-ADDR.ARPA, IP6.ARPA */
+	assert(level + 2 <= t->labels); /* IN-ADDR.ARPA, IP6.ARPA */
 	*a = (struct address){.family = s->loopback.family};
-	for (; n > 0 && bits < s->bits; bits += s->bits_each) {
-		const uint8_t *label = sname->wire + l->at[--n];
+	for (; at > level && bits < s->bits; bits += s->bits_each) {
+		const uint8_t *label = trail_wire(t, --at);
 		unsigned number = label_number(label, s->base, max);
 
 		if (number > max)
@@ -917,11 +975,11 @@ reverse_read(const struct spelling *s, const struct name *sname,
 
 /* The place in the reverse zone of a local block; false if it is in none. */
 static bool
-reverse_place(const struct spelling *s, const struct name *sname,
-    const struct labels *l, struct place *p)
+reverse_place(const struct spelling *s, const struct trail *t, unsigned level,
+    struct place *p)
 {
 	struct address a;
-	unsigned bits = reverse_read(s, sname, l, &a), i;
+	unsigned bits = reverse_read(s, t, level, &a), i;
 	struct prefix loopback = {s->loopback, (uint8_t)bits};
 
 	for (i = 0; i < sizeof(local_blocks) / sizeof(*local_blocks); i++) {
@@ -934,7 +992,7 @@ reverse_place(const struct spelling *s, const struct name *sname,
 		p->apex_labels =
 		    2 + (block->bits + s->bits_each - 1) / s->bits_each;
 		p->loopback_below = prefix_covers(&loopback, &a) &&
-		    l->count == 2 + bits / s->bits_each;
+		    t->labels - level == 2 + bits / s->bits_each;
 		p->loopback = p->loopback_below && bits == s->bits;
 		return true;
 	}
@@ -955,38 +1013,38 @@ tree_at(const struct name *apex)
 
 /* The place of a local name; false if it is an ordinary one. */
 static bool
-local_place(const struct name *sname, struct place *p)
+local_place(const struct trail *t, unsigned level, struct place *p)
 {
-	struct labels l;
+	unsigned at = t->labels;
 	struct name apex;
 	bool local = true;
 
-	labels_find(sname, &l);
-	if (l.count == 0 || sname->wire[l.at[l.count - 1]] < LOCAL_LABEL_MIN)
+	if (at == level || *trail_wire(t, at - 1) < LOCAL_LABEL_MIN)
 		return false;
 	*p = (struct place){.tree = TREE_ABOVE};
-	while (p->tree == TREE_ABOVE && p->apex_labels < l.count) {
-		size_t at = l.at[l.count - ++p->apex_labels];
-
-		name_suffix(sname, sname->len - at, &apex);
+	while (p->tree == TREE_ABOVE && at > level) {
+		trail_name(t, --at, &apex);
 		p->tree = tree_at(&apex);
 	}
 	if (p->tree == TREE_NONE || p->tree == TREE_ABOVE)
 		return false;
+	p->apex_labels = t->labels - at;
 	if (p->tree == TREE_REVERSE4)
-		local = reverse_place(&spelling4, sname, &l, p);
+		local = reverse_place(&spelling4, t, level, p);
 	else if (p->tree == TREE_REVERSE6)
-		local = reverse_place(&spelling6, sname, &l, p);
-	p->below = l.count - p->apex_labels;
+		local = reverse_place(&spelling6, t, level, p);
+	p->below = t->labels - level - p->apex_labels;
 	return local;
 }
 
 bool
 cache_is_special(const struct name *name)
 {
+	struct trail t;
 	struct place p;
 
-	return local_place(name, &p);
+	trail_begin(&t, name);
+	return local_place(&t, 0, &p);
 }
 
 void
@@ -1000,11 +1058,10 @@ void
 cache_forward(const struct name *zone)
 {
 	unsigned i = cache.forwarded_count++;
-	struct place p;
 
 	assert(i < FORWARD_ZONES_MAX);
 	cache.forwarded[i].zone = *zone;
-	cache.forwarded[i].special = local_place(zone, &p);
+	cache.forwarded[i].special = cache_is_special(zone);
 }
 
 /* RFC 6303 3: the operator may have it otherwise. */
@@ -1103,17 +1160,21 @@ write_local_rdata(struct writer *w, uint16_t type, const struct name *apex)
  * parent's, which denies it with a proof (RFC 4035 3.1.4.1, RFC 8375 4).
  */
 static enum found
-local_find(const struct name *sname, uint16_t stype, struct view *view)
+local_find(
+    const struct trail *t, unsigned level, uint16_t stype, struct view *view)
 {
 	struct writer w;
 	struct place p;
-	struct name apex;
+	struct name sname, apex;
 	uint16_t type;
 
-	if (!local_place(sname, &p) || is_looked_up(sname) ||
+	if (!local_place(t, level, &p))
+		return FOUND_NOTHING;
+	trail_name(t, level, &sname);
+	if (is_looked_up(&sname) ||
 	    (stype == TYPE_DS && p.below == 0 && p.apex_labels > 1))
 		return FOUND_NOTHING;
-	name_parent(sname, p.below, &apex);
+	name_parent(&sname, p.below, &apex);
 	name_fold(&apex, &apex);
 	type = local_type(&p, stype);
 	writer_init(&w, cache.local, sizeof(cache.local));
@@ -1125,7 +1186,7 @@ local_find(const struct name *sname, uint16_t stype, struct view *view)
 	assert(!w.failed);
 	*view = (struct view){
 	    .type = type != 0 ? type : stype,
-	    .owner_len = sname->len,
+	    .owner_len = sname.len,
 	    .records = type != 0,
 	    .proofs = type == 0,
 	    .ttl_s = TTL_LOCAL_S,
@@ -1135,7 +1196,7 @@ local_find(const struct name *sname, uint16_t stype, struct view *view)
 	reader_init(&view->body, w.base, w.len);
 	if (type != 0)
 		return FOUND_ANSWER;
-	return local_exists(&p, sname) ? FOUND_NO_DATA : FOUND_NAME_ERROR;
+	return local_exists(&p, &sname) ? FOUND_NO_DATA : FOUND_NAME_ERROR;
 }
 
 /*
@@ -1152,17 +1213,17 @@ arena_holds(const uint8_t *octet)
 }
 
 static uint32_t
-draft_hash(const struct draft *d)
+draft_hash(const struct draft *d, uint32_t hash)
 {
-	uint32_t hash = hash_of(d->owner);
-
 	return d->kind == KIND_DELEGATION ? hash ^ DELEGATION_HASH : hash;
 }
 
 bool
 cache_store(const struct draft *d, uint64_t now_ms)
 {
+	struct trail own, *t = d->trail;
 	uint32_t hash, units;
+	unsigned level;
 
 	assert(d->owner->len > 0);
 	assert(d->kind != KIND_DEAD);
@@ -1176,12 +1237,15 @@ cache_store(const struct draft *d, uint64_t now_ms)
 	units = units_for(d->owner->len, d->body_len);
 	if (units > ENTRY_MAX / UNIT)
 		return false;
-	hash = draft_hash(d);
+	if (t == NULL)
+		trail_begin(t = &own, d->owner);
+	level = trail_level(t, d->owner->len);
+	hash = draft_hash(d, hash_at(t, level));
 	if (!chain_admits(d, hash, now_ms))
 		return false;
 	failure_forget(d->owner, d->type, hash);
 	chain_clear(d, hash);
-	existence_note(d);
+	existence_note(d, t, level);
 	room_make(units, now_ms);
 	entry_write(d, hash, now_ms);
 	cache_check();
@@ -1199,7 +1263,8 @@ type_beside_cname(uint16_t type)
 static bool
 entry_clashes(const struct entry *e, const struct draft *d, uint32_t hash)
 {
-	if (e->hash != hash || !entry_owner_is(e, d->owner))
+	if (e->hash != hash ||
+	    !entry_owner_is(e, d->owner->wire, d->owner->len))
 		return false;
 	if (e->kind == KIND_NAME_ERROR || d->kind == KIND_NAME_ERROR)
 		return true;
@@ -1257,21 +1322,17 @@ chain_clear(const struct draft *d, uint32_t hash)
  * its own name at most.
  */
 static void
-existence_note(const struct draft *d)
+existence_note(const struct draft *d, struct trail *t, unsigned level)
 {
-	size_t above = name_labels(d->owner);
-	struct name ancestor;
-
 	if (d->kind == KIND_NAME_ERROR || d->trust == TRUST_LAST_RESORT)
 		return;
-	for (; above > 0; above--) {
-		uint32_t hash, at;
+	while (++level <= t->labels) {
+		uint32_t hash = hash_at(t, level), at = *chain_head(hash);
 
-		name_parent(d->owner, above, &ancestor);
-		hash = hash_above(&ancestor);
-		for (at = *chain_head(hash); at != 0; at = entry_at(at)->older)
+		for (; at != 0; at = entry_at(at)->older)
 			if (entry_at(at)->hash == hash &&
-			    entry_owner_is(entry_at(at), &ancestor))
+			    entry_owner_is(entry_at(at), trail_wire(t, level),
+				trail_len(t, level)))
 				entry_at(at)->nothing_below = false;
 	}
 }
@@ -1295,7 +1356,7 @@ chain_clashes(const struct draft *d, uint32_t hash, uint64_t now_ms)
 bool
 cache_restore(const struct draft *d, uint64_t now_ms)
 {
-	uint32_t hash = draft_hash(d);
+	uint32_t hash = draft_hash(d, hash_of(d->owner));
 
 	if (d->body_len > ENTRY_MAX || cache.wrapped ||
 	    units_for(d->owner->len, d->body_len) > room_at_newest() ||
@@ -1456,14 +1517,14 @@ failure_set(uint16_t type, uint32_t hash)
 }
 
 static struct failure *
-failure_at(const struct name *name, uint16_t type, uint32_t hash)
+failure_at(const uint8_t *wire, size_t len, uint16_t type, uint32_t hash)
 {
 	struct failure *set = failure_set(type, hash);
 	const uint32_t *hashes = &cache.failure_hashes[set - cache.failures];
 
 	for (unsigned i = 0; i < FAILURE_WAYS; i++)
 		if (hashes[i] == hash && set[i].type == type &&
-		    name_equal(&set[i].name, name))
+		    octets_name(set[i].name.wire, set[i].name.len, wire, len))
 			return &set[i];
 	return NULL;
 }
@@ -1471,7 +1532,8 @@ failure_at(const struct name *name, uint16_t type, uint32_t hash)
 static const struct failure *
 failure_find(const struct wanted *w)
 {
-	const struct failure *f = failure_at(w->name, w->type, w->hash);
+	const struct failure *f = failure_at(trail_wire(w->trail, w->level),
+	    trail_len(w->trail, w->level), w->type, w->hash);
 
 	if (f == NULL || !is_live(f->until_ms, f->hold_s, f->stored, w))
 		return NULL;
@@ -1482,7 +1544,7 @@ failure_find(const struct wanted *w)
 static void
 failure_forget(const struct name *name, uint16_t type, uint32_t hash)
 {
-	struct failure *f = failure_at(name, type, hash);
+	struct failure *f = failure_at(name->wire, name->len, type, hash);
 
 	if (f == NULL)
 		return;
@@ -1525,7 +1587,7 @@ mark_failing(const struct name *name, uint32_t hash)
 		struct entry *e = entry_at(at);
 
 		if (e->hash == hash && entry_is_alias(e) &&
-		    entry_owner_is(e, name))
+		    entry_owner_is(e, name->wire, name->len))
 			e->failing = true;
 	}
 }
@@ -1547,7 +1609,7 @@ cache_store_failure(const struct name *sname, uint16_t stype,
     const struct reason *reason, uint64_t cause_ms, uint64_t now_ms)
 {
 	uint32_t hash = hash_of(sname);
-	struct failure *f = failure_at(sname, stype, hash);
+	struct failure *f = failure_at(sname->wire, sname->len, stype, hash);
 
 	assert(sname->len > 0);
 	if (f != NULL) {

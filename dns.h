@@ -729,6 +729,7 @@ enum kind {
  */
 struct draft {
 	const struct name *owner;
+	struct trail *trail; /* that it is on, or NULL */
 	uint16_t type;
 	enum kind kind;
 	enum trust trust;
@@ -764,6 +765,19 @@ struct view {
 	enum trust trust;
 	struct reader body;          /* stands at the first record */
 	const struct reason *reason; /* of a failure */
+};
+
+/*
+ * A name and those above it, up to the root: each has a label less than the
+ * one a level before.  Whoever looks for several of them, or for one again, has
+ * each hash made but once.
+ */
+struct trail {
+	const struct name *name; /* of level 0; it must stay as it is */
+	uint8_t labels;          /* the root's level */
+	uint8_t hashed;          /* the first level whose hash is not known */
+	uint8_t at[LABELS_MAX];  /* where in the name the others begin */
+	uint64_t hashes[LABELS_MAX];
 };
 
 struct cache_counts {
@@ -803,6 +817,13 @@ size_t cache_memory(void); /* octets allocated, failures included */
  */
 uint32_t cache_mark(void);
 
+void trail_begin(struct trail *, const struct name *);
+uint64_t trail_hash(struct trail *, unsigned level); /* keyed */
+void trail_name(const struct trail *, unsigned level, struct name *);
+
+/* The level of the name of so many octets, which must be there. */
+unsigned trail_level(const struct trail *, size_t len);
+
 /*
  * The best that is known of sname and stype now: the type asked for, else an
  * alias, else that the name or the type does not exist, else that finding out
@@ -817,6 +838,10 @@ uint32_t cache_mark(void);
 enum found cache_find(const struct name *sname, uint16_t stype, uint32_t mark,
     uint64_t now_ms, struct view *);
 
+/* The same of a name on a trail. */
+enum found cache_find_on(struct trail *, unsigned level, uint16_t stype,
+    uint32_t mark, uint64_t now_ms, struct view *);
+
 /*
  * What cache_find finds there is about to be asked for anew, while it lasts
  * still.  True once for each RRset that is at its end; if it does not come,
@@ -829,6 +854,8 @@ bool cache_refresh(const struct name *sname, uint16_t stype, uint64_t now_ms);
  * view's owner_len tells the zone; until_ms is when it ends.  False: none.
  */
 bool cache_find_delegation(const struct name *sname, uint32_t mark,
+    uint64_t now_ms, struct view *, uint64_t *until_ms);
+bool cache_find_delegation_on(struct trail *, unsigned level, uint32_t mark,
     uint64_t now_ms, struct view *, uint64_t *until_ms);
 
 /*

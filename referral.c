@@ -246,7 +246,7 @@ struct walk {
 	uint16_t qtype;
 	uint64_t q; /* the first client's question, for the log; 0: none */
 	uint64_t asked_ms; /* when it asked */
-	struct name sname; /* what is looked for now: an alias moves it on */
+	struct name sname; /* what is looked for now: see walk_look_for */
 	uint32_t mark;     /* of the cache when the walk began */
 
 	/*
@@ -303,6 +303,7 @@ struct walk {
 	struct slist slist;
 	struct name most; /* the last of the zones that have most sends */
 	uint64_t bill[QUERY_SENDS_MAX]; /* of each send, the hash of its zone */
+	struct trail trail;             /* of sname */
 };
 
 enum send_result {
@@ -510,9 +511,9 @@ walk_bucket(const struct name *qname, uint16_t qtype)
 
 /* The walk that is out for this question, or NULL. */
 static struct walk *
-walk_find_open(const struct name *qname, uint16_t qtype)
+walk_find_open(struct walk *const *at, const struct name *qname, uint16_t qtype)
 {
-	struct walk *w = *walk_bucket(qname, qtype);
+	struct walk *w = *at;
 
 	while (w != NULL &&
 	    (w->qtype != qtype || w->state == WALK_DONE ||
@@ -523,10 +524,8 @@ walk_find_open(const struct name *qname, uint16_t qtype)
 
 /* Walks are told from priming's by being listed: nobody joins priming. */
 static void
-walk_list(struct walk *w)
+walk_list(struct walk *w, struct walk **at)
 {
-	struct walk **at = walk_bucket(&w->qname, w->qtype);
-
 	w->next = *at;
 	if (*at != NULL)
 		(*at)->listed = &w->next;
@@ -560,6 +559,14 @@ walk_take(void)
 	return w;
 }
 
+/* This is looked for from now on: qname, and then what an alias leads to. */
+static void
+walk_look_for(struct walk *w, const struct name *name)
+{
+	w->sname = *name;
+	trail_begin(&w->trail, &w->sname);
+}
+
 /* A walk on its own account, ready to run; NULL if all are taken. */
 static struct walk *
 walk_begin(const struct name *qname, uint16_t qtype, uint64_t now_ms)
@@ -574,8 +581,9 @@ walk_begin(const struct name *qname, uint16_t qtype, uint64_t now_ms)
 	memset(w, 0, offsetof(struct walk, slist.ns));
 	w->most.len = 0;
 	w->generation = generation;
-	w->qname = w->sname = *qname;
+	w->qname = *qname;
 	w->qtype = qtype;
+	walk_look_for(w, qname);
 	w->mark = cache_mark();
 	w->sponsor = w;
 	w->sends_left = QUERY_SENDS_MAX;
@@ -739,7 +747,8 @@ struct waiter *
 referral_ask(struct query *query, const struct client_question *c, bool single,
     uint64_t now_ms)
 {
-	struct walk *w = walk_find_open(c->qname, c->qtype);
+	struct walk **at = walk_bucket(c->qname, c->qtype);
+	struct walk *w = walk_find_open(at, c->qname, c->qtype);
 	struct waiter *waiter = NULL;
 
 	if (w != NULL) {
@@ -750,7 +759,7 @@ referral_ask(struct query *query, const struct client_question *c, bool single,
 		walk_displace(now_ms);
 		w = walk_begin(c->qname, c->qtype, now_ms);
 		if (w != NULL)
-			walk_list(w);
+			walk_list(w, at);
 		else
 			eventlog_table_full("walks", self.options.walks_max);
 	}
@@ -769,16 +778,16 @@ referral_ask(struct query *query, const struct client_question *c, bool single,
 void
 referral_refresh(const struct name *qname, uint16_t qtype, uint64_t now_ms)
 {
-	struct walk *w;
+	struct walk **at = walk_bucket(qname, qtype), *w;
 
 	if (self.offline || self.free_walks <= self.options.walks_max / 2 ||
-	    walk_find_open(qname, qtype) != NULL ||
+	    walk_find_open(at, qname, qtype) != NULL ||
 	    !cache_refresh(qname, qtype, now_ms))
 		return;
 	w = walk_begin(qname, qtype, now_ms);
 	w->refreshing = true;
 	self.counts.prefetched++;
-	walk_list(w);
+	walk_list(w, at);
 	ready_run(now_ms);
 }
 
@@ -1242,7 +1251,7 @@ static void
 walk_turn_to(struct walk *w, const struct name *sname)
 {
 	walk_release(w);
-	w->sname = *sname;
+	walk_look_for(w, sname);
 	w->slist.zone.len = 0;
 	w->name_sends = w->referrals = 0;
 	w->probes = 0;
@@ -1251,10 +1260,10 @@ walk_turn_to(struct walk *w, const struct name *sname)
 
 /* What the cache has; if that is to be refreshed, only what it has since. */
 static enum found
-walk_find_known(const struct walk *w, struct view *view, uint64_t now_ms)
+walk_find_known(struct walk *w, struct view *view, uint64_t now_ms)
 {
 	enum found found =
-	    cache_find(&w->sname, w->qtype, w->mark, now_ms, view);
+	    cache_find_on(&w->trail, 0, w->qtype, w->mark, now_ms, view);
 
 	if (found == FOUND_NOTHING || found == FOUND_FAILURE)
 		return found;
@@ -1299,21 +1308,24 @@ walk_look(struct walk *w, uint64_t now_ms)
 static enum walk_state
 walk_find(struct walk *w, uint64_t now_ms)
 {
-	struct name below, zone;
+	/* A DS record lives on the parent's side (RFC 4035 3.1.4.1). */
+	bool is_above = w->qtype == TYPE_DS && w->trail.labels > 0;
+	struct name zone;
 	struct view view;
 	uint64_t until_ms;
+	unsigned level;
 
-	/* A DS record lives on the parent's side (RFC 4035 3.1.4.1). */
-	name_parent(&w->sname, w->qtype == TYPE_DS ? 1 : 0, &below);
 	if (w->priming ||
-	    !cache_find_delegation(&below, w->mark, now_ms, &view, &until_ms)) {
+	    !cache_find_delegation_on(
+		&w->trail, is_above, w->mark, now_ms, &view, &until_ms)) {
 		if (self.offline && !w->priming)
 			return walk_fail(w, EDE_NETWORK_ERROR,
 			    "no root server can be sent to", NULL);
 		slist_fill_roots(w, now_ms);
 		return WALK_SEND;
 	}
-	name_suffix(&below, view.owner_len, &zone);
+	level = trail_level(&w->trail, view.owner_len);
+	trail_name(&w->trail, level, &zone);
 	if (w->slist.zone.len > 0 && name_equal(&zone, &w->slist.zone))
 		return WALK_SEND;
 	if (view.forwarded) {
@@ -1325,7 +1337,7 @@ walk_find(struct walk *w, uint64_t now_ms)
 	walk_trace_zone(w, &zone, view.records, "referral",
 	    until_ms > now_ms ? (until_ms - now_ms + 999) / 1000 : 0);
 	slist_fill(w, &zone, &view, until_ms);
-	walk_show_more(w, name_labels(&zone), now_ms);
+	walk_show_more(w, w->trail.labels - level, now_ms);
 	return WALK_SEND;
 }
 
@@ -1350,14 +1362,16 @@ probe_step(unsigned probes, size_t hidden)
  * it is probed any more: only the whole name can tell.
  */
 static bool
-probe_is_known(struct walk *w, const struct name *name, uint64_t now_ms)
+probe_is_known(struct walk *w, unsigned level, uint64_t now_ms)
 {
 	struct view view;
-	enum found found = cache_find(name, TYPE_A, w->mark, now_ms, &view);
+	enum found found =
+	    cache_find_on(&w->trail, level, TYPE_A, w->mark, now_ms, &view);
 
 	w->in_full |= found == FOUND_NAME_ERROR;
 	return found == FOUND_ANSWER || found == FOUND_NO_DATA ||
-	    (found == FOUND_ALIAS && view.owner_len == name->len);
+	    (found == FOUND_ALIAS &&
+		view.owner_len == w->sname.len - w->trail.at[level]);
 }
 
 static bool
@@ -1366,15 +1380,22 @@ walk_is_probing(const struct walk *w)
 	return w->asks.name.len < w->sname.len;
 }
 
+/* The level of what the zone's servers are asked. */
+static unsigned
+walk_level(const struct walk *w)
+{
+	return w->trail.labels - (unsigned)w->shown;
+}
+
 /* From now on the zone's servers are shown so many labels. */
 static void
 walk_show(struct walk *w, size_t labels)
 {
-	size_t all = name_labels(&w->sname);
+	unsigned level = w->trail.labels - (unsigned)labels;
 
 	w->shown = (uint8_t)labels;
-	name_parent(&w->sname, all - labels, &w->asks.name);
-	w->asks.type = labels == all ? w->qtype : TYPE_A;
+	trail_name(&w->trail, level, &w->asks.name);
+	w->asks.type = level == 0 ? w->qtype : TYPE_A;
 	w->asks.class = CLASS_IN;
 }
 
@@ -1396,17 +1417,17 @@ candidate_renew(struct candidate *c)
 static void
 walk_show_more(struct walk *w, size_t known, uint64_t now_ms)
 {
-	size_t all = name_labels(&w->sname);
+	const struct trail *t = &w->trail;
+	size_t all = t->labels;
 	unsigned i;
-	struct name name;
 
 	assert(known <= all);
 	walk_release(w);
 	while (!w->in_full && known < all) {
 		known += probe_step(w->probes, all - known);
-		name_parent(&w->sname, all - known, &name);
-		if (known < all && name.wire[1] != '_' &&
-		    !probe_is_known(w, &name, now_ms))
+		if (known < all &&
+		    t->name->wire[t->at[all - known] + 1] != '_' &&
+		    !probe_is_known(w, (unsigned)(all - known), now_ms))
 			break;
 	}
 	walk_show(w, w->in_full ? all : known);
@@ -1424,26 +1445,28 @@ walk_show_all(struct walk *w)
 {
 	w->in_full = true;
 	walk_release(w);
-	walk_show(w, name_labels(&w->sname));
+	walk_show(w, w->trail.labels);
 }
 
 static struct walk **
-probe_bucket(const struct name *probe)
+probe_bucket(struct walk *w)
 {
-	return &self.probes[name_hash(probe, self.options.key) % PROBE_BUCKETS];
+	uint64_t hash = trail_hash(&w->trail, walk_level(w));
+
+	return &self.probes[hash % PROBE_BUCKETS];
 }
 
-/* The walk that has this probe out to the servers of this zone, or NULL. */
+/* The walk that has the same probe out to the servers of this zone, or NULL. */
 static struct walk *
-probe_find(const struct name *probe, const struct name *zone)
+probe_find(struct walk *w)
 {
-	struct walk *w = *probe_bucket(probe);
+	struct walk *of = *probe_bucket(w);
 
-	while (w != NULL &&
-	    (!name_equal(&w->asks.name, probe) ||
-		!name_equal(&w->slist.zone, zone)))
-		w = w->next_probe;
-	return w;
+	while (of != NULL &&
+	    (!name_equal(&of->asks.name, &w->asks.name) ||
+		!name_equal(&of->slist.zone, &w->slist.zone)))
+		of = of->next_probe;
+	return of;
 }
 
 /* Its question is out: if it is a probe, others may wait for it. */
@@ -1452,7 +1475,7 @@ walk_offer(struct walk *w)
 {
 	if (!walk_is_probing(w) || w->probe_at != NULL)
 		return;
-	w->probe_at = probe_bucket(&w->asks.name);
+	w->probe_at = probe_bucket(w);
 	w->next_probe = *w->probe_at;
 	if (w->next_probe != NULL)
 		w->next_probe->probe_at = &w->next_probe;
@@ -1471,7 +1494,7 @@ walk_share(struct walk *w)
 	if (!walk_is_probing(w) || w->children > 0 || w->probe_at != NULL ||
 	    w->shared)
 		return false;
-	of = probe_find(&w->asks.name, &w->slist.zone);
+	of = probe_find(w);
 	if (of == NULL)
 		return false;
 	assert(of != w && of->sharing == NULL);
@@ -1534,7 +1557,7 @@ walk_skip_known(struct walk *w, uint64_t now_ms)
 {
 	while (walk_is_probing(w) && w->probe_at == NULL &&
 	    (w->in_full || w->unknown != cache_mark())) {
-		bool known = probe_is_known(w, &w->asks.name, now_ms);
+		bool known = probe_is_known(w, walk_level(w), now_ms);
 
 		w->unknown = cache_mark();
 		if (known || w->in_full)
@@ -2121,7 +2144,7 @@ slist_clear(struct walk *w, const struct name *zone, uint64_t until_ms)
 
 	walk_drop_children(w);
 	l->zone = *zone;
-	l->hash = name_hash(zone, self.options.key);
+	l->hash = trail_hash(&w->trail, trail_level(&w->trail, zone->len));
 	l->forwarded = false;
 	l->until_ms = until_ms;
 	l->ns_count = l->address_count = 0;
@@ -2222,18 +2245,18 @@ root_look_up(struct walk *w, uint8_t ns, unsigned begun, uint64_t now_ms)
 	unsigned i, n = 0;
 
 	for (i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
-		struct walk *found;
+		struct walk **at = walk_bucket(name, types[i]), *found;
 
 		if (!family_is_up(types[i] == TYPE_A ? 4 : 6) ||
 		    slist_add_found(w, ns, types[i], cache_mark(), now_ms) !=
 			FOUND_NOTHING ||
 		    begun + n >= ZONE_NS_LOOKUPS_AT_ONCE ||
-		    walk_find_open(name, types[i]) != NULL)
+		    walk_find_open(at, name, types[i]) != NULL)
 			continue;
 		found = walk_begin(name, types[i], now_ms);
 		if (found == NULL)
 			break;
-		walk_list(found);
+		walk_list(found, at);
 		n++;
 	}
 	return n;
@@ -2402,7 +2425,8 @@ static bool
 walk_await(struct walk *w, uint8_t ns, uint16_t type, uint64_t now_ms)
 {
 	const struct name *name = &w->slist.ns[ns].name;
-	struct walk *child = walk_find_open(name, type);
+	struct walk **at = walk_bucket(name, type);
+	struct walk *child = walk_find_open(at, name, type);
 	bool joined = child != NULL;
 	struct waiter *edge;
 
@@ -2421,7 +2445,7 @@ walk_await(struct walk *w, uint8_t ns, uint16_t type, uint64_t now_ms)
 	} else {
 		child->depth = (uint8_t)(w->depth + 1);
 		child->sponsor = w;
-		walk_list(child);
+		walk_list(child, at);
 	}
 	child->favoured |= w->favoured;
 	edge->ns = ns;
@@ -4461,6 +4485,8 @@ draft_store(struct walk *w, struct draft *draft, const struct assembly *a,
 
 	if (draft->trust == TRUST_LAST_RESORT)
 		draft->ttl_s = 0;
+	if (name_within(&w->sname, draft->owner))
+		draft->trail = &w->trail;
 	draft->body = a->body.base;
 	draft->body_len = a->body.len;
 	account->stored_left -=

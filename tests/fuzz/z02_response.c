@@ -188,6 +188,7 @@ walk_make(struct input *in)
 
 	memset(w, 0, sizeof(*w));
 	input_name(in, &w->sname);
+	trail_begin(&w->trail, &w->sname);
 	w->qname = w->sname;
 	w->qtype = types[input_u8(in) % 8];
 	w->sponsor = w;
