@@ -2943,6 +2943,16 @@ verb_find(const char *word)
 	return NULL;
 }
 
+/* Who is turned away is told so, whether his words were taken or not. */
+static void
+command_give(int fd, char **words)
+{
+	for (; *words != NULL; words++) {
+		(void)send(fd, *words, strlen(*words), MSG_NOSIGNAL);
+		(void)send(fd, words[1] != NULL ? " " : "\n", 1, MSG_NOSIGNAL);
+	}
+}
+
 /*
  * And the other side: give the words to the server at the path, and its reply
  * to whoever reads.
@@ -2957,13 +2967,11 @@ command_and_exit(const char *path, char **words)
 	int fd = unix_address(path, &at, &size)
 	    ? unix_connect(SOCK_STREAM, &at, size)
 	    : -1;
-	FILE *server = fd >= 0 ? fdopen(fd, "r+") : NULL;
+	FILE *server = fd >= 0 ? fdopen(fd, "r") : NULL;
 
 	if (server == NULL)
 		refuse("no server answers at", path, strerror(errno));
-	for (; *words != NULL; words++)
-		fprintf(server, "%s%c", *words, words[1] != NULL ? ' ' : '\n');
-	(void)fflush(server);
+	command_give(fd, words);
 	while (fgets(line, sizeof(line), server) != NULL) {
 		bad |= strncmp(line, "error: ", 7) == 0 && begins && !good;
 		good = begins && strcmp(line, "; ok\n") == 0;

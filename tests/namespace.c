@@ -979,14 +979,19 @@ step_control(const struct step *step)
 {
 	struct sockaddr_un at = {.sun_family = AF_UNIX};
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	struct buffer reply = {0};
+	struct buffer line = {0}, reply = {0};
 
 	assert(strlen(n.control) < sizeof(at.sun_path));
 	memcpy(at.sun_path, n.control, strlen(n.control));
 	if (connect(fd, (struct sockaddr *)&at, sizeof(at)) < 0)
 		driver_fault(
 		    &n.d, "nobody takes commands: %s\n", strerror(errno));
-	dprintf(fd, "%s\n", step->control.command);
+	buffer_put(&line, (const uint8_t *)step->control.command,
+	    strlen(step->control.command));
+	buffer_put(&line, (const uint8_t *)"\n", 1);
+	/* Who is turned away need not have taken it. */
+	send(fd, line.octets, line.len, MSG_NOSIGNAL);
+	buffer_free(&line);
 	if (step->control.stalled)
 		return;
 	reply_read(fd, &reply);
