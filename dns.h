@@ -132,8 +132,10 @@ enum {
 	EDNS_SHOWN_S = 3600, /* after that long a lack of it is believed */
 	CHOKES_AFTER = 2,    /* in a row, unless it says so; one is chance */
 	PORT_TRIES_MAX = 8,  /* random source ports found in use */
-	FORWARDERS_MAX = 8,  /* of one zone: they fit one slist */
-	ROOTS_MAX = 32,      /* names in the hints; the Internet has 13 */
+	KERNEL_PORTS_MIN = 60000,   /* 64,512 would be all: a tenth of a bit */
+	OUTLETS_RESTING_MAX = 1024, /* some 3 KB each, of the kernel's */
+	FORWARDERS_MAX = 8,         /* of one zone: they fit one slist */
+	ROOTS_MAX = 32, /* names in the hints; the Internet has 13 */
 	ROOT_ADDRESSES_MAX = 64,
 	PRIME_RETRY_S = 10,      /* after all roots were silent */
 	OFFLINE_RETRY_MIN_S = 1, /* doubling, while no root can be sent to */
@@ -371,7 +373,7 @@ enum tag_kind {
 	TAG_TCP_LISTENER,
 	TAG_CLIENT,
 	TAG_CONTROL,    /* control.c's */
-	TAG_UPSTREAM,   /* referral.c's: datagrams of a walk ... */
+	TAG_UPSTREAM,   /* referral.c's: datagrams for a walk ... */
 	TAG_CONNECTION, /* ... and connections that walks share */
 };
 
@@ -1462,6 +1464,12 @@ const struct forward *server_forward(const struct name *zone);
 
 /* Of the zones that are forwarded the nth, as given; NULL: no more are. */
 const struct forward *server_forward_at(unsigned n);
+
+/*
+ * From how many ports the kernel chooses where none is asked for; 0 if there
+ * are any below 1024 among them, or it does not say.
+ */
+unsigned server_kernel_ports(void);
 
 /* Where a query of this family is sent from; port 0. */
 const struct address *server_source(uint8_t family);

@@ -66,19 +66,39 @@ enum walk_state {
  */
 
 enum channel {
-	CHANNEL_UDP, /* a socket of its own for each query (RFC 5452 9.2) */
+	CHANNEL_UDP, /* a port of its own for each query (RFC 5452 9.2) */
 	CHANNEL_TCP, /* a connection that many share (RFC 7766 6.2) */
 	CHANNELS
 };
 
 /*
- * A query that is out, by fd or connection; if it is by neither, none is, but
- * what was asked of whom stays here until the response was analyzed.
+ * A socket for datagrams to name servers, of one query at a time.  A port that
+ * we draw is bound to its socket for good, so both go with the query.  Where
+ * the kernel has as many ports to draw from, it does so as the socket is
+ * connected, and the socket can rest afterwards: it has no port then, no peer
+ * and nothing to read, so nothing of one query comes near the next.  That
+ * halves what the kernel does for a query.
+ *
+ *	state	fd	exchange	list
+ *	FREE	-1	NULL		free_outlets
+ *	OUT	open	whose it is	none
+ *	RESTING	open	NULL		resting, OUTLETS_RESTING_MAX at most
+ */
+struct outlet {
+	int fd;
+	uint8_t family;
+	struct exchange *exchange;
+	struct outlet *next; /* of its list */
+};
+
+/*
+ * A query that is out, by outlet or connection; if it is by neither, none is,
+ * but what was asked of whom stays here until the response was analyzed.
  */
 struct exchange {
 	struct timer timer; /* its retransmission; must stand first */
 	struct walk *walk;
-	int fd;                        /* of CHANNEL_UDP; else -1 */
+	struct outlet *outlet;         /* of CHANNEL_UDP; else NULL */
 	struct connection *connection; /* of CHANNEL_TCP; else NULL */
 	struct exchange *next;         /* on the connection */
 	struct exchange *next_out;     /* in the bucket of its ID */
@@ -361,6 +381,10 @@ static struct {
 	struct walk **stack; /* of walk_reaches */
 	uint64_t visits;
 	struct timer_queue retransmissions[SPANS], deadlines;
+	bool rests;             /* the kernel draws ports, and outlets rest */
+	struct outlet *outlets; /* one for each walk */
+	struct outlet *free_outlets, *resting[2]; /* of IPv4 and IPv6 */
+	unsigned outlets_used, resting_count;
 	struct connection *connections;
 	struct timer_queue opening, idle; /* of connections */
 
@@ -432,6 +456,7 @@ static void offline_begin(const char *cause, uint64_t);
 static void offline_end(uint64_t);
 static void offline_retry(uint64_t);
 static void network_follow(uint64_t);
+static void outlet_leave(struct exchange *);
 static void connection_remove(struct exchange *, uint64_t);
 static void connection_doubt(struct exchange *, uint64_t);
 static void prime(uint64_t);
@@ -450,9 +475,11 @@ referral_init(const struct referral_options *options)
 	self.stack = calloc(options->walks_max, sizeof(struct walk *));
 	self.waiters = calloc(WAITERS_MAX, sizeof(*self.waiters));
 	self.connections = calloc(TCP_OUT_MAX, sizeof(*self.connections));
+	self.outlets = calloc(options->walks_max, sizeof(*self.outlets));
 	if (self.walks == NULL || self.stack == NULL || self.waiters == NULL ||
-	    self.connections == NULL)
+	    self.connections == NULL || self.outlets == NULL)
 		return false;
+	self.rests = server_kernel_ports() >= KERNEL_PORTS_MIN;
 	self.free_walks = options->walks_max;
 	self.ready_end = &self.ready;
 	self.done_end = &self.done;
@@ -468,7 +495,8 @@ size_t
 referral_memory(void)
 {
 	return self.options.walks_max *
-	    (sizeof(struct walk) + sizeof(struct walk *)) +
+	    (sizeof(struct walk) + sizeof(struct walk *) +
+		sizeof(struct outlet)) +
 	    WAITERS_MAX * sizeof(struct waiter) +
 	    TCP_OUT_MAX * sizeof(struct connection) + sizeof(self) +
 	    sizeof(response) + sizeof(draft_body);
@@ -487,13 +515,13 @@ referral_close(void)
 {
 	unsigned i;
 
-	for (i = 0; i < self.walks_used; i++)
-		if (self.walks[i].generation > 0 &&
-		    self.walks[i].exchange[CHANNEL_UDP].fd >= 0)
-			close(self.walks[i].exchange[CHANNEL_UDP].fd);
+	for (i = 0; i < self.outlets_used; i++)
+		if (self.outlets[i].fd >= 0)
+			close(self.outlets[i].fd);
 	for (i = 0; i < TCP_OUT_MAX; i++)
 		if (self.connections[i].state != CONNECTION_CLOSED)
 			close(self.connections[i].fd);
+	free(self.outlets);
 	free(self.connections);
 	free(self.walks);
 	free(self.stack);
@@ -592,10 +620,8 @@ walk_begin(const struct name *qname, uint16_t qtype, uint64_t now_ms)
 	w->stored_left = QUERY_STORED_MAX;
 	w->steps_left = WALK_STEPS_MAX;
 	w->reason.ede = EDE_NONE;
-	for (i = 0; i < CHANNELS; i++) {
+	for (i = 0; i < CHANNELS; i++)
 		w->exchange[i].walk = w;
-		w->exchange[i].fd = -1;
-	}
 	timer_arm(&self.deadlines, &w->deadline, now_ms);
 	self.counts.walks++;
 	walk_wake(w);
@@ -2729,30 +2755,29 @@ candidate_draw(struct slist *l, const uint8_t *usable, unsigned n,
  * Sockets towards name servers.
  */
 
-/*
- * A random port for a datagram.  The port of a connection is the kernel's to
- * choose, which can use one for many servers: who forges has to guess 32 bits
- * of a sequence number too.
- */
-static int
-socket_bind(int fd, uint8_t family, int type)
+/* Services whose port a firewall, or a naive server, may watch. */
+static bool
+port_is_watched(uint16_t port)
 {
-	/* Services whose port a firewall, or a naive server, may watch. */
-	static const uint16_t avoid[] = {1900, 2049, 4791, 5353, 6000, 11211};
-	struct address at = *server_source(family);
-	struct sockaddr_storage sa;
-	unsigned tries, i;
+	static const uint16_t watched[] = {1900, 2049, 4791, 5353, 6000, 11211};
+	unsigned i;
 
-	if (type == SOCK_STREAM && address_is_any(&at))
-		return 0;
-	if (type == SOCK_STREAM)
-		return bind(
-		    fd, (struct sockaddr *)&sa, address_to_sockaddr(&at, &sa));
+	for (i = 0; i < sizeof(watched) / sizeof(watched[0]); i++)
+		if (port == watched[i])
+			return true;
+	return false;
+}
+
+/* A random port for a datagram. */
+static int
+socket_draw(int fd, struct address at)
+{
+	struct sockaddr_storage sa;
+	unsigned tries;
+
 	for (tries = 0; tries < PORT_TRIES_MAX; tries++) {
 		at.port = (uint16_t)(1024 + random_below(65536 - 1024));
-		for (i = 0; i < sizeof(avoid) / sizeof(avoid[0]); i++)
-			if (at.port == avoid[i])
-				at.port++;
+		at.port = (uint16_t)(at.port + port_is_watched(at.port));
 		if (bind(fd, (struct sockaddr *)&sa,
 			address_to_sockaddr(&at, &sa)) == 0)
 			return 0;
@@ -2760,6 +2785,30 @@ socket_bind(int fd, uint8_t family, int type)
 			break;
 	}
 	return -1;
+}
+
+/*
+ * Where its packets come from.  The port of a connection is the kernel's to
+ * choose, which can use one for many servers: who forges has to guess 32 bits
+ * of a sequence number too.
+ */
+static int
+socket_bind(int fd, uint8_t family, int type)
+{
+	const struct address *at = server_source(family);
+	struct sockaddr_storage sa;
+	int later = 1;
+
+	if (type == SOCK_DGRAM && !self.rests)
+		return socket_draw(fd, *at);
+	if (address_is_any(at))
+		return 0;
+	/* Of both families: the port comes with connect. */
+	if (type == SOCK_DGRAM &&
+	    setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &later,
+		sizeof(later)) < 0)
+		return -1;
+	return bind(fd, (struct sockaddr *)&sa, address_to_sockaddr(at, &sa));
 }
 
 /*
@@ -2838,6 +2887,163 @@ server_send(struct walk *w, const struct candidate *to, int fd, bool connected,
 }
 
 /* ---------------------------------------------------------------------------
+ * Outlets.
+ */
+
+static struct outlet *
+outlet_pop(struct outlet **list)
+{
+	struct outlet *o = *list;
+
+	if (o != NULL)
+		*list = o->next;
+	return o;
+}
+
+static void
+outlet_push(struct outlet **list, struct outlet *o)
+{
+	o->next = *list;
+	*list = o;
+}
+
+static struct outlet *
+outlet_resting(bool ipv6)
+{
+	struct outlet *o = outlet_pop(&self.resting[ipv6]);
+
+	self.resting_count -= o != NULL;
+	return o;
+}
+
+/* One without a socket. */
+static struct outlet *
+outlet_free(bool ipv6)
+{
+	struct outlet *o = outlet_pop(&self.free_outlets);
+
+	if (o != NULL)
+		return o;
+	if (self.outlets_used < self.options.walks_max) {
+		o = &self.outlets[self.outlets_used++];
+	} else {
+		o = outlet_resting(!ipv6);
+		assert(o != NULL); /* a walk has no more than one */
+		close(o->fd);
+	}
+	o->fd = -1;
+	return o;
+}
+
+/* It stays registered for as long as it is open. */
+static bool
+outlet_open(struct outlet *o, uint8_t family)
+{
+	struct epoll_event event = {.events = EPOLLIN};
+
+	event.data.u64 =
+	    tag_make(TAG_UPSTREAM, 0, (uint32_t)(o - self.outlets));
+	o->family = family;
+	o->fd = socket_open(family, SOCK_DGRAM);
+	if (o->fd < 0 ||
+	    epoll_ctl(self.options.epoll, EPOLL_CTL_ADD, o->fd, &event) == 0)
+		return o->fd >= 0;
+	socket_close(o->fd);
+	o->fd = -1;
+	return false;
+}
+
+/* False, with errno, if it is one without a socket. */
+static bool
+outlet_take(struct exchange *x, uint8_t family)
+{
+	struct outlet *o = outlet_resting(family == 6);
+	bool open = o != NULL;
+
+	if (!open)
+		o = outlet_free(family == 6);
+	o->exchange = x;
+	x->outlet = o;
+	return open || outlet_open(o, family);
+}
+
+/* It has no peer any more, and no port but one that is bound to it. */
+static bool
+outlet_loosen(const struct outlet *o)
+{
+	const struct sockaddr nobody = {.sa_family = AF_UNSPEC};
+
+	return connect(o->fd, &nobody, sizeof(nobody)) == 0;
+}
+
+/* Did the kernel draw a port that is watched? */
+static bool
+outlet_is_watched(const struct outlet *o)
+{
+	struct sockaddr_storage sa;
+	socklen_t len = sizeof(sa);
+	struct address at;
+
+	return self.rests &&
+	    getsockname(o->fd, (struct sockaddr *)&sa, &len) == 0 &&
+	    address_from_sockaddr(&sa, &at) && port_is_watched(at.port);
+}
+
+/* A port that is watched gives way to another one. */
+static enum send_result
+outlet_connect(const struct exchange *x, const struct candidate *to)
+{
+	const struct outlet *o = x->outlet;
+	enum send_result result;
+	unsigned tries;
+
+	for (tries = PORT_TRIES_MAX; tries > 0; tries--) {
+		result = server_send(x->walk, to, o->fd, false, NULL);
+		if (result != SEND_DONE || !outlet_is_watched(o))
+			return result;
+		if (!outlet_loosen(o))
+			return SEND_FAILED;
+	}
+	errno = EADDRINUSE;
+	return SEND_FAILED;
+}
+
+/*
+ * Can another query have it?  Without a port nothing more comes to it; what is
+ * in it already, a reply or an error, ends its socket.
+ */
+static bool
+outlet_can_rest(const struct outlet *o)
+{
+	uint8_t octet;
+
+	return self.rests && self.resting_count < OUTLETS_RESTING_MAX &&
+	    o->fd >= 0 && outlet_loosen(o) &&
+	    recv(o->fd, &octet, sizeof(octet), 0) < 0 && errno == EAGAIN;
+}
+
+/* The query is over.  Without losing errno, which may say how. */
+static void
+outlet_leave(struct exchange *x)
+{
+	struct outlet *o = x->outlet;
+	int err = errno;
+
+	x->outlet = NULL;
+	o->exchange = NULL;
+	if (outlet_can_rest(o)) {
+		outlet_push(&self.resting[o->family == 6], o);
+		self.resting_count++;
+	} else {
+		if (o->fd >= 0)
+			close(o->fd);
+		o->fd = -1;
+		outlet_push(&self.free_outlets, o);
+	}
+	errno = err;
+}
+
+/* ---------------------------------------------------------------------------
  * Exchanges: a query to one server, by one channel.
  */
 
@@ -2862,7 +3068,7 @@ exchange_candidate(const struct exchange *x)
 static bool
 exchange_is_out(const struct exchange *x)
 {
-	return x->fd >= 0 || x->connection != NULL;
+	return x->outlet != NULL || x->connection != NULL;
 }
 
 /* IDs are drawn at random, so they spread without a hash. */
@@ -2929,9 +3135,8 @@ exchange_close(struct exchange *x, uint64_t now_ms)
 {
 	exchange_unlist(x);
 	timer_disarm(&x->timer);
-	if (x->fd >= 0)
-		close(x->fd);
-	x->fd = -1;
+	if (x->outlet != NULL)
+		outlet_leave(x);
 	if (x->connection != NULL)
 		connection_remove(x, now_ms);
 }
@@ -3018,17 +3223,6 @@ exchange_compose(struct exchange *x, struct writer *query, uint64_t now_ms)
 	assert(!query->failed);
 }
 
-static bool
-exchange_register(const struct exchange *x)
-{
-	struct walk *w = x->walk;
-	struct epoll_event event = {.events = EPOLLIN};
-
-	event.data.u64 =
-	    tag_make(TAG_UPSTREAM, w->generation, (uint32_t)(w - self.walks));
-	return epoll_ctl(self.options.epoll, EPOLL_CTL_ADD, x->fd, &event) == 0;
-}
-
 /*
  * At level debug, the query that is out, or was until now, as the event log
  * tells it; else false.
@@ -3095,7 +3289,7 @@ sent_count(bool forwarded)
 	self.counts.forwarded += forwarded;
 }
 
-/* A datagram from a fresh socket and port (RFC 5452 9.2). */
+/* A datagram from a fresh port (RFC 5452 9.2). */
 static enum send_result
 exchange_send(struct exchange *x, const struct candidate *to, uint64_t now_ms)
 {
@@ -3104,13 +3298,14 @@ exchange_send(struct exchange *x, const struct candidate *to, uint64_t now_ms)
 	struct reader out;
 	enum send_result result;
 
-	x->fd = socket_open(to->at.family, SOCK_DGRAM);
-	if (x->fd < 0 || !exchange_register(x))
+	if (!outlet_take(x, to->at.family))
 		return SEND_FAILED;
 	writer_init(&query, octets, sizeof(octets));
 	exchange_compose(x, &query, now_ms);
 	reader_init(&out, octets, query.len);
-	result = server_send(x->walk, to, x->fd, false, &out);
+	result = outlet_connect(x, to);
+	if (result == SEND_DONE)
+		result = server_send(x->walk, to, x->outlet->fd, true, &out);
 	if (result == SEND_DONE)
 		sent_count(x->walk->slist.forwarded);
 	return result;
@@ -3425,17 +3620,17 @@ exchange_waited_ms(const struct exchange *x, uint64_t now_ms)
 	return until_ms - x->sent_ms;
 }
 
-/* An event, maybe of an earlier life. */
+/* An event, maybe for the query before. */
 static void
-walk_readable(struct walk *w, uint32_t generation, uint64_t now_ms)
+outlet_readable(const struct outlet *o, uint64_t now_ms)
 {
 	static uint8_t octets[MESSAGE_MAX];
-	struct exchange *x = &w->exchange[CHANNEL_UDP];
+	struct exchange *x = o->exchange;
 	ssize_t n;
 
-	if (w->generation != generation || x->fd < 0)
+	if (x == NULL)
 		return;
-	n = recv(x->fd, octets, sizeof(octets), 0);
+	n = recv(o->fd, octets, sizeof(octets), 0);
 	if (n < 0) {
 		if (!error_is_of_the_moment(errno))
 			exchange_give_up(x, errno, now_ms);
@@ -3445,7 +3640,7 @@ walk_readable(struct walk *w, uint32_t generation, uint64_t now_ms)
 		exchange_doubt(x, now_ms);
 		return;
 	}
-	if (w->slist.forwarded &&
+	if (x->walk->slist.forwarded &&
 	    server_held_until_ms(&exchange_candidate(x)->at) > 0)
 		forwarder_report(x, false);
 	/* More than we take may have come in fragments (RFC 9715). */
@@ -4080,8 +4275,7 @@ referral_ready(uint64_t tag, uint64_t now_ms)
 		connection_ready(&self.connections[tag_index(tag)],
 		    tag_generation(tag), now_ms);
 	else
-		walk_readable(
-		    &self.walks[tag_index(tag)], tag_generation(tag), now_ms);
+		outlet_readable(&self.outlets[tag_index(tag)], now_ms);
 	ready_run(now_ms);
 }
 

@@ -186,6 +186,29 @@ server_close(void)
 	self.lames = NULL;
 }
 
+unsigned
+server_kernel_ports(void)
+{
+	int fd = file_open(
+	    "/proc/sys/net/ipv4/ip_local_port_range", O_RDONLY | O_CLOEXEC, 0);
+	char text[32], *after; /* "32768\t60999\n", for IPv6 too */
+	unsigned long first, last;
+	ssize_t n;
+
+	if (fd < 0)
+		return 0;
+	n = read(fd, text, sizeof(text) - 1);
+	close(fd);
+	if (n <= 0)
+		return 0;
+	text[n] = '\0';
+	first = strtoul(text, &after, 10);
+	last = strtoul(after, NULL, 10);
+	return first >= 1024 && first <= last && last <= UINT16_MAX
+	    ? (unsigned)(last - first + 1)
+	    : 0;
+}
+
 const struct address *
 server_source(uint8_t family)
 {

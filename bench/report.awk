@@ -82,7 +82,7 @@ function best(m, k,    i, w, v, least, found) {
 	found = ""
 	for (i = 1; i <= whos[m]; i++) {
 		w = who[m, i]
-		if (w == "dns" || is_floor(w) || !rounds[m, w, k])
+		if (w ~ /^dns/ || is_floor(w) || !rounds[m, w, k])
 			continue
 		v = k == "qps" ? -median(m, w, k) : median(m, w, k)
 		if (found == "" || v < least) {

@@ -122,6 +122,7 @@ const char *__real_address_fault(const struct address *, bool);
 const char *__wrap_address_fault(const struct address *, bool);
 void __wrap_eventlog_server_refused(const struct incident *, const char *);
 void __wrap_eventlog_self_send(const struct incident *);
+unsigned __wrap_server_kernel_ports(void);
 int __real_socket(int, int, int);
 int __wrap_socket(int, int, int);
 int __wrap_setsockopt(int, int, int, const void *, socklen_t);
@@ -152,6 +153,12 @@ void
 __wrap_eventlog_self_send(const struct incident *i)
 {
 	__wrap_eventlog_server_refused(i, CLASS_OWN);
+}
+
+unsigned
+__wrap_server_kernel_ports(void)
+{
+	return 0;
 }
 
 /* A descriptor by which nothing can leave. */

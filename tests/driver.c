@@ -183,6 +183,24 @@ driver_check_destination(
 		    address_port_text(to, text));
 }
 
+void
+driver_check_port(struct driver *d, const struct address *from)
+{
+	switch (from->port) {
+	case 1900:  /* SSDP */
+	case 2049:  /* NFS */
+	case 4791:  /* RoCE */
+	case 5353:  /* mDNS */
+	case 6000:  /* X11 */
+	case 11211: /* memcached */
+		break;
+	default:
+		if (from->port >= 1024)
+			return;
+	}
+	driver_fault(d, "a query leaves from port %u\n", from->port);
+}
+
 /* ---------------------------------------------------------------------------
  * Name servers, and what they send.
  */

@@ -108,6 +108,7 @@ void driver_fault(struct driver *, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
 /* It is a fault if no query may go there; `call' would have sent it. */
+void driver_check_port(struct driver *, const struct address *from);
 void driver_check_destination(
     struct driver *, const struct address *to, const char *call);
 

@@ -81,6 +81,8 @@ files_path(const char *path)
 		return PATH_LOG;
 	if (strncmp(path, files_metrics_path, strlen(files_metrics_path)) == 0)
 		return PATH_METRICS;
+	if (strcmp(path, "/proc/sys/net/ipv4/ip_local_port_range") == 0)
+		return PATH_PORTS;
 	return strcmp(path, "/dev/tty") == 0 ? PATH_TERMINAL : PATH_REAL;
 }
 
@@ -136,7 +138,7 @@ files_open(enum path path)
 
 	if (path == PATH_TERMINAL)
 		return ENXIO;
-	if (path == PATH_METRICS)
+	if (path == PATH_METRICS || path == PATH_PORTS)
 		return 0;
 	if (path == PATH_HINTS && hints.how == HINTS_UNREADABLE)
 		return EACCES;

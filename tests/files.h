@@ -16,6 +16,7 @@ enum path {
 	PATH_HINTS,
 	PATH_LOG,
 	PATH_METRICS, /* and where they are written */
+	PATH_PORTS,
 	PATH_TERMINAL
 };
 

@@ -30,8 +30,6 @@ enum {
 	FILES_HARD = 8192,
 	FAILURES_AT_ONCE = 64,
 	SIGNALS_MAX = 16,
-	EPHEMERAL_FIRST = 32768,
-	EPHEMERAL_COUNT = 28232,
 	SOMAXCONN_NOW = 4096, /* net.core.somaxconn */
 	INTERFACE = 1,        /* by which all datagrams come */
 };
@@ -44,6 +42,7 @@ enum file_kind {
 	FILE_SIGNAL,
 	FILE_LOG,
 	FILE_HINTS,
+	FILE_PORTS,
 	FILE_METRICS
 };
 
@@ -54,7 +53,9 @@ struct file {
 
 	/* A socket. */
 	bool tcp, bound, connected, pktinfo;
-	bool sent;     /* a datagram, as a client of somebody */
+	bool port_is_bound, address_is_bound; /* not for this peer alone */
+	bool address_alone;                   /* bind may do without a port */
+	bool sent;     /* a datagram, as a client of somebody, by its port */
 	bool unhinted; /* does not heed what ICMP says of the path's MTU */
 	struct address local, peer;
 	int error; /* an ICMP message came in */
@@ -67,7 +68,7 @@ struct file {
 	bool strict;
 	uint32_t groups;
 
-	/* The hints. */
+	/* The hints, or the range of ports. */
 	const char *text;
 	size_t len, at;
 
@@ -85,6 +86,8 @@ static struct {
 	struct file files[FILES_MAX];
 	unsigned files_used; /* none is open from here on */
 	unsigned files_open, files_soft, files_hard;
+	struct ports port_range;
+	char ports[sizeof("65535\t65535\n")];
 	struct failure failures[FAILURES_AT_ONCE];
 	unsigned failure_count;
 	int signals[SIGNALS_MAX];
@@ -107,6 +110,14 @@ kernel_init(uint64_t seed)
 	k.random = seed;
 	k.files_soft = FILES_SOFT;
 	k.files_hard = FILES_HARD;
+}
+
+void
+kernel_set_ports(const struct ports *ports)
+{
+	k.port_range = *ports;
+	snprintf(
+	    k.ports, sizeof(k.ports), "%u\t%u\n", ports->first, ports->last);
 }
 
 void
@@ -650,6 +661,8 @@ __wrap_setsockopt(int fd, int level, int name, const void *value, socklen_t len)
 	f->unhinted |= asks_for_no_pmtu(level, name, value);
 	if (is_failing(CALL_SETSOCKOPT, NULL))
 		return -1;
+	if (level == IPPROTO_IP && name == IP_BIND_ADDRESS_NO_PORT)
+		f->address_alone = true;
 	if ((level == IPPROTO_IP && name == IP_PKTINFO) ||
 	    (level == IPPROTO_IPV6 && name == IPV6_RECVPKTINFO))
 		f->pktinfo = *(const int *)value != 0;
@@ -672,6 +685,22 @@ port_is_taken(const struct address *a, bool tcp)
 			return true;
 	}
 	return false;
+}
+
+/* A free one of the kernel's; every eighth time one that is watched. */
+static uint16_t
+port_draw(const struct file *f)
+{
+	const struct ports *range = &k.port_range;
+	struct address a = f->local;
+
+	do {
+		a.port = (uint16_t)(range->first +
+		    random_next(&k.random) % (range->last - range->first + 1));
+		if (range->first <= 1900 && random_next(&k.random) % 8 == 0)
+			a.port = 1900;
+	} while (port_is_taken(&a, f->tcp));
+	return a.port;
 }
 
 static int
@@ -719,15 +748,17 @@ __wrap_bind(int fd, const struct sockaddr *sa, socklen_t len)
 		errno = EADDRNOTAVAIL;
 		return -1;
 	}
-	while (a.port == 0 ||
-	    (a.port < 1024 && a.port != DNS_PORT && port_is_taken(&a, f->tcp)))
-		a.port = (uint16_t)(EPHEMERAL_FIRST +
-		    random_next(&k.random) % EPHEMERAL_COUNT);
-	if (port_is_taken(&a, f->tcp)) {
+	if (a.port != 0 && port_is_taken(&a, f->tcp)) {
 		errno = EADDRINUSE;
 		return -1;
 	}
+	f->address_is_bound = !is_zero(&a);
+	f->port_is_bound = a.port != 0;
 	f->local = a;
+	if (f->address_alone && a.port == 0)
+		return 0;
+	if (a.port == 0)
+		f->local.port = port_draw(f);
 	f->bound = true;
 	return 0;
 }
@@ -808,6 +839,20 @@ stream_connect(struct file *f)
 	return -1;
 }
 
+/* AF_UNSPEC: what was not bound is free again, and what came stays. */
+static int
+datagram_disconnect(struct file *f)
+{
+	f->connected = false;
+	if (!f->address_is_bound)
+		memset(f->local.ip, 0, sizeof(f->local.ip));
+	if (!f->port_is_bound) {
+		f->bound = f->sent = false;
+		f->local.port = 0;
+	}
+	return 0;
+}
+
 /* What Linux does: 0.0.0.0 and :: are this host. */
 int
 __wrap_connect(int fd, const struct sockaddr *sa, socklen_t len)
@@ -820,6 +865,9 @@ __wrap_connect(int fd, const struct sockaddr *sa, socklen_t len)
 		return __real_connect(fd, sa, len);
 	if ((f = file_of(fd)) == NULL)
 		return -1;
+	if (sa->sa_family == AF_UNSPEC && !f->tcp)
+		return is_failing(CALL_CONNECT, NULL) ? -1
+						      : datagram_disconnect(f);
 	if (!address_from_any(sa, len, &f->peer) ||
 	    f->peer.family != f->local.family) {
 		errno = EAFNOSUPPORT;
@@ -839,10 +887,28 @@ __wrap_connect(int fd, const struct sockaddr *sa, socklen_t len)
 	if (is_zero(&f->local))
 		memcpy(f->local.ip, source.ip, sizeof(source.ip));
 	if (!f->bound)
-		f->local.port = (uint16_t)(EPHEMERAL_FIRST +
-		    random_next(&k.random) % EPHEMERAL_COUNT);
+		f->local.port = port_draw(f);
 	f->bound = f->connected = true;
 	return f->tcp ? stream_connect(f) : 0;
+}
+
+int __real_getsockname(int, struct sockaddr *, socklen_t *);
+int __wrap_getsockname(int, struct sockaddr *, socklen_t *);
+
+int
+__wrap_getsockname(int fd, struct sockaddr *sa, socklen_t *len)
+{
+	struct sockaddr_storage storage;
+	struct file *f;
+	socklen_t room = *len;
+
+	if (!is_virtual(fd))
+		return __real_getsockname(fd, sa, len);
+	if ((f = file_of(fd)) == NULL)
+		return -1;
+	*len = address_to_sockaddr(&f->local, &storage);
+	memcpy(sa, &storage, room < *len ? room : *len);
+	return 0;
 }
 
 /* An ICMP error is told once, by whatever call comes next. */
@@ -1214,11 +1280,16 @@ __wrap_open(const char *name, int flags, ...)
 		return -1;
 	fd = file_new(path == PATH_LOG ? FILE_LOG
 		: path == PATH_METRICS ? FILE_METRICS
+		: path == PATH_PORTS   ? FILE_PORTS
 				       : FILE_HINTS);
 	if (fd != -1 && path == PATH_HINTS) {
 		struct file *f = &k.files[fd - FD_FIRST];
 
 		f->text = files_text(&f->len);
+	}
+	if (fd != -1 && path == PATH_PORTS) {
+		k.files[fd - FD_FIRST].text = k.ports;
+		k.files[fd - FD_FIRST].len = strlen(k.ports);
 	}
 	return fd;
 }
@@ -1258,7 +1329,7 @@ __wrap_fstat(int fd, struct stat *st)
 }
 
 static ssize_t
-hints_read(struct file *f, void *octets, size_t room)
+text_read(struct file *f, void *octets, size_t room)
 {
 	size_t left = f->len - f->at;
 
@@ -1297,8 +1368,8 @@ __wrap_read(int fd, void *octets, size_t room)
 		return __real_read(fd, octets, room);
 	if ((f = file_of(fd)) == NULL || is_failing(CALL_READ, NULL))
 		return -1;
-	if (f->kind == FILE_HINTS)
-		return hints_read(f, octets, room);
+	if (f->kind == FILE_HINTS || f->kind == FILE_PORTS)
+		return text_read(f, octets, room);
 	if (f->kind == FILE_SIGNAL)
 		return signals_read(octets, room);
 	if (f->stream != NULL)

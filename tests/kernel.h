@@ -18,6 +18,7 @@
  * kernel.c, for the world.
  */
 void kernel_init(uint64_t seed);
+void kernel_set_ports(const struct ports *);
 void kernel_run(bool running); /* calls are virtual while a server runs */
 void kernel_limit_files(unsigned count);
 void kernel_fail(const struct failure *);

@@ -109,14 +109,17 @@ before_sending()
 }
 
 # The address filter stands before these two calls, and they are nowhere else;
-# control.c connects to sockets of this host alone.
+# outlet_loosen connects to nobody, and control.c to sockets of this host alone.
 {
 	users sendto referral
 	users connect referral control
 	for symbol in sendto connect; do
-		n=$(callers referral.c "$symbol" | wc -l)
+		n=$(callers referral.c "$symbol" | grep -cvx outlet_loosen)
 		[ "$n" = 1 ] || echo "referral.c calls $symbol $n times"
 	done
+	awk '/^outlet_loosen\(/, /^}/' referral.c | tr -d '\n\t' |
+	    grep -q 'nobody = {.sa_family = AF_UNSPEC};.*connect(o->fd, &nobody,' ||
+	    echo "outlet_loosen connects to somebody"
 	before_sending |
 	    grep -q 'if (candidate_refuse(w, to))	*return SEND_REFUSED;' ||
 	    echo "the filter is not asked before"

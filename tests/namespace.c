@@ -229,6 +229,7 @@ step_left(const struct step *step, const struct netns *net, bool started)
 	case STEP_RULE:
 		return rule_left(&step->rule);
 	case STEP_FILES:
+	case STEP_PORTS:
 		return started ? LEFT_STEP : LEFT_NOT;
 	case STEP_INTERFACE:
 	case STEP_ROUTE:
@@ -315,6 +316,7 @@ sighting_judge(const struct seen *seen)
 	s->from = seen->from;
 	s->self = is_listener(&seen->to);
 	driver_check_destination(&n.d, &seen->to, "a packet");
+	driver_check_port(&n.d, &seen->from);
 	if (s->self ||
 	    (netns_is_own(&n.net, &seen->to) &&
 		!authority_listens(&n.d.authority, &seen->to)))
@@ -1097,6 +1099,28 @@ files_limit(const struct scenario *s)
 	setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+/*
+ * As wide as it goes, if the scenario does not say.  Where /proc cannot be
+ * written to, what does not say will do with what there is.
+ */
+static void
+ports_put(const struct scenario *s)
+{
+	struct ports ports = {1024, 65535};
+	const struct step *step;
+	bool said = false;
+	char text[32];
+
+	for (step = s->steps; step != NULL; step = step->next)
+		if (step->kind == STEP_PORTS) {
+			ports = step->ports;
+			said = true;
+		}
+	snprintf(text, sizeof(text), "%u %u", ports.first, ports.last);
+	if (!file_put("/proc/sys/net/ipv4/ip_local_port_range", text) && said)
+		fprintf(stderr, "%s: %s\n", text, strerror(errno));
+}
+
 /* In the process that is to be the server: become it. */
 static void
 server_exec(void)
@@ -1116,6 +1140,7 @@ server_exec(void)
 	    dup2(none, STDOUT_FILENO) < 0 || dup2(said, STDERR_FILENO) < 0)
 		abort();
 	files_limit(n.run->scenario);
+	ports_put(n.run->scenario);
 	setrlimit(RLIMIT_STACK, &stack);
 	execv(n.run->server, words);
 	fprintf(stderr, "%s: %s\n", n.run->server, strerror(errno));

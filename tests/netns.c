@@ -346,7 +346,7 @@ world_make(const struct netns *n)
 	    route_add(&everything[1], RTN_LOCAL, RT_TABLE_LOCAL);
 }
 
-static bool
+bool
 file_put(const char *path, const char *text)
 {
 	int fd = open(path, O_WRONLY | O_CLOEXEC);

@@ -31,6 +31,9 @@ struct netns {
 const char *netns_make(struct netns *);
 void netns_enter(int fd); /* sockets are of where they are made */
 
+/* Write into a file that is there, as /proc and /sys take it; else errno. */
+bool file_put(const char *path, const char *text);
+
 /* What a step changes of "here", in which we are. */
 void netns_interface(struct netns *, const struct interface *);
 void netns_route(struct netns *, const struct route *);

@@ -1372,6 +1372,18 @@ files_parse(struct parser *p)
 	return parse_number(p, 1000000, &step_add(p, STEP_FILES)->files);
 }
 
+/* ports FIRST LAST: those the kernel chooses from, when the server starts */
+static bool
+ports_parse(struct parser *p)
+{
+	struct ports *ports = &step_add(p, STEP_PORTS)->ports;
+
+	return parse_number(p, 65535, &ports->first) &&
+	    parse_number(p, 65535, &ports->last) &&
+	    (ports->first <= ports->last ||
+		complain(p, "the first is above the last"));
+}
+
 /* refused PREFIX...: no packet may ever go there */
 static bool
 refused_parse(struct parser *p)
@@ -1569,13 +1581,13 @@ static const struct {
     {"interface", interface_parse}, {"log", log_parse},
     {"metrics", metrics_parse}, {"network", network_parse},
     {"open", open_parse}, {"options", options_parse},
-    {"packets", packets_parse}, {"proves", proves_parse}, {"read", read_parse},
-    {"refused", refused_parse}, {"reply", reply_parse}, {"reset", reset_parse},
-    {"send", send_parse}, {"route", route_parse}, {"server", server_parse},
-    {"shut", shut_parse}, {"signal", signal_parse}, {"sleep", sleep_parse},
-    {"stall", stall_parse}, {"stop", stop_parse}, {"wait", wait_parse},
-    {"wall", wall_parse}, {"work", work_parse}, {"writes", writes_parse},
-    {"zone", zone_parse}};
+    {"packets", packets_parse}, {"ports", ports_parse},
+    {"proves", proves_parse}, {"read", read_parse}, {"refused", refused_parse},
+    {"reply", reply_parse}, {"reset", reset_parse}, {"send", send_parse},
+    {"route", route_parse}, {"server", server_parse}, {"shut", shut_parse},
+    {"signal", signal_parse}, {"sleep", sleep_parse}, {"stall", stall_parse},
+    {"stop", stop_parse}, {"wait", wait_parse}, {"wall", wall_parse},
+    {"work", work_parse}, {"writes", writes_parse}, {"zone", zone_parse}};
 
 /* A zone is complete when the next thing begins. */
 static void

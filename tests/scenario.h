@@ -351,6 +351,11 @@ struct route {
 	int err; /* of a connect to there; 0: the route is good */
 };
 
+/* From which the kernel chooses one where none is asked for. */
+struct ports {
+	unsigned first, last;
+};
+
 enum step_kind {
 	/* These make the world.  At the head they are done before the start. */
 	STEP_ZONE,
@@ -361,6 +366,7 @@ enum step_kind {
 	STEP_NETWORK,
 	STEP_FAILURE,
 	STEP_FILES,
+	STEP_PORTS,
 	STEP_REFUSED,
 
 	/* These need the server. */
@@ -411,6 +417,7 @@ struct step {
 		struct network network;
 		struct failure failure;
 		unsigned files;
+		struct ports ports;
 		struct prefix refused;
 		struct ask ask;
 		struct expect expect;

@@ -284,6 +284,7 @@ world_query(const struct address *from, const struct address *to,
 	struct witness *w = &s.d.witness;
 
 	driver_check_destination(&s.d, to, "sendto");
+	driver_check_port(&s.d, from);
 	driver_trace_message(&s.d, "query", from, to, octets, len);
 	witness_query(w, to, TRANSPORT_UDP, octets, len, s.d.fault);
 	w->sightings[w->sighting_count - 1].at_ms = s.d.now_ms;
@@ -812,6 +813,9 @@ step_make(const struct step *step)
 	case STEP_FAILURE:
 		kernel_fail(&step->failure);
 		break;
+	case STEP_PORTS:
+		kernel_set_ports(&step->ports);
+		break;
 	default:
 		assert(step->kind == STEP_FILES);
 		kernel_limit_files(step->files);
@@ -1067,6 +1071,10 @@ world_turn(struct epoll_event *events, int max, int timeout_ms)
 /* ---------------------------------------------------------------------------
  * A run.
  */
+
+/* As it comes, and as wide as it goes: for every other two seeds. */
+static const struct ports kernel_ports[] = {{32768, 60999}, {1024, 65535}};
+
 static void
 world_make(const struct simulation *simulation, struct fault *fault)
 {
@@ -1080,6 +1088,7 @@ world_make(const struct simulation *simulation, struct fault *fault)
 	s.client_port = CLIENT_PORT_FIRST;
 	s.d.network.least_ms = s.d.network.most_ms = 10;
 	kernel_init(simulation->seed);
+	kernel_set_ports(&kernel_ports[simulation->seed % 4 > 1]);
 	files_edit(&hints, world_wall_ms());
 	host_interface(&driver_interfaces[0]);
 	host_interface(&driver_interfaces[1]);

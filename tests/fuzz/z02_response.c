@@ -206,7 +206,6 @@ walk_make(struct input *in)
 	w->slist.addresses[0].at =
 	    (struct address){4, {93, 184, 216, 34}, DNS_PORT};
 	w->exchange[CHANNEL_UDP].walk = w;
-	w->exchange[CHANNEL_UDP].fd = -1;
 	w->exchange[CHANNEL_UDP].with = FEATURE_EDNS;
 	z.asked = w->asks;
 	w->exchange[CHANNEL_UDP].asked = z.asked;
