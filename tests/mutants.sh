@@ -43,15 +43,29 @@ is_built()
 	make -q -C "$1" B=build CFLAGS=-O1 "$2" >/dev/null 2>&1
 }
 
-# The programs, those of the file first, the longest last.  Not
-# check_namespaces: what it shows the simulator shows without waiting.
+# The programs: those that catch most, the longest last.  Not check_namespaces:
+# what it shows the simulator shows without waiting.
 programs()
 {
-	(cd "$tree/tests" && ls "check_$1" check_*.c 2>/dev/null) |
-	    sed 's/[.]c$//' | grep -vE '_(scenarios|dns|faults|namespaces)$'
-	echo check_scenarios
+	{
+		case $1 in
+		cache.c | eventlog.c | message.c | server.c)
+			echo "check_${1%.c}"
+			;;
+		esac
+		echo check_scenarios
+		(cd "$tree/tests" && ls check_*.c) | sed 's/[.]c$//'
+	} | grep -vE '_(dns|faults|namespaces)$' | awk '!seen[$0]++'
 	echo check_dns
 	echo check_faults
+}
+
+# All scenarios, but none behind those among which one fails: 255 ends xargs.
+scenarios()
+{
+	# shellcheck disable=SC2016 # it is for that shell
+	printf '%s\n' tests/scenarios/*.txt |
+	    xargs -n 40 sh -c 'build/check_scenarios "$@" || exit 255' sh
 }
 
 # passes DIRECTORY PROGRAM [PART]: run it, or but a scenario or a Check case of
@@ -71,8 +85,12 @@ passes()
 		esac
 		# shellcheck disable=SC3045 # all of Linux have it
 		ulimit -t 20
-		RUNS=1 CK_VERBOSITY=normal CK_TIMEOUT_MULTIPLIER=5 \
-		    TMPDIR="$PWD" timeout 600 "$program" "$@" >check.out 2>&1
+		export RUNS=1 CK_VERBOSITY=normal CK_TIMEOUT_MULTIPLIER=5
+		export TMPDIR="$PWD"
+		if [ "$2${3-}" = check_scenarios ]; then
+			scenarios >check.out 2>&1 || exit
+		fi
+		timeout 600 "$program" "$@" >check.out 2>&1
 	)
 }
 
