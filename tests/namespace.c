@@ -91,6 +91,7 @@ static struct {
 
 	struct {
 		struct address from, to;
+		uint32_t first;
 	} dials[DIALS_MAX]; /* connections that the server tried lately */
 	unsigned dial_count;
 
@@ -348,7 +349,10 @@ datagram_seen(const struct seen *seen)
 	sighting_judge(seen);
 }
 
-/* SYN, for the first time: the kernel sends it again if nobody answers. */
+/*
+ * SYN, for the first time: the kernel sends it again if nobody answers.  From
+ * the same port, but of another number, it is another connection.
+ */
 static void
 dial_seen(const struct seen *seen)
 {
@@ -357,11 +361,13 @@ dial_seen(const struct seen *seen)
 
 	for (i = 0; i < DIALS_MAX; i++)
 		if (address_equal(&n.dials[i].from, &seen->from) &&
-		    address_equal(&n.dials[i].to, &seen->to))
+		    address_equal(&n.dials[i].to, &seen->to) &&
+		    n.dials[i].first == seen->first)
 			return;
 	i = n.dial_count++ % DIALS_MAX;
 	n.dials[i].from = seen->from;
 	n.dials[i].to = seen->to;
+	n.dials[i].first = seen->first;
 	driver_trace(&n.d, "tcp %s %s connect",
 	    address_port_text(&seen->from, a), address_port_text(&seen->to, b));
 	witness_dialled(&n.d.witness, &seen->to);

@@ -129,7 +129,7 @@ seen_read(struct reader *r, struct seen *seen)
 	seen->from.port = read_u16(r);
 	seen->to.port = read_u16(r);
 	if (seen->tcp) {
-		read_u32(r);
+		seen->first = read_u32(r);
 		read_u32(r);
 		seen->len -= read_u8(r) / 16 * 4u;
 		seen->opens = (read_u8(r) & TCP_SYN_ACK_RST) == TCP_SYN;

@@ -19,7 +19,8 @@ enum {
 struct seen {
 	struct address from, to;
 	bool tcp, ours;
-	bool opens; /* TCP: a connection */
+	bool opens;     /* TCP: a connection */
+	uint32_t first; /* TCP: the number of the first octet */
 	uint64_t wall_us;
 	size_t len;            /* of what it carries */
 	const uint8_t *octets; /* of UDP */
