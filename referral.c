@@ -459,6 +459,7 @@ static void network_follow(uint64_t);
 static void outlet_leave(struct exchange *);
 static void connection_remove(struct exchange *, uint64_t);
 static void connection_doubt(struct exchange *, uint64_t);
+static void connection_read(struct connection *, uint64_t);
 static void prime(uint64_t);
 
 /* ---------------------------------------------------------------------------
@@ -4131,6 +4132,21 @@ connection_load(struct connection *c, uint64_t now_ms)
 }
 
 /*
+ * To send failed.  If the server ended the connection meanwhile, what it has
+ * said before is read first; if that tells of the end it is told only so.
+ */
+static void
+connection_fail(struct connection *c, int err, uint64_t now_ms)
+{
+	uint32_t generation = c->generation;
+
+	if (c->state != CONNECTION_OPENING && error_is_remote(err))
+		connection_read(c, now_ms);
+	if (c->generation == generation)
+		connection_break(c, err, now_ms);
+}
+
+/*
  * Send what waits, each message in one call (RFC 7766 8), until the server
  * takes no more for now.  Any walk that waits here can speak for the others:
  * the address is the same.
@@ -4147,7 +4163,7 @@ connection_write(struct connection *c, uint64_t now_ms)
 		    (errno == EAGAIN || errno == EINTR))
 			break;
 		if (result != SEND_DONE) {
-			connection_break(
+			connection_fail(
 			    c, result == SEND_FAILED ? errno : 0, now_ms);
 			return;
 		}

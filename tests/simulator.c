@@ -450,6 +450,16 @@ command_look(struct stream *t)
 		    "it took %u turns\n", turns);
 }
 
+/* Nobody is there any more for what was sent. */
+static void
+reset_post(struct stream *t)
+{
+	struct packet *p = segment_make(t, PACKET_STREAM, NULL, 0);
+
+	p->reset = true;
+	packet_post(&s.d, p, network_delay(&s.d));
+}
+
 void
 world_look(struct stream *t)
 {
@@ -458,7 +468,9 @@ world_look(struct stream *t)
 	} else if (t->client != NULL) {
 		client_look(t);
 	} else if (t->session != NULL) {
-		if (t->out.len > 0)
+		if (t->out.len > 0 && t->session->closed)
+			reset_post(t);
+		else if (t->out.len > 0)
 			session_read(
 			    &s.d, t->session, t->out.octets, t->out.len);
 		buffer_drop(&t->out, t->out.len);
@@ -477,6 +489,7 @@ world_window(const struct address *server)
 	return sip < WINDOW_DEFAULT ? sip : WINDOW_DEFAULT;
 }
 
+/* Who is near enough has answered a message before the next one is sent. */
 void
 world_written(struct stream *t)
 {
@@ -484,6 +497,8 @@ world_written(struct stream *t)
 		t->client->writes++;
 	t->writes++;
 	world_look(t);
+	if (t->session != NULL)
+		packets_deliver();
 }
 
 static void
