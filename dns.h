@@ -694,7 +694,15 @@ bool type_from_text(const char *, uint16_t *); /* "MX" or "TYPE15", any case */
 /* An address without a port; the port of the result is 0. */
 bool address_from_text(const char *, struct address *);
 bool prefix_from_text(const char *, struct prefix *); /* an address is /32 */
-bool address_equal(const struct address *, const struct address *); /* port */
+
+/* And of the same port. */
+static inline bool
+address_equal(const struct address *a, const struct address *b)
+{
+	return memcmp(a->ip, b->ip, sizeof(a->ip)) == 0 && a->port == b->port &&
+	    a->family == b->family;
+}
+
 bool address_is_any(const struct address *); /* 0.0.0.0 or :: */
 bool prefix_covers(const struct prefix *, const struct address *);
 socklen_t address_to_sockaddr(

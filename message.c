@@ -2169,13 +2169,6 @@ address_bits(const struct address *a)
 }
 
 bool
-address_equal(const struct address *a, const struct address *b)
-{
-	return a->family == b->family && a->port == b->port &&
-	    memcmp(a->ip, b->ip, sizeof(a->ip)) == 0;
-}
-
-bool
 address_is_any(const struct address *a)
 {
 	static const uint8_t zero[16];

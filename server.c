@@ -73,7 +73,10 @@ struct host {
 static struct {
 	struct server_options options;
 	struct server *servers;
-	struct server *recent[SERVERS_RECENT]; /* found: soon sought again */
+	struct recent {
+		struct address at;
+		struct server *server; /* NULL: nothing is known of it */
+	} recent[SERVERS_RECENT];      /* sought, and soon to be sought again */
 	struct lame *lames;
 
 	struct address listeners[LISTENERS_MAX];
@@ -242,36 +245,66 @@ server_find_in(struct server *set, const struct address *at)
 }
 
 /*
- * What is known of it, or NULL.  Of a server one question asks for much, one
- * thing after the other: only the first of them needs the hash.  Who makes
- * others share its place here makes us count it again, and no more.
+ * Of a server one question asks for much, one thing after the other: only the
+ * first of them needs the hash.  Who makes others share its place here makes us
+ * count it again, and no more.
  */
-static struct server *
-server_find(const struct address *at)
+static struct recent *
+recent_at(const struct address *at)
 {
 	unsigned mix = at->ip[2] ^ at->ip[3] ^ at->ip[7] ^ at->ip[15];
-	struct server **recent = &self.recent[mix % SERVERS_RECENT];
 
-	if (*recent == NULL || !address_equal(&(*recent)->at, at))
-		*recent = server_find_in(server_set(at), at);
-	return *recent;
+	return &self.recent[mix % SERVERS_RECENT];
 }
 
-/* The same, in the place of the one longest unused if it was unknown. */
+static struct server *
+server_seek(const struct address *at)
+{
+	struct recent *recent = recent_at(at);
+
+	recent->server = server_find_in(server_set(at), at);
+	recent->at = *at;
+	return recent->server;
+}
+
+/* What is known of it, or NULL. */
+static inline struct server *
+server_find(const struct address *at)
+{
+	const struct recent *recent = recent_at(at);
+
+	return address_equal(&recent->at, at) ? recent->server
+					      : server_seek(at);
+}
+
+/* Begin anew with this server, in the place of the one longest unused. */
+static struct server *
+server_add(const struct address *at)
+{
+	struct server *set = server_set(at), *s = set;
+	struct recent *gone;
+	unsigned i;
+
+	for (i = 1; i < SERVERS_WAYS; i++)
+		if (set[i].used_ms < s->used_ms)
+			s = &set[i];
+	gone = recent_at(&s->at);
+	if (gone->server == s)
+		gone->server = NULL;
+	memset(s, 0, sizeof(*s));
+	s->at = *at;
+	assert(address_equal(&recent_at(at)->at, at)); /* just sought */
+	recent_at(at)->server = s;
+	return s;
+}
+
 static struct server *
 server_get(const struct address *at, uint64_t now_ms)
 {
-	struct server *s = server_find(at), *set;
-	unsigned i;
+	struct server *s = server_find(at);
 
-	if (s == NULL) {
-		s = set = server_set(at);
-		for (i = 1; i < SERVERS_WAYS; i++)
-			if (set[i].used_ms < s->used_ms)
-				s = &set[i];
-		memset(s, 0, sizeof(*s));
-		s->at = *at;
-	}
+	if (s == NULL)
+		s = server_add(at);
 	s->used_ms = now_ms;
 	return s;
 }
@@ -342,9 +375,12 @@ void
 server_chokes_on(const struct address *at, unsigned features, uint64_t now_ms)
 {
 	const unsigned doubtful = FEATURE_CASE | FEATURE_COOKIE;
-	struct server *s = server_get(at, now_ms);
+	struct server *s;
 	unsigned i;
 
+	if (features == 0)
+		return;
+	s = server_get(at, now_ms);
 	features &= server_takes(at, now_ms);
 	if (server_has_edns(at, now_ms))
 		features &= ~(unsigned)FEATURE_EDNS;

@@ -2857,6 +2857,24 @@ START_TEST(server_in_use_survives_a_crowd)
 }
 END_TEST
 
+/* Nobody of this crowd has the server's place among those sought of late. */
+START_TEST(server_that_a_crowd_drives_out_is_not_known)
+{
+	unsigned i;
+
+	server_replied(&server, 20, now_ms++);
+	for (i = 0; i < 4 * SERVERS_MAX; i++) {
+		struct address a = server;
+
+		a.ip[0] = (uint8_t)(i >> 8);
+		a.ip[1] = (uint8_t)i;
+		a.ip[3] ^= 1;
+		server_replied(&a, 20, now_ms++);
+	}
+	ck_assert(!server_has_answered(&server));
+}
+END_TEST
+
 /* ---------------------------------------------------------------------------
  * Lameness.
  */
@@ -3288,6 +3306,7 @@ times(void)
 	tcase_add_test(t, a_reply_over_tcp_ends_a_hold_and_tells_no_time);
 	tcase_add_test(t, crowd_of_servers_is_forgotten_oldest_first);
 	tcase_add_test(t, server_in_use_survives_a_crowd);
+	tcase_add_test(t, server_that_a_crowd_drives_out_is_not_known);
 	tcase_set_timeout(t, 60);
 	return t;
 }
