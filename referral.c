@@ -2185,13 +2185,16 @@ slist_clear(struct walk *w, const struct name *zone, uint64_t until_ms)
 	l->timeouts = l->lame = l->failed = l->unsent = 0;
 }
 
+/* A server whose name is to be put there yet. */
 static uint8_t
-slist_add_ns(struct slist *l, const struct name *ns)
+slist_add_ns(struct slist *l)
 {
-	assert(l->ns_count < SLIST_NS_MAX);
-	memset(&l->ns[l->ns_count], 0, sizeof(l->ns[0]));
-	l->ns[l->ns_count].name = *ns;
-	return l->ns_count++;
+	uint8_t ns = l->ns_count++;
+
+	assert(ns < SLIST_NS_MAX);
+	l->ns[ns].looked_a = l->ns[ns].looked_aaaa = false;
+	l->ns[ns].counted = l->ns[ns].busy = l->ns[ns].fruitless = false;
+	return ns;
 }
 
 /* From a delegation of the cache, as delegation_body wrote it. */
@@ -2201,18 +2204,18 @@ slist_fill(struct walk *w, const struct name *zone, const struct view *view,
 {
 	struct reader body = view->body;
 	struct address at;
-	struct name ns;
 	unsigned i, v4, v6;
 
 	slist_clear(w, zone, until_ms);
-	for (i = 0; i < view->records && read_name(&body, &ns); i++) {
-		uint8_t at_ns = slist_add_ns(&w->slist, &ns);
+	for (i = 0; i < view->records && !body.failed; i++) {
+		uint8_t ns = slist_add_ns(&w->slist);
 
+		(void)read_name(&body, &w->slist.ns[ns].name);
 		v4 = read_u8(&body);
 		v6 = read_u8(&body);
 		for (; v4 + v6 > 0 && !body.failed; v4 > 0 ? v4-- : v6--) {
 			read_address(&body, v4 > 0 ? 4 : 6, &at);
-			(void)slist_add(w, at_ns, &at, false);
+			(void)slist_add(w, ns, &at, false);
 		}
 	}
 	assert(!body.failed);
@@ -2308,9 +2311,10 @@ slist_fill_roots(struct walk *w, uint64_t now_ms)
 	first = from->name_count > 0 ? random_below(from->name_count) : 0;
 	for (i = 0; i < from->name_count && l->ns_count < SLIST_NS_MAX; i++) {
 		unsigned name = (first + i) % from->name_count;
-		uint8_t ns = slist_add_ns(l, &from->names[name]);
+		uint8_t ns = slist_add_ns(l);
 		unsigned before = l->address_count;
 
+		l->ns[ns].name = from->names[name];
 		for (k = 0; k < from->address_count; k++) {
 			const struct address *at = &from->addresses[k].at;
 
