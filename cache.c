@@ -147,6 +147,12 @@ struct wanted {
 	uint64_t now_ms;
 };
 
+/* The entry, NULL unless there is one, and what it says. */
+struct finding {
+	enum found found;
+	struct entry *entry;
+};
+
 static struct {
 	struct unit *units;
 	uint32_t size, oldest, newest, end; /* in units */
@@ -182,14 +188,16 @@ static_assert(FOUND_ANSWER < FOUND_ALIAS && FOUND_ALIAS < FOUND_NO_DATA &&
     "what is found stands in the order of preference");
 
 static void cache_check(void);
+static bool may_be_local(const struct trail *);
 static enum found local_find(
     const struct trail *, unsigned level, uint16_t stype, struct view *);
-static enum found chain_find(const struct wanted *, struct entry **);
+static struct finding chain_find(const struct wanted *);
 static void chain_settle(uint32_t hash);
-static enum found entry_find(const struct wanted *, struct entry **);
+static struct finding entry_find(const struct wanted *);
 static uint64_t nothing_below_until_ms(const struct entry *);
 static const struct failure *failure_find(const struct wanted *);
 static const struct failure *zone_failure_find(const struct wanted *);
+static enum found failure_view(const struct wanted *, struct view *);
 static void failure_forget(const struct name *, uint16_t type, uint32_t hash);
 static void existence_note(
     const struct draft *, struct trail *, unsigned level);
@@ -207,31 +215,36 @@ hash_of(const struct name *name)
 
 /* Do these octets make the same name? */
 static bool
-octets_name(const uint8_t *a, size_t a_len, const uint8_t *b, size_t b_len)
+octets_fold_alike(const uint8_t *a, const uint8_t *b, size_t len)
 {
 	struct name first, second;
 
-	if (a_len != b_len)
-		return false;
-	if (memcmp(a, b, a_len) == 0)
-		return true; /* as nearly always: spelled alike */
-	first.len = second.len = (uint8_t)a_len;
-	memcpy(first.wire, a, a_len);
-	memcpy(second.wire, b, a_len);
+	first.len = second.len = (uint8_t)len;
+	memcpy(first.wire, a, len);
+	memcpy(second.wire, b, len);
 	return name_equal(&first, &second);
+}
+
+/* As the same name they are nearly always spelled alike. */
+static inline bool
+octets_name(const uint8_t *a, size_t a_len, const uint8_t *b, size_t b_len)
+{
+	return a_len == b_len &&
+	    (memcmp(a, b, a_len) == 0 || octets_fold_alike(a, b, a_len));
 }
 
 void
 trail_begin(struct trail *t, const struct name *name)
 {
-	size_t at;
+	unsigned at, labels = 0;
 
 	assert(name->len > 0);
-	t->name = name;
-	t->labels = t->hashed = 0;
 	for (at = 0; name->wire[at] != 0; at += 1u + name->wire[at])
-		t->at[t->labels++] = (uint8_t)at;
-	t->at[t->labels] = (uint8_t)at;
+		t->at[labels++] = (uint8_t)at;
+	t->at[labels] = (uint8_t)at;
+	t->name = name;
+	t->labels = (uint8_t)labels;
+	t->hashed = 0;
 }
 
 static const uint8_t *
@@ -264,24 +277,23 @@ trail_level(const struct trail *t, size_t len)
 	return level;
 }
 
-/* Make the hashes up to this level. */
-static void
+/* Make the hashes up to this level, the last of which is not known. */
+static uint64_t
 trail_learn(struct trail *t, unsigned level)
 {
-	struct name name;
+	uint64_t hash;
 
-	for (; t->hashed <= level; t->hashed++) {
-		trail_name(t, t->hashed, &name);
-		t->hashes[t->hashed] = name_hash(&name, cache.key);
-	}
+	do {
+		hash = name_hash_at(t->name, t->at[t->hashed], cache.key);
+		t->hashes[t->hashed] = hash;
+	} while (t->hashed++ < level);
+	return hash;
 }
 
 uint64_t
 trail_hash(struct trail *t, unsigned level)
 {
-	if (t->hashed <= level)
-		trail_learn(t, level);
-	return t->hashes[level];
+	return t->hashed > level ? t->hashes[level] : trail_learn(t, level);
 }
 
 static uint32_t
@@ -412,6 +424,18 @@ cache_memory(void)
 	    FAILURES_MAX * sizeof(*cache.failures);
 }
 
+void
+cache_fetch_chain(struct trail *t)
+{
+	__builtin_prefetch(chain_head(hash_at(t, 0)));
+}
+
+void
+cache_fetch_entry(struct trail *t)
+{
+	__builtin_prefetch(&cache.units[*chain_head(hash_at(t, 0))]);
+}
+
 uint32_t
 cache_mark(void)
 {
@@ -472,9 +496,9 @@ is_after(uint32_t stored, uint32_t mark)
 static bool
 entry_is_expiring(const struct entry *e, uint64_t now_ms)
 {
-	return e->kind == KIND_RRSET && !e->refreshing &&
-	    e->ttl_s >= PREFETCH_TTL_MIN_S &&
-	    seconds_left(e->expires_ms, now_ms) <= PREFETCH_LEFT_S;
+	return seconds_left(e->expires_ms, now_ms) <= PREFETCH_LEFT_S &&
+	    e->ttl_s >= PREFETCH_TTL_MIN_S && e->kind == KIND_RRSET &&
+	    !e->refreshing;
 }
 
 static void
@@ -511,35 +535,44 @@ enum found
 cache_find_on(struct trail *t, unsigned level, uint16_t stype, uint32_t mark,
     uint64_t now_ms, struct view *view)
 {
-	struct wanted w = {t, level, stype, 0, mark, now_ms};
-	const struct failure *f;
-	struct entry *e;
-	enum found found;
+	const struct wanted w = {
+	    t, level, stype, hash_at(t, level), mark, now_ms};
+	struct finding f;
+	enum found local;
 
-	found = local_find(t, level, stype, view);
-	if (found != FOUND_NOTHING)
-		return found;
-	w.hash = hash_at(t, level);
-	found = entry_find(&w, &e);
-	if (found == FOUND_ALIAS && (e->failing || e->type == TYPE_DNAME) &&
-	    failure_find(&w) != NULL)
-		found = FOUND_NOTHING;
-	if (found != FOUND_NOTHING) {
-		assert(e->kind != KIND_DELEGATION);
-		e->used = true;
-		view_entry(view, e, &w);
-		if (found == FOUND_NAME_ERROR &&
-		    e->owner_len < trail_len(t, level))
-			view->ttl_s =
-			    seconds_left(nothing_below_until_ms(e), now_ms);
-		return found;
+	if (may_be_local(t)) {
+		local = local_find(t, level, stype, view);
+		if (local != FOUND_NOTHING)
+			return local;
 	}
-	f = failure_find(&w);
+	f = entry_find(&w);
+	if (f.found == FOUND_ALIAS &&
+	    (f.entry->failing || f.entry->type == TYPE_DNAME) &&
+	    failure_find(&w) != NULL)
+		f.found = FOUND_NOTHING;
+	if (f.found == FOUND_NOTHING)
+		return failure_view(&w, view);
+	assert(f.entry->kind != KIND_DELEGATION);
+	f.entry->used = true;
+	view_entry(view, f.entry, &w);
+	if (f.found == FOUND_NAME_ERROR &&
+	    f.entry->owner_len < trail_len(t, level))
+		view->ttl_s =
+		    seconds_left(nothing_below_until_ms(f.entry), now_ms);
+	return f.found;
+}
+
+/* Why it cannot be known now, if that is known. */
+static enum found
+failure_view(const struct wanted *w, struct view *view)
+{
+	const struct failure *f = failure_find(w);
+
 	if (f == NULL)
-		f = zone_failure_find(&w);
+		f = zone_failure_find(w);
 	if (f == NULL)
 		return FOUND_NOTHING;
-	view_failure(view, f, now_ms);
+	view_failure(view, f, w->now_ms);
 	return FOUND_FAILURE;
 }
 
@@ -562,8 +595,8 @@ cache_refresh(const struct name *sname, uint16_t stype, uint64_t now_ms)
 
 	trail_begin(&t, sname);
 	w.hash = hash_at(&t, 0);
-	if (entry_find(&w, &e) == FOUND_NOTHING ||
-	    !entry_is_expiring(e, now_ms))
+	e = entry_find(&w).entry;
+	if (e == NULL || !entry_is_expiring(e, now_ms))
 		return false;
 	e->refreshing = true;
 	return true;
@@ -616,13 +649,14 @@ static struct entry *
 delegation_find(const struct wanted *below)
 {
 	struct wanted w = *below;
-	struct entry *e;
+	struct finding f;
 
 	w.type = TYPE_NS;
 	for (; w.level <= w.trail->labels; w.level++) {
 		w.hash = hash_at(w.trail, w.level) ^ DELEGATION_HASH;
-		if (chain_find(&w, &e) == FOUND_ANSWER)
-			return e;
+		f = chain_find(&w);
+		if (f.found == FOUND_ANSWER)
+			return f.entry;
 	}
 	return NULL;
 }
@@ -660,8 +694,8 @@ has_cut_below(const struct entry *e, const struct wanted *below)
  * What the names above tell of a name.  RFC 6672 2.2: a DNAME speaks for what
  * is strictly below it.
  */
-static enum found
-above_find(const struct wanted *below, struct entry **entry)
+static struct finding
+above_find(const struct wanted *below)
 {
 	unsigned last = level_last(below);
 	const struct name *forwarded =
@@ -673,29 +707,29 @@ above_find(const struct wanted *below, struct entry **entry)
 
 	w.type = TYPE_DNAME;
 	while (++w.level <= last) {
-		enum found found;
+		struct finding f;
 
 		w.hash = hash_at(w.trail, w.level);
-		found = chain_find(&w, entry);
-		if (found == FOUND_ANSWER)
-			return FOUND_ALIAS;
-		if (found != FOUND_NAME_ERROR || is_cut ||
-		    !denies_below(*entry, below->now_ms))
+		f = chain_find(&w);
+		if (f.found == FOUND_ANSWER)
+			return (struct finding){FOUND_ALIAS, f.entry};
+		if (f.found != FOUND_NAME_ERROR || is_cut ||
+		    !denies_below(f.entry, below->now_ms))
 			continue;
-		if (!has_cut_below(*entry, below))
-			return FOUND_NAME_ERROR;
+		if (!has_cut_below(f.entry, below))
+			return f;
 		is_cut = true;
 	}
-	return FOUND_NOTHING;
+	return (struct finding){FOUND_NOTHING, NULL};
 }
 
 /* What is known of a name by itself, and else by those above it. */
-static enum found
-entry_find(const struct wanted *w, struct entry **entry)
+static struct finding
+entry_find(const struct wanted *w)
 {
-	enum found found = chain_find(w, entry);
+	struct finding f = chain_find(w);
 
-	return found != FOUND_NOTHING ? found : above_find(w, entry);
+	return f.found != FOUND_NOTHING ? f : above_find(w);
 }
 
 bool
@@ -743,7 +777,6 @@ zone_failure_find(const struct wanted *sought)
 {
 	unsigned last = level_last(sought);
 	struct wanted w = *sought;
-	struct entry *e;
 
 	if (w.now_ms >= cache.zones_fail_until_ms)
 		return NULL;
@@ -758,7 +791,7 @@ zone_failure_find(const struct wanted *sought)
 			return f;
 		w.hash ^= DELEGATION_HASH;
 		w.type = TYPE_NS;
-		if (chain_find(&w, &e) == FOUND_ANSWER)
+		if (chain_find(&w).found == FOUND_ANSWER)
 			break;
 	}
 	return NULL;
@@ -819,16 +852,15 @@ entry_tells(const struct entry *e, uint16_t stype)
 	return FOUND_NOTHING;
 }
 
-static enum found
-chain_find(const struct wanted *w, struct entry **entry)
+static struct finding
+chain_find(const struct wanted *w)
 {
-	enum found best = FOUND_NOTHING;
+	struct finding best = {FOUND_NOTHING, NULL};
 	uint32_t at;
 
-	*entry = NULL;
 	chain_settle(w->hash);
 	at = *chain_head(w->hash);
-	while (at != 0 && best != FOUND_ANSWER) {
+	while (at != 0 && best.found != FOUND_ANSWER) {
 		struct entry *e = entry_at(at);
 		enum found found;
 
@@ -838,15 +870,14 @@ chain_find(const struct wanted *w, struct entry **entry)
 		found = entry_tells(e, w->type);
 		if (found == FOUND_NOTHING)
 			continue;
-		if (best != FOUND_NOTHING && best <= found)
+		if (best.entry != NULL && best.found <= found)
 			continue;
 		if (!is_live(e->expires_ms, e->ttl_s, e->stored, w))
 			continue;
 		if (!entry_owner_is(e, trail_wire(w->trail, w->level),
 			trail_len(w->trail, w->level)))
 			continue;
-		best = found;
-		*entry = e;
+		best = (struct finding){found, e};
 	}
 	return best;
 }
@@ -1011,6 +1042,14 @@ tree_at(const struct name *apex)
 	return TREE_NONE;
 }
 
+/* Most names are none, and their last label tells so. */
+static bool
+may_be_local(const struct trail *t)
+{
+	return t->labels > 0 &&
+	    *trail_wire(t, t->labels - 1u) >= LOCAL_LABEL_MIN;
+}
+
 /* The place of a local name; false if it is an ordinary one. */
 static bool
 local_place(const struct trail *t, unsigned level, struct place *p)
@@ -1019,7 +1058,7 @@ local_place(const struct trail *t, unsigned level, struct place *p)
 	struct name apex;
 	bool local = true;
 
-	if (at == level || *trail_wire(t, at - 1) < LOCAL_LABEL_MIN)
+	if (!may_be_local(t))
 		return false;
 	*p = (struct place){.tree = TREE_ABOVE};
 	while (p->tree == TREE_ABOVE && at > level) {

@@ -32,7 +32,8 @@ enum {
 	PREFIX_LEN = 2,      /* a message's length, over TCP */
 	CONTROL_OCTETS = 64, /* holds either family's pktinfo */
 	REASONS_MAX = 2,     /* of one answer */
-	SHARES = 32768       /* of clients; two of one slot share it */
+	SHARES = 32768,      /* of clients; two of one slot share it */
+	AHEAD = 4 /* questions that memory has time for: 1 us and more */
 };
 
 /*
@@ -66,6 +67,7 @@ struct query {
 	struct edns edns;
 	uint32_t octets; /* of the message */
 	unsigned sends;  /* to name servers, as its walk was done */
+	bool askable;    /* else it has had its answer, or has none */
 	bool traced;     /* it is the operator's: the log has the answer */
 };
 
@@ -199,8 +201,9 @@ static bool client_may_ask(const struct address *from);
 static uint16_t *share_waiting(const struct address *client);
 static bool query_is_late(const struct query *, uint64_t now_ms);
 static bool query_parse(struct query *, const uint8_t *, size_t);
-static void answer(struct query *, uint64_t now_ms);
-static bool answer_from_cache(struct query *, uint32_t mark, uint64_t now_ms);
+static void answer(struct query *, struct trail *, uint64_t now_ms);
+static bool answer_from_cache(
+    struct query *, struct trail *, uint32_t mark, uint64_t now_ms);
 static struct client_question query_told(const struct query *);
 static void answer_failure(struct query *, const struct reason *);
 static void answer_chaos(struct query *, const char *text);
@@ -429,12 +432,15 @@ static void
 queries_done(uint64_t now_ms)
 {
 	struct done done;
+	struct trail trail;
 
 	while (referral_next_done(&done)) {
 		done.query->sends = done.sends;
+		trail_begin(&trail, &done.query->question.name);
 		if (query_is_late(done.query, now_ms))
 			self.counts.dropped++;
-		else if (!answer_from_cache(done.query, done.mark, now_ms))
+		else if (!answer_from_cache(
+			     done.query, &trail, done.mark, now_ms))
 			answer_failure(done.query, &done.reason);
 		query_release(done.query);
 	}
@@ -803,23 +809,54 @@ port_is_reserved(uint16_t port)
 }
 
 static void
-udp_received(unsigned i, unsigned listener, uint64_t now_ms)
+udp_parse(struct query *q, unsigned i, uint64_t now_ms)
 {
-	static struct query q;
 	struct msghdr *m = &self.in.messages[i].msg_hdr;
 
 	self.counts.received++;
-	q.listener = listener;
-	if (!address_from_sockaddr(&self.in.peers[i], &q.from) ||
-	    port_is_reserved(q.from.port) || (m->msg_flags & MSG_TRUNC) != 0 ||
-	    !control_read(m, &q)) {
+	if (!address_from_sockaddr(&self.in.peers[i], &q->from) ||
+	    port_is_reserved(q->from.port) || (m->msg_flags & MSG_TRUNC) != 0 ||
+	    !control_read(m, q)) {
 		self.counts.dropped++;
+		q->askable = false;
 		return;
 	}
-	q.interface = peer_interface(&self.in.peers[i]);
-	q.asked_ms = now_ms;
-	if (query_parse(&q, self.in_octets[i], self.in.messages[i].msg_len))
-		answer(&q, now_ms);
+	q->interface = peer_interface(&self.in.peers[i]);
+	q->asked_ms = now_ms;
+	q->askable =
+	    query_parse(q, self.in_octets[i], self.in.messages[i].msg_len);
+}
+
+/*
+ * Answer those that have come.  Who asks for one name after the other would
+ * wait for the memory of each twice, for its chain in the cache and for its
+ * entry; so while one is answered the entry of a later one is on its way, and
+ * the chain of one that is later still.
+ */
+static void
+udp_answer(unsigned count, unsigned listener, uint64_t now_ms)
+{
+	static struct query queries[2 * AHEAD];
+	static struct trail trails[2 * AHEAD];
+	unsigned i;
+
+	for (i = 0; i < count + 2 * AHEAD; i++) {
+		unsigned at = i % (2 * AHEAD), next = (i + AHEAD) % (2 * AHEAD);
+		struct query *q = &queries[at];
+
+		if (i >= 2 * AHEAD && q->askable)
+			answer(q, &trails[at], now_ms);
+		if (i >= AHEAD && i < count + AHEAD && queries[next].askable)
+			cache_fetch_entry(&trails[next]);
+		if (i >= count)
+			continue;
+		q->listener = listener;
+		udp_parse(q, i, now_ms);
+		if (!q->askable)
+			continue;
+		trail_begin(&trails[at], &q->question.name);
+		cache_fetch_chain(&trails[at]);
+	}
 }
 
 static void
@@ -836,10 +873,9 @@ udp_readable(unsigned listener, uint64_t now_ms)
 			    &self.listeners[listener].at, errno);
 		return;
 	}
-	for (i = 0; i < (unsigned)n; i++) {
-		udp_received(i, listener, now_ms);
+	udp_answer((unsigned)n, listener, now_ms);
+	for (i = 0; i < (unsigned)n; i++)
 		batch_renew(&self.in, i);
-	}
 }
 
 /* A buffer for an answer to this query; udp_send sends it. */
@@ -1131,14 +1167,17 @@ tcp_received(
     struct connection *c, const uint8_t *octets, size_t len, uint64_t now_ms)
 {
 	static struct query q;
+	struct trail trail;
 
 	self.counts.received++;
 	self.counts.tcp_received++;
 	q.connection = c;
 	q.from = c->from;
 	q.asked_ms = now_ms;
-	if (query_parse(&q, octets, len))
-		answer(&q, now_ms);
+	if (!query_parse(&q, octets, len))
+		return;
+	trail_begin(&trail, &q.question.name);
+	answer(&q, &trail, now_ms);
 }
 
 /* Take messages, not too many in a turn: others are waiting, too. */
@@ -1895,9 +1934,9 @@ query_is_suspect(const struct query *q)
 
 /* From the cache, if that has it; else from where RD=1 lets us go. */
 static void
-answer(struct query *q, uint64_t now_ms)
+answer(struct query *q, struct trail *trail, uint64_t now_ms)
 {
-	if (answer_from_cache(q, cache_mark(), now_ms)) {
+	if (answer_from_cache(q, trail, cache_mark(), now_ms)) {
 		self.counts.hits++;
 		return;
 	}
@@ -1984,7 +2023,7 @@ reply_trace(const struct reply *a)
 	struct writer w;
 	unsigned i, n;
 
-	if (!eventlog_is_tracing() || a->query->question.class != CLASS_IN)
+	if (a->query->question.class != CLASS_IN)
 		return;
 	reader_init(&message, a->message.base, a->message.len);
 	message.at = a->sections;
@@ -2157,7 +2196,8 @@ reply_end(struct reply *a, enum rcode rcode, const struct reason *why,
 		reply_shorten(a, rcode, why, why_count);
 	assert(!a->message.failed);
 	write_header_again(&a->message, &a->header);
-	reply_trace(a);
+	if (eventlog_is_tracing())
+		reply_trace(a);
 	self.traced = rcode;
 	reply_send(a);
 	reply_count(a, rcode);
@@ -2182,13 +2222,15 @@ answer_failure(struct query *q, const struct reason *why)
 	answer_error(q, RCODE_SERVFAIL, why, 1);
 }
 
-/* Every record is of the class that was asked. */
+/* Every record is of the class that was asked, and most are of the name. */
 static struct record_head
 reply_head(const struct reply *a, const struct name *owner, uint16_t type,
     uint32_t ttl_s)
 {
+	const struct question *q = &a->query->question;
+
 	return (struct record_head){
-	    owner, type, a->query->question.class, ttl_s};
+	    owner, owner == &q->name, type, q->class, ttl_s};
 }
 
 static void
@@ -2353,9 +2395,10 @@ reply_fail(struct reply *a, const struct reason *first)
 	reply_end(a, RCODE_SERVFAIL, why, cached ? 2 : 1);
 }
 
-/* False if the cache does not know what comes next. */
+/* False if the cache does not know what comes next; the trail is followed. */
 static bool
-reply_compose(struct reply *a, uint32_t mark, uint64_t now_ms)
+reply_compose(
+    struct reply *a, struct trail *trail, uint32_t mark, uint64_t now_ms)
 {
 	static const struct reason loop = {EDE_OTHER, "too many aliases"};
 	const struct name *sname = &a->query->question.name;
@@ -2366,7 +2409,7 @@ reply_compose(struct reply *a, uint32_t mark, uint64_t now_ms)
 
 	for (;;) {
 		enum found found =
-		    cache_find(sname, stype, mark, now_ms, &view);
+		    cache_find_on(trail, 0, stype, mark, now_ms, &view);
 		struct name *target = &targets[aliases % 2];
 		bool fits;
 
@@ -2395,6 +2438,7 @@ reply_compose(struct reply *a, uint32_t mark, uint64_t now_ms)
 				return true;
 			}
 			sname = target;
+			trail_begin(trail, sname);
 			break;
 		case FOUND_NO_DATA:
 			reply_add_proofs(a, &view);
@@ -2418,13 +2462,14 @@ reply_compose(struct reply *a, uint32_t mark, uint64_t now_ms)
 
 /* False if the cache does not have the whole answer; nothing was sent. */
 static bool
-answer_from_cache(struct query *q, uint32_t mark, uint64_t now_ms)
+answer_from_cache(
+    struct query *q, struct trail *trail, uint32_t mark, uint64_t now_ms)
 {
 	struct reply a;
 
 	reply_begin(&a, q);
 	a.from_cache = true;
-	return reply_compose(&a, mark, now_ms);
+	return reply_compose(&a, trail, mark, now_ms);
 }
 
 /* ---------------------------------------------------------------------------
@@ -2801,6 +2846,7 @@ trace_begin(void)
 	    .header = {.questions = 1, .recursion_desired = true},
 	    .question = o->traced,
 	    .traced = true};
+	struct trail trail;
 	uint8_t key[16];
 	unsigned i;
 
@@ -2815,11 +2861,12 @@ trace_begin(void)
 	eventlog_hints_loaded(
 	    hints_file(), roots->name_count, roots->address_count, false);
 	q.asked_ms = self.start_ms;
+	trail_begin(&trail, &q.question.name);
 	query_trace(&q);
 	if (type_rcode(q.question.type) != RCODE_NOERROR)
 		query_reject(&q, type_rcode(q.question.type), EDE_NONE);
 	else
-		answer(&q, self.start_ms);
+		answer(&q, &trail, self.start_ms);
 	eventlog_flush();
 }
 

@@ -586,6 +586,7 @@ void write_rdata(struct writer *, uint16_t type, struct reader *rdata);
 /* A record but for its rdata. */
 struct record_head {
 	const struct name *owner;
+	bool owner_first; /* it was the first name to be written */
 	uint16_t type, class;
 	uint32_t ttl_s;
 };
@@ -623,6 +624,9 @@ void name_suffix(const struct name *, size_t len, struct name *);
 bool name_substitute(const struct name *, const struct name *owner,
     const struct name *target, struct name *);
 uint64_t name_hash(const struct name *, const uint8_t key[16]);
+
+/* Of the name that begins there in it, with a label. */
+uint64_t name_hash_at(const struct name *, size_t at, const uint8_t key[16]);
 
 /* SipHash-1-3: fast, and not to be steered without the key. */
 uint64_t hash_keyed(const void *, size_t, const uint8_t key[16]);
@@ -851,6 +855,14 @@ enum found cache_find(const struct name *sname, uint16_t stype, uint32_t mark,
 /* The same of a name on a trail. */
 enum found cache_find_on(struct trail *, unsigned level, uint16_t stype,
     uint32_t mark, uint64_t now_ms, struct view *);
+
+/*
+ * Who has many names to look up need not wait for the memory of each: have what
+ * the look-up of this one comes to first brought near, and when that is there,
+ * what is known from there.
+ */
+void cache_fetch_chain(struct trail *);
+void cache_fetch_entry(struct trail *);
 
 /*
  * What cache_find finds there is about to be asked for anew, while it lasts

@@ -185,7 +185,7 @@ struct sip {
 
 static const struct name root = {.len = 1, .wire = {0}};
 
-static bool read_run(struct reader *r, struct name *name);
+static inline bool read_run(struct reader *r, struct name *name);
 static void read_pointers(struct reader *r, struct name *name, size_t run);
 static bool name_append(struct name *name, const uint8_t *label, uint8_t len);
 static void spend(struct reader *r, size_t work);
@@ -373,7 +373,7 @@ read_pointers(struct reader *r, struct name *name, size_t run)
  * and tell whether it was the root.  That is looked for as far as the message
  * goes and a name may go (RFC 1035 2.3.4).
  */
-static bool
+static inline bool
 read_run(struct reader *r, struct name *name)
 {
 	size_t left = r->len - r->at, room = (size_t)NAME_LEN_MAX - name->len;
@@ -937,7 +937,10 @@ write_record_head(struct writer *w, const struct record_head *h)
 {
 	uint8_t *to;
 
-	write_name(w, h->owner);
+	if (h->owner_first && w->names->first != 0)
+		write_pointer(w, w->names->first);
+	else
+		write_name(w, h->owner);
 	to = octets_add(w, 8);
 	if (to == NULL)
 		return;
@@ -1416,7 +1419,14 @@ hash_keyed(const void *octets, size_t n, const uint8_t key[16])
 uint64_t
 name_hash(const struct name *name, const uint8_t key[16])
 {
-	return siphash(name->wire, name->len, key, 1, 3, true);
+	return name_hash_at(name, 0, key);
+}
+
+uint64_t
+name_hash_at(const struct name *name, size_t at, const uint8_t key[16])
+{
+	assert(at < name->len);
+	return siphash(name->wire + at, name->len - at, key, 1, 3, true);
 }
 
 static inline uint64_t

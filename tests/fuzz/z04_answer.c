@@ -165,13 +165,15 @@ LLVMFuzzerTestOneInput(const uint8_t *octets, size_t len)
 	struct connection c = {.fd = -1};
 	struct input in = {octets, len};
 	struct query *q;
+	struct trail trail;
 	size_t said;
 
 	begin();
 	q = query_make(&in, &c);
 	while (in.left > 0)
 		entry_store(&in);
-	if (!answer_from_cache(q, cache_mark(), NOW_MS)) {
+	trail_begin(&trail, &q->question.name);
+	if (!answer_from_cache(q, &trail, cache_mark(), NOW_MS)) {
 		assert(self.out.count == 0 && c.backlog == 0);
 	} else if (q->connection == NULL) {
 		said = self.out.parts[0].iov_len;
