@@ -197,7 +197,7 @@ static void connections_settle(uint64_t now_ms);
 static void connections_expire(uint64_t now_ms);
 static void connections_accept(uint64_t now_ms);
 static uint64_t connections_next_due(void);
-static bool client_may_ask(const struct address *from);
+static inline bool client_may_ask(const struct address *from);
 static uint16_t *share_waiting(const struct address *client);
 static bool query_is_late(const struct query *, uint64_t now_ms);
 static bool query_parse(struct query *, const uint8_t *, size_t);
@@ -836,26 +836,27 @@ udp_parse(struct query *q, unsigned i, uint64_t now_ms)
 static void
 udp_answer(unsigned count, unsigned listener, uint64_t now_ms)
 {
-	static struct query queries[2 * AHEAD];
-	static struct trail trails[2 * AHEAD];
+	static struct {
+		struct query query;
+		struct trail trail;
+	} asked[2 * AHEAD], *now, *next;
 	unsigned i;
 
 	for (i = 0; i < count + 2 * AHEAD; i++) {
-		unsigned at = i % (2 * AHEAD), next = (i + AHEAD) % (2 * AHEAD);
-		struct query *q = &queries[at];
-
-		if (i >= 2 * AHEAD && q->askable)
-			answer(q, &trails[at], now_ms);
-		if (i >= AHEAD && i < count + AHEAD && queries[next].askable)
-			cache_fetch_entry(&trails[next]);
+		now = &asked[i % (2 * AHEAD)];
+		next = &asked[(i + AHEAD) % (2 * AHEAD)];
+		if (i >= 2 * AHEAD && now->query.askable)
+			answer(&now->query, &now->trail, now_ms);
+		if (i >= AHEAD && i < count + AHEAD && next->query.askable)
+			cache_fetch_entry(&next->trail);
 		if (i >= count)
 			continue;
-		q->listener = listener;
-		udp_parse(q, i, now_ms);
-		if (!q->askable)
+		now->query.listener = listener;
+		udp_parse(&now->query, i, now_ms);
+		if (!now->query.askable)
 			continue;
-		trail_begin(&trails[at], &q->question.name);
-		cache_fetch_chain(&trails[at]);
+		trail_begin(&now->trail, &now->query.question.name);
+		cache_fetch_chain(&now->trail);
 	}
 }
 
@@ -1585,7 +1586,7 @@ client_is_of(const struct address *from, const struct prefix *list, unsigned n)
 	return false;
 }
 
-static bool
+static inline bool
 client_may_ask(const struct address *from)
 {
 	return address_is_loopback(from) ||
@@ -1593,7 +1594,7 @@ client_may_ask(const struct address *from)
 }
 
 /* Is it one that may have no more than a client's share? */
-static bool
+static inline bool
 client_is_single(const struct address *from)
 {
 	return !address_is_loopback(from) &&
@@ -2396,7 +2397,7 @@ reply_fail(struct reply *a, const struct reason *first)
 }
 
 /* False if the cache does not know what comes next; the trail is followed. */
-static bool
+static inline bool
 reply_compose(
     struct reply *a, struct trail *trail, uint32_t mark, uint64_t now_ms)
 {

@@ -200,6 +200,8 @@ static void write_reason(struct writer *w, const struct reason *why);
 static void write_length_at(struct writer *w, size_t at);
 static void write_whole(struct writer *w, size_t mark);
 static bool first_is(const struct writer *w, const struct name *name);
+static void first_remember(
+    struct writer *w, const struct name *name, size_t at);
 static void write_pointer(struct writer *w, size_t target);
 static void write_compressed(struct writer *w, const struct name *name);
 static void suffixes_remember(
@@ -884,19 +886,19 @@ write_header_again(struct writer *w, const struct header *h)
 	header_to(w->base, h);
 }
 
+/* No other name stands before it, to which it could point. */
 void
 write_question(struct writer *w, const struct question *q)
 {
-	size_t mark = w->len;
-	uint8_t *to;
+	size_t at = w->len, len = q->name.len;
+	uint8_t *to = octets_add(w, len + 4);
 
-	write_name(w, &q->name);
-	to = octets_add(w, 4);
-	if (to != NULL) {
-		u16_to(to, q->type);
-		u16_to(to + 2, q->class);
-	}
-	write_whole(w, mark);
+	if (to == NULL)
+		return;
+	memcpy(to, q->name.wire, len);
+	u16_to(to + len, q->type);
+	u16_to(to + len + 2, q->class);
+	first_remember(w, &q->name, at);
 }
 
 /* One that may be compressed. */
@@ -935,15 +937,18 @@ write_rdata(struct writer *w, uint16_t type, struct reader *rdata)
 static inline void
 write_record_head(struct writer *w, const struct record_head *h)
 {
+	size_t first = h->owner_first ? w->names->first : 0;
 	uint8_t *to;
 
-	if (h->owner_first && w->names->first != 0)
-		write_pointer(w, w->names->first);
-	else
+	if (first == 0)
 		write_name(w, h->owner);
-	to = octets_add(w, 8);
+	to = octets_add(w, first == 0 ? 8 : 10);
 	if (to == NULL)
 		return;
+	if (first != 0) {
+		u16_to(to, (uint16_t)(POINTER_TAG | first));
+		to += 2;
+	}
 	u16_to(to, h->type);
 	u16_to(to + 2, h->class);
 	u32_to(to + 4, h->ttl_s);
@@ -1068,6 +1073,17 @@ write_whole(struct writer *w, size_t mark)
  * their case.
  */
 
+/* The name stands there now: others can point to it, if it is the first. */
+static void
+first_remember(struct writer *w, const struct name *name, size_t at)
+{
+	if (w->names == NULL || w->names->first != 0 || name->len == root.len ||
+	    at > POINTER_TARGET_MAX)
+		return;
+	w->names->first = (uint16_t)at;
+	w->names->begun = false;
+}
+
 void
 write_name(struct writer *w, const struct name *name)
 {
@@ -1080,10 +1096,8 @@ write_name(struct writer *w, const struct name *name)
 		write_bytes(w, name->wire, name->len);
 	} else if (w->names->first == 0) {
 		write_bytes(w, name->wire, name->len);
-		if (!w->failed && at <= POINTER_TARGET_MAX) {
-			w->names->first = (uint16_t)at;
-			w->names->begun = false;
-		}
+		if (!w->failed)
+			first_remember(w, name, at);
 	} else if (first_is(w, name)) {
 		write_pointer(w, w->names->first);
 	} else {
