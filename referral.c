@@ -459,7 +459,7 @@ static void network_follow(uint64_t);
 static void outlet_leave(struct exchange *);
 static void connection_remove(struct exchange *, uint64_t);
 static void connection_doubt(struct exchange *, uint64_t);
-static void connection_read(struct connection *, uint64_t);
+static bool connection_read(struct connection *, uint64_t);
 static void prime(uint64_t);
 
 /* ---------------------------------------------------------------------------
@@ -4145,7 +4145,8 @@ connection_fail(struct connection *c, int err, uint64_t now_ms)
 	uint32_t generation = c->generation;
 
 	if (c->state != CONNECTION_OPENING && error_is_remote(err))
-		connection_read(c, now_ms);
+		while (connection_read(c, now_ms))
+			;
 	if (c->generation == generation)
 		connection_break(c, err, now_ms);
 }
@@ -4234,9 +4235,10 @@ connection_message(const struct connection *c, size_t at, size_t *len)
 /*
  * Take what has come, in whatever pieces (RFC 7766 8).  Of all that is out
  * here the replies may come too late, but no more than that.  To take a
- * message runs a walk, by which this connection may end.
+ * message runs a walk, by which this connection may end.  False: it has, or
+ * there was nothing.
  */
-static void
+static bool
 connection_read(struct connection *c, uint64_t now_ms)
 {
 	uint32_t generation = c->generation;
@@ -4245,40 +4247,42 @@ connection_read(struct connection *c, uint64_t now_ms)
 	    recv(c->fd, c->in + c->in_len, sizeof(c->in) - c->in_len, 0);
 
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
-		return;
+		return false;
 	if (n <= 0) {
 		connection_break(c, n == 0 ? ECONNRESET : errno, now_ms);
-		return;
+		return false;
 	}
 	c->in_len += (size_t)n;
 	c->heard_ms = now_ms;
 	while (connection_message(c, at, &len)) {
 		if (len < HEADER_LEN || c->strays == TCP_OUT_QUERIES_MAX) {
 			connection_break(c, EPIPE, now_ms);
-			return;
+			return false;
 		}
 		connection_hear(c, c->in + at + 2, len, now_ms);
 		ready_run(now_ms); /* none that is done waits for the next */
 		if (c->generation != generation)
-			return;
+			return false;
 		at += 2 + len;
 	}
 	memmove(c->in, c->in + at, c->in_len - at);
 	c->in_len -= at;
+	return true;
 }
 
 /*
- * An event, maybe of an earlier life; what it is about is seen by trying.  To
- * write fails once the server has ended the connection, so the replies that it
- * sent before are read first.
+ * An event, maybe of an earlier life; what it is about is seen by trying.  What
+ * is sent once the server has ended the connection is lost, so that is seen
+ * before anything is written.
  */
 static void
 connection_ready(struct connection *c, uint32_t generation, uint64_t now_ms)
 {
 	if (generation != c->generation)
 		return;
-	if (c->state != CONNECTION_OPENING)
-		connection_read(c, now_ms);
+	if (c->state != CONNECTION_OPENING && connection_read(c, now_ms) &&
+	    c->writable)
+		(void)connection_read(c, now_ms); /* nothing, or its end */
 	if (c->generation == generation && c->writable)
 		connection_write(c, now_ms);
 	connection_check(c);
