@@ -888,6 +888,9 @@ static struct cuts {
 		const struct address_class *class;
 	} at[CUTS_MAX];
 	unsigned count; /* 0: the blocks were not looked at yet */
+
+	/* So many are at or before the first with this first octet. */
+	uint8_t before[257];
 } cuts4, cuts6;
 
 static_assert(sizeof(blocks4) <= sizeof(blocks6), "each has its two cuts");
@@ -896,7 +899,8 @@ static_assert(sizeof(blocks4) <= sizeof(blocks6), "each has its two cuts");
 static unsigned
 cuts_place(const struct cuts *c, struct ip_number ip)
 {
-	unsigned low = 0, high = c->count;
+	unsigned octet = (unsigned)(ip.high >> 56);
+	unsigned low = c->before[octet], high = c->before[octet + 1];
 
 	while (low < high) {
 		unsigned middle = (low + high) / 2;
@@ -913,7 +917,7 @@ static void
 cuts_add(struct cuts *c, const struct block *blocks, const struct address *at)
 {
 	struct ip_number ip = ip_number(at);
-	unsigned place = cuts_place(c, ip);
+	unsigned place = cuts_place(c, ip), octet = at->ip[0];
 	const struct block *b = blocks;
 
 	if (place > 0 && !ip_is_before(c->at[place - 1].from, ip))
@@ -925,6 +929,9 @@ cuts_add(struct cuts *c, const struct block *blocks, const struct address *at)
 	    (c->count++ - place) * sizeof(c->at[0]));
 	c->at[place].from = ip;
 	c->at[place].class = &b->class;
+	octet += (ip.high << 8 | ip.low) != 0;
+	for (; octet <= 256; octet++)
+		c->before[octet]++;
 }
 
 /* The first address behind it; false: there is none. */
