@@ -247,6 +247,16 @@ trail_begin(struct trail *t, const struct name *name)
 	t->hashed = 0;
 }
 
+void
+trail_copy(struct trail *t, const struct trail *from, const struct name *name)
+{
+	t->name = name;
+	t->labels = from->labels;
+	t->hashed = from->hashed;
+	memcpy(t->at, from->at, from->labels + 1u);
+	memcpy(t->hashes, from->hashes, from->hashed * sizeof(t->hashes[0]));
+}
+
 static const uint8_t *
 trail_wire(const struct trail *t, unsigned level)
 {

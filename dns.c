@@ -1887,11 +1887,15 @@ query_is_late(const struct query *q, uint64_t now_ms)
 	    client_is_single(&q->from);
 }
 
-/* Let the question wait for a walk. */
+/*
+ * Let the question wait for a walk.  Where its trail is another's by now an
+ * alias is known, and else nothing is.
+ */
 static void
-query_park(struct query *asked, uint64_t now_ms)
+query_park(struct query *asked, struct trail *trail, uint64_t now_ms)
 {
 	struct query *q = query_is_excess(asked) ? NULL : query_take(now_ms);
+	bool unknown = trail->name == &asked->question.name;
 	struct client_question told;
 
 	if (q == NULL) {
@@ -1904,7 +1908,10 @@ query_park(struct query *asked, uint64_t now_ms)
 	if (q->connection != NULL)
 		connection_hold(q->connection, q);
 	told = query_told(q);
-	q->waiter = referral_ask(q, &told, client_is_single(&q->from), now_ms);
+	if (!unknown)
+		trail_begin(trail, &q->question.name);
+	q->waiter = referral_ask(
+	    q, &told, trail, unknown, client_is_single(&q->from), now_ms);
 	if (q->waiter == NULL) {
 		answer_failure(q, &busy);
 		query_release(q);
@@ -1946,7 +1953,7 @@ answer(struct query *q, struct trail *trail, uint64_t now_ms)
 	else if (query_is_suspect(q))
 		query_reject(q, RCODE_BADCOOKIE, EDE_NONE);
 	else
-		query_park(q, now_ms);
+		query_park(q, trail, now_ms);
 }
 
 /* ---------------------------------------------------------------------------

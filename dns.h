@@ -832,6 +832,9 @@ size_t cache_memory(void); /* octets allocated, failures included */
 uint32_t cache_mark(void);
 
 void trail_begin(struct trail *, const struct name *);
+
+/* The same trail, for the same name in another place. */
+void trail_copy(struct trail *, const struct trail *, const struct name *);
 uint64_t trail_hash(struct trail *, unsigned level); /* keyed */
 void trail_name(const struct trail *, unsigned level, struct name *);
 
@@ -1722,11 +1725,13 @@ bool referral_hints(const struct root_servers *, uint64_t now_ms);
 /*
  * Begin a walk for this question or join the one that is out for it.  The
  * query is handed back by referral_next_done; until then the waiter is the
- * handle to forget it.  What a single client asks finds no room in a crowd:
- * ZONE_QUERIES_MAX, SERVER_QUERIES_MAX.  NULL: no room, nothing was begun.
+ * handle to forget it.  The trail is qname's.  Unknown: of qname the cache
+ * knows nothing, which was just seen.  What a single client asks finds no room
+ * in a crowd: ZONE_QUERIES_MAX, SERVER_QUERIES_MAX.  NULL: no room, nothing was
+ * begun.
  */
 struct waiter *referral_ask(struct query *, const struct client_question *,
-    bool single, uint64_t now_ms);
+    struct trail *, bool unknown, bool single, uint64_t now_ms);
 void referral_forget(struct waiter *, uint64_t now_ms); /* client is gone */
 
 /*

@@ -266,7 +266,7 @@ struct walk {
 	uint16_t qtype;
 	uint64_t q; /* the first client's question, for the log; 0: none */
 	uint64_t asked_ms; /* when it asked */
-	struct name sname; /* what is looked for now: see walk_look_for */
+	struct name sname; /* what is looked for now: an alias moves it on */
 	uint32_t mark;     /* of the cache when the walk began */
 
 	/*
@@ -404,7 +404,7 @@ static const struct name root = {.len = 1};
 static struct response response;      /* the one being analyzed */
 static uint8_t draft_body[ENTRY_MAX]; /* of the entry being stored */
 
-static struct walk *walk_begin(const struct name *, uint16_t, uint64_t);
+static struct walk *walk_begin(const struct trail *, uint16_t, uint64_t);
 static void walk_run(struct walk *, uint64_t);
 static void walk_wake(struct walk *);
 static void walk_raise(struct walk *, unsigned depth);
@@ -531,9 +531,9 @@ referral_close(void)
 }
 
 static struct walk **
-walk_bucket(const struct name *qname, uint16_t qtype)
+walk_bucket(struct trail *t, uint16_t qtype)
 {
-	uint64_t hash = name_hash(qname, self.options.key);
+	uint64_t hash = trail_hash(t, 0);
 
 	return &self.buckets[(hash + qtype) % WALK_BUCKETS];
 }
@@ -588,17 +588,9 @@ walk_take(void)
 	return w;
 }
 
-/* This is looked for from now on: qname, and then what an alias leads to. */
-static void
-walk_look_for(struct walk *w, const struct name *name)
-{
-	w->sname = *name;
-	trail_begin(&w->trail, &w->sname);
-}
-
 /* A walk on its own account, ready to run; NULL if all are taken. */
 static struct walk *
-walk_begin(const struct name *qname, uint16_t qtype, uint64_t now_ms)
+walk_begin(const struct trail *t, uint16_t qtype, uint64_t now_ms)
 {
 	struct walk *w = walk_take();
 	uint32_t generation;
@@ -610,9 +602,9 @@ walk_begin(const struct name *qname, uint16_t qtype, uint64_t now_ms)
 	memset(w, 0, offsetof(struct walk, slist.ns));
 	w->most.len = 0;
 	w->generation = generation;
-	w->qname = *qname;
+	w->qname = w->sname = *t->name;
 	w->qtype = qtype;
-	walk_look_for(w, qname);
+	trail_copy(&w->trail, t, &w->sname);
 	w->mark = cache_mark();
 	w->sponsor = w;
 	w->sends_left = QUERY_SENDS_MAX;
@@ -771,10 +763,10 @@ walk_displace(uint64_t now_ms)
 }
 
 struct waiter *
-referral_ask(struct query *query, const struct client_question *c, bool single,
-    uint64_t now_ms)
+referral_ask(struct query *query, const struct client_question *c,
+    struct trail *t, bool unknown, bool single, uint64_t now_ms)
 {
-	struct walk **at = walk_bucket(c->qname, c->qtype);
+	struct walk **at = walk_bucket(t, c->qtype);
 	struct walk *w = walk_find_open(at, c->qname, c->qtype);
 	struct waiter *waiter = NULL;
 
@@ -784,11 +776,13 @@ referral_ask(struct query *query, const struct client_question *c, bool single,
 		eventlog_joined(c, walk_payer(w)->q);
 	} else {
 		walk_displace(now_ms);
-		w = walk_begin(c->qname, c->qtype, now_ms);
-		if (w != NULL)
-			walk_list(w, at);
-		else
+		w = walk_begin(t, c->qtype, now_ms);
+		if (w == NULL) {
 			eventlog_table_full("walks", self.options.walks_max);
+		} else {
+			w->state = unknown ? WALK_FIND : WALK_LOOK;
+			walk_list(w, at);
+		}
 	}
 	if (w != NULL) {
 		if (w->q == 0) {
@@ -805,13 +799,16 @@ referral_ask(struct query *query, const struct client_question *c, bool single,
 void
 referral_refresh(const struct name *qname, uint16_t qtype, uint64_t now_ms)
 {
-	struct walk **at = walk_bucket(qname, qtype), *w;
+	struct trail t;
+	struct walk **at, *w;
 
+	trail_begin(&t, qname);
+	at = walk_bucket(&t, qtype);
 	if (self.offline || self.free_walks <= self.options.walks_max / 2 ||
 	    walk_find_open(at, qname, qtype) != NULL ||
 	    !cache_refresh(qname, qtype, now_ms))
 		return;
-	w = walk_begin(qname, qtype, now_ms);
+	w = walk_begin(&t, qtype, now_ms);
 	w->refreshing = true;
 	self.counts.prefetched++;
 	walk_list(w, at);
@@ -1278,7 +1275,8 @@ static void
 walk_turn_to(struct walk *w, const struct name *sname)
 {
 	walk_release(w);
-	walk_look_for(w, sname);
+	w->sname = *sname;
+	trail_begin(&w->trail, &w->sname);
 	w->slist.zone.len = 0;
 	w->name_sends = w->referrals = 0;
 	w->probes = 0;
@@ -2272,10 +2270,12 @@ root_look_up(struct walk *w, uint8_t ns, unsigned begun, uint64_t now_ms)
 {
 	static const uint16_t types[] = {TYPE_A, TYPE_AAAA};
 	const struct name *name = &w->slist.ns[ns].name;
+	struct trail t;
 	unsigned i, n = 0;
 
+	trail_begin(&t, name);
 	for (i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
-		struct walk **at = walk_bucket(name, types[i]), *found;
+		struct walk **at = walk_bucket(&t, types[i]), *found;
 
 		if (!family_is_up(types[i] == TYPE_A ? 4 : 6) ||
 		    slist_add_found(w, ns, types[i], cache_mark(), now_ms) !=
@@ -2283,7 +2283,7 @@ root_look_up(struct walk *w, uint8_t ns, unsigned begun, uint64_t now_ms)
 		    begun + n >= ZONE_NS_LOOKUPS_AT_ONCE ||
 		    walk_find_open(at, name, types[i]) != NULL)
 			continue;
-		found = walk_begin(name, types[i], now_ms);
+		found = walk_begin(&t, types[i], now_ms);
 		if (found == NULL)
 			break;
 		walk_list(found, at);
@@ -2456,15 +2456,19 @@ static bool
 walk_await(struct walk *w, uint8_t ns, uint16_t type, uint64_t now_ms)
 {
 	const struct name *name = &w->slist.ns[ns].name;
-	struct walk **at = walk_bucket(name, type);
-	struct walk *child = walk_find_open(at, name, type);
-	bool joined = child != NULL;
+	struct trail t;
+	struct walk **at, *child;
 	struct waiter *edge;
+	bool joined;
 
+	trail_begin(&t, name);
+	at = walk_bucket(&t, type);
+	child = walk_find_open(at, name, type);
+	joined = child != NULL;
 	if (joined && walk_reaches(child, w))
 		return false;
 	if (!joined && w->depth < WALK_DEPTH_MAX)
-		child = walk_begin(name, type, now_ms);
+		child = walk_begin(&t, type, now_ms);
 	if (child == NULL) {
 		slist_refrain(&w->slist,
 		    w->depth < WALK_DEPTH_MAX ? LIMIT_WALKS : LIMIT_WALK_DEPTH);
@@ -5503,13 +5507,15 @@ referral_hints(const struct root_servers *roots, uint64_t now_ms)
 static void
 prime(uint64_t now_ms)
 {
+	struct trail t;
 	struct walk *w;
 
 	if (self.priming != NULL || now_ms < self.prime_next_ms ||
 	    server_forward(&root) != NULL)
 		return;
 	self.prime_next_ms = now_ms + PRIME_RETRY_S * 1000u;
-	w = walk_begin(&root, TYPE_NS, now_ms);
+	trail_begin(&t, &root);
+	w = walk_begin(&t, TYPE_NS, now_ms);
 	if (w == NULL)
 		return;
 	self.counts.primes++;

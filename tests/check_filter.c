@@ -355,6 +355,7 @@ static void
 ask(int n, enum sight sight)
 {
 	static struct name qname;
+	static struct trail trail;
 	static const struct address client = {.family = 4};
 	struct client_question q = {.q = 1,
 	    .asked_ms = START_MS,
@@ -367,8 +368,9 @@ ask(int n, enum sight sight)
 	bad.at = address_of(BAD[n].address);
 	if (strcmp(BAD[n].class, CLASS_OWN) == 0)
 		server_listens(&bad.at);
-	ck_assert_ptr_nonnull(
-	    referral_ask((struct query *)&qname, &q, false, START_MS));
+	trail_begin(&trail, &qname);
+	ck_assert_ptr_nonnull(referral_ask(
+	    (struct query *)&qname, &q, &trail, true, false, START_MS));
 	blind = sight != SIGHT_GLUE;
 	sockets = sight;
 	root_refers();
