@@ -3,7 +3,7 @@
  * aged by the clock on the wall, and nothing from a file that is not as it was
  * written.  A restart is a cache made anew, with another key.
  */
-#include "dns.h"
+#include "from_text.h"
 #include "scratch.h"
 
 #include <check.h>
@@ -22,15 +22,6 @@ static char directory[PATH_MAX / 4], path[PATH_MAX / 2], log_path[PATH_MAX / 2];
 static struct options options;
 static uint8_t whole[1 << 20]; /* of a file */
 static size_t whole_len;
-
-static struct name
-name_of(const char *text)
-{
-	struct name n;
-
-	ck_assert(name_from_text(text, strlen(text), &ROOT, &n));
-	return n;
-}
 
 static void
 restart(void)

@@ -10,7 +10,7 @@
  * its reply is one that has it asked over TCP.  Functions below referral.c, and
  * the system's, are stood in for at link time.
  */
-#include "dns.h"
+#include "from_text.h"
 
 #include <sys/epoll.h>
 
@@ -101,8 +101,6 @@ struct peer {
 	uint8_t query[QUERY_MAX];
 	size_t len;
 };
-
-static const struct name ROOT = {.len = 1};
 
 static struct peer root, bad;
 static struct peer *peer; /* the one connected to last */
@@ -244,25 +242,6 @@ __wrap_recv(int fd, void *octets, size_t len, int flags)
 /* ---------------------------------------------------------------------------
  * The servers.
  */
-
-static struct name
-name_of(const char *text)
-{
-	struct name n;
-
-	ck_assert(name_from_text(text, strlen(text), &ROOT, &n));
-	return n;
-}
-
-static struct address
-address_of(const char *text)
-{
-	struct address a;
-
-	ck_assert_msg(address_from_text(text, &a), "address %s", text);
-	a.port = DNS_PORT;
-	return a;
-}
 
 /* The beginning of a reply to the last query of this peer. */
 static void

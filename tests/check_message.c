@@ -3,7 +3,7 @@
  *
  * Wire data is written as hex digits; blanks between them mean nothing.
  */
-#include "dns.h"
+#include "from_text.h"
 
 #include <check.h>
 #include <netinet/in.h>
@@ -48,16 +48,6 @@ from_hex(const char *hex, uint8_t *octets)
 		hex += 2;
 	}
 	return len;
-}
-
-static struct name
-name_of(const char *text)
-{
-	struct name name;
-
-	ck_assert_msg(name_from_text(text, strlen(text), &root, &name),
-	    "%s is no name", text);
-	return name;
 }
 
 /* The same name, letter by letter. */

@@ -6,7 +6,7 @@
  * taken apart again, and is judged as the server for a zone would be that was
  * asked for www.sub.example.  Walks and packets have the simulator.
  */
-#include "dns.h"
+#include "from_text.h"
 
 #include <check.h>
 #include <stdio.h>
@@ -36,16 +36,6 @@ static const struct name ROOT = {.len = 1};
 static struct response response;
 static uint8_t octets[MESSAGE_MAX];
 static struct compressor names;
-
-static struct name
-name_of(const char *text)
-{
-	struct name n;
-
-	ck_assert_msg(
-	    name_from_text(text, strlen(text), &ROOT, &n), "name %s", text);
-	return n;
-}
 
 static uint16_t
 type_of(const char *text)

@@ -6,6 +6,7 @@
  * without a look at the table of server.c.  What hints_parse tells the
  * operator is read back from an event log of the test's own.
  */
+#include "from_text.h"
 #include "kernel.h"
 #include "scratch.h"
 
@@ -31,26 +32,6 @@ static const uint8_t KEY[16] = "a key of no use";
 static const struct name ROOT = {.len = 1};
 
 static uint64_t now_ms;
-
-static struct name
-name_of(const char *text)
-{
-	struct name n;
-
-	ck_assert_msg(
-	    name_from_text(text, strlen(text), &ROOT, &n), "name %s", text);
-	return n;
-}
-
-static struct address
-address_of(const char *text)
-{
-	struct address a;
-
-	ck_assert_msg(address_from_text(text, &a), "address %s", text);
-	a.port = DNS_PORT;
-	return a;
-}
 
 static struct prefix
 prefix_of(const char *text)
