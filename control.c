@@ -1466,7 +1466,7 @@ static const char *
 given_take(int fd, struct listener *listeners, unsigned *count)
 {
 	bool tcp = option_get(fd, SOL_SOCKET, SO_PROTOCOL) == IPPROTO_TCP;
-	struct address at;
+	struct address at = {0};
 	const char *why = given_prepare(fd, tcp, &at);
 	struct listener *l;
 
