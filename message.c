@@ -1004,15 +1004,17 @@ write_opt(struct writer *w, const struct edns *edns, const struct reason *why,
     size_t why_count)
 {
 	size_t mark = w->len, rdata, i;
+	uint8_t *to = octets_add(w, 11);
 
-	write_bytes(w, root.wire, root.len);
-	write_u16(w, TYPE_OPT);
-	write_u16(w, edns->udp_max);
-	write_u8(w, edns->rcode_high);
-	write_u8(w, edns->version);
-	write_u16(w, edns->dnssec_ok ? EDNS_DO : 0);
-	rdata = w->len;
-	write_u16(w, 0);
+	if (to == NULL)
+		return;
+	to[0] = 0; /* of the root */
+	u16_to(to + 1, TYPE_OPT);
+	u16_to(to + 3, edns->udp_max);
+	to[5] = edns->rcode_high;
+	to[6] = edns->version;
+	u16_to(to + 7, edns->dnssec_ok ? EDNS_DO : 0);
+	rdata = w->len - 2;
 	if (edns->keepalive) {
 		write_u16(w, OPTION_KEEPALIVE);
 		write_u16(w, 2);
