@@ -764,7 +764,7 @@ struct ip_number {
 };
 
 /* In one step, where the compiler knows it. */
-static uint64_t
+static inline uint64_t
 number_of_8(const uint8_t *b)
 {
 	return (uint64_t)b[0] << 56 | (uint64_t)b[1] << 48 |
@@ -772,13 +772,13 @@ number_of_8(const uint8_t *b)
 	    (uint64_t)b[5] << 16 | (uint64_t)b[6] << 8 | (uint64_t)b[7];
 }
 
-static struct ip_number
+static inline struct ip_number
 ip_number(const struct address *a)
 {
 	return (struct ip_number){number_of_8(a->ip), number_of_8(a->ip + 8)};
 }
 
-static bool
+static inline bool
 ip_is_before(struct ip_number a, struct ip_number b)
 {
 	return a.high < b.high || (a.high == b.high && a.low < b.low);
@@ -896,7 +896,7 @@ static struct cuts {
 static_assert(sizeof(blocks4) <= sizeof(blocks6), "each has its two cuts");
 
 /* How many cuts are at or before this address. */
-static unsigned
+static inline unsigned
 cuts_place(const struct cuts *c, struct ip_number ip)
 {
 	unsigned octet = (unsigned)(ip.high >> 56);
@@ -962,13 +962,20 @@ cuts_make(struct cuts *c, const struct block *blocks)
 	} while (b++->prefix.bits > 0);
 }
 
+static void
+classes_make(void)
+{
+	cuts_make(&cuts4, blocks4);
+	cuts_make(&cuts6, blocks6);
+}
+
 const struct address_class *
 address_classify(const struct address *at)
 {
-	struct cuts *c = at->family == 4 ? &cuts4 : &cuts6;
+	const struct cuts *c = at->family == 4 ? &cuts4 : &cuts6;
 
 	if (c->count == 0)
-		cuts_make(c, at->family == 4 ? blocks4 : blocks6);
+		classes_make();
 	return c->at[cuts_place(c, ip_number(at)) - 1].class;
 }
 
