@@ -2604,7 +2604,6 @@ tables_init(const struct options *o, const uint8_t key[16])
 	    .family = o->family};
 	unsigned i;
 
-	memcpy(r.key, key, sizeof(r.key));
 	memcpy(s.key, key, sizeof(s.key));
 	memcpy(s.sources, o->sources, sizeof(s.sources));
 	if (!server_init(&s) || !cache_init(o->cache_octets, key) ||

@@ -1531,6 +1531,8 @@ enum network_news network_judge(const struct root_servers *);
 bool network_has(const struct address *); /* an address of this host */
 bool family_is_up(uint8_t family);
 
+uint64_t server_hash(const struct address *); /* keyed; port left out */
+
 /* How long to wait for its reply: RFC 6298, or RTO_FIRST_MS. */
 unsigned server_rto_ms(const struct address *);
 unsigned server_rto_earned_ms(const struct address *); /* before any loss */
@@ -1682,7 +1684,6 @@ bool alias_target(
 struct referral_options {
 	int epoll;
 	unsigned walks_max; /* as many as there are descriptors for */
-	uint8_t key[16];
 };
 
 struct referral_counts {

@@ -2578,9 +2578,7 @@ crowd_of_zone(const struct slist *l)
 static uint16_t *
 crowd_of_server(const struct address *at)
 {
-	uint64_t hash = hash_keyed(at->ip, sizeof(at->ip), self.options.key);
-
-	return &self.server_queries[hash % CROWDS];
+	return &self.server_queries[server_hash(at) % CROWDS];
 }
 
 /*

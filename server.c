@@ -75,6 +75,7 @@ static struct {
 	struct server *servers;
 	struct recent {
 		struct address at;
+		uint64_t hash;
 		struct server *server; /* NULL: nothing is known of it */
 	} recent[SERVERS_RECENT];      /* sought, and soon to be sought again */
 	struct lame *lames;
@@ -226,10 +227,8 @@ server_source(uint8_t family)
  */
 
 static struct server *
-server_set(const struct address *at)
+server_set(uint64_t hash)
 {
-	uint64_t hash = hash_keyed(at->ip, sizeof(at->ip), self.options.key);
-
 	return &self.servers[hash % SERVER_SETS * SERVERS_WAYS];
 }
 
@@ -257,34 +256,46 @@ recent_at(const struct address *at)
 	return &self.recent[mix % SERVERS_RECENT];
 }
 
-static struct server *
+static void
+recent_fill(struct recent *recent, const struct address *at)
+{
+	recent->hash = hash_keyed(at->ip, sizeof(at->ip), self.options.key);
+	recent->server = server_find_in(server_set(recent->hash), at);
+	recent->at = *at;
+}
+
+static inline struct recent *
 server_seek(const struct address *at)
 {
 	struct recent *recent = recent_at(at);
 
-	recent->server = server_find_in(server_set(at), at);
-	recent->at = *at;
-	return recent->server;
+	if (!address_equal(&recent->at, at))
+		recent_fill(recent, at);
+	return recent;
 }
 
 /* What is known of it, or NULL. */
 static inline struct server *
 server_find(const struct address *at)
 {
-	const struct recent *recent = recent_at(at);
+	return server_seek(at)->server;
+}
 
-	return address_equal(&recent->at, at) ? recent->server
-					      : server_seek(at);
+uint64_t
+server_hash(const struct address *at)
+{
+	return server_seek(at)->hash;
 }
 
 /* Begin anew with this server, in the place of the one longest unused. */
 static struct server *
-server_add(const struct address *at)
+server_add(struct recent *recent)
 {
-	struct server *set = server_set(at), *s = set;
+	struct server *set = server_set(recent->hash), *s = set;
 	struct recent *gone;
 	unsigned i;
 
+	assert(recent->server == NULL);
 	for (i = 1; i < SERVERS_WAYS; i++)
 		if (set[i].used_ms < s->used_ms)
 			s = &set[i];
@@ -292,19 +303,19 @@ server_add(const struct address *at)
 	if (gone->server == s)
 		gone->server = NULL;
 	memset(s, 0, sizeof(*s));
-	s->at = *at;
-	assert(address_equal(&recent_at(at)->at, at)); /* just sought */
-	recent_at(at)->server = s;
+	s->at = recent->at;
+	recent->server = s;
 	return s;
 }
 
 static struct server *
 server_get(const struct address *at, uint64_t now_ms)
 {
-	struct server *s = server_find(at);
+	struct recent *recent = server_seek(at);
+	struct server *s = recent->server;
 
 	if (s == NULL)
-		s = server_add(at);
+		s = server_add(recent);
 	s->used_ms = now_ms;
 	return s;
 }
