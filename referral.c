@@ -226,7 +226,7 @@ struct slist {
 	enum limit limit;       /* for which an NS name was not looked up */
 	struct drawing drawing; /* of who is asked now, for the log */
 	bool unsure;      /* an NS name failed of late: it may be well soon */
-	uint16_t best_ms; /* the least timeout of those that could be asked */
+	uint16_t most_ms; /* for a silent server that is asked now */
 
 	/* So many as are counted above; the others were never written. */
 	struct {
@@ -346,8 +346,8 @@ enum {
 };
 
 /* Retransmission timeouts are rounded up to one of these. */
-static const uint16_t spans_ms[] = {
-    100, 150, 200, 300, 400, 600, 800, 1200, 1600, 2400, RTO_MAX_MS};
+static const uint16_t spans_ms[] = {100, 120, 150, 175, 200, 250, 300, 350, 400,
+    500, 600, 800, 1200, 1600, 2400, RTO_MAX_MS};
 
 enum {
 	SPANS = sizeof(spans_ms) / sizeof(spans_ms[0])
@@ -439,8 +439,6 @@ static bool probe_is_in_vain(const struct walk *, uint64_t);
 static struct candidate *server_choose(struct walk *, uint64_t);
 static bool candidate_usable(
     const struct walk *, const struct candidate *, bool take_lame, uint64_t);
-static struct candidate *candidate_draw(
-    struct slist *, const uint8_t *, unsigned, unsigned, unsigned);
 static enum channel candidate_channel(const struct candidate *);
 static enum send_result exchange_open(
     struct walk *, struct candidate *, enum channel, uint64_t);
@@ -2692,69 +2690,115 @@ candidate_again(struct walk *w, uint64_t now_ms)
 	return NULL;
 }
 
+/* Who may be asked now; lame ones, if there is no other. */
+static unsigned
+slist_usable(const struct walk *w, bool *lame,
+    uint8_t usable[SLIST_ADDRESSES_MAX], uint64_t now_ms)
+{
+	const struct slist *l = &w->slist;
+	unsigned pass, i, n;
+
+	for (pass = n = 0; pass < 2 && n == 0; pass++)
+		for (i = 0; i < l->address_count; i++)
+			if (candidate_usable(
+				w, &l->addresses[i], pass > 0, now_ms))
+				usable[n++] = (uint8_t)i;
+	*lame = pass > 1;
+	return n;
+}
+
+/* Leave those of them that were tried least; gives how many these are. */
+static unsigned
+slist_least_tried(const struct slist *l, uint8_t *usable, unsigned n)
+{
+	unsigned i, least = 0, fewest = CHANNELS * ADDRESS_SENDS_MAX;
+
+	for (i = 0; i < n; i++) {
+		unsigned sends = candidate_sends(&l->addresses[usable[i]]);
+
+		if (sends < fewest) {
+			fewest = sends;
+			least = 0;
+		}
+		if (sends == fewest)
+			usable[least++] = usable[i];
+	}
+	return least;
+}
+
+/* The least of what any of them is waited for. */
+static unsigned
+slist_least_rto_ms(const struct slist *l, const uint8_t *among, unsigned n)
+{
+	unsigned i, least_ms = RTO_MAX_MS;
+
+	for (i = 0; i < n; i++) {
+		unsigned rto_ms = server_rto_ms(&l->addresses[among[i]].at);
+
+		if (rto_ms < least_ms)
+			least_ms = rto_ms;
+	}
+	return least_ms;
+}
+
+/* One of those within so much of the nearest, as likely as any other. */
+static struct candidate *
+candidate_draw(
+    struct slist *l, const uint8_t *among, unsigned n, unsigned band_ms)
+{
+	unsigned distance_ms[SLIST_ADDRESSES_MAX];
+	unsigned i, nearest_ms = RTO_MAX_MS, seen = 0;
+	struct candidate *drawn = NULL;
+
+	for (i = 0; i < n; i++) {
+		distance_ms[i] = server_distance_ms(&l->addresses[among[i]].at);
+		if (distance_ms[i] < nearest_ms)
+			nearest_ms = distance_ms[i];
+	}
+	for (i = 0; i < n; i++)
+		if (distance_ms[i] <= nearest_ms + band_ms &&
+		    random_below(++seen) == 0)
+			drawn = &l->addresses[among[i]];
+	l->drawing.of = seen;
+	return drawn;
+}
+
 /*
  * The one that has more to tell over TCP, or nothing to a query such as it got.
- * Else the least tried first; of these any whose timeout is within a band of
- * the best, so that nobody can steer us by being a little faster; and now and
+ * Else the least tried first; of these any that is within a band of the
+ * nearest, so that nobody can steer us by being a little faster; and now and
  * then any at all, so that we learn of better times (RFC 1035 7.2).
  */
 static struct candidate *
 server_choose(struct walk *w, uint64_t now_ms)
 {
 	struct slist *l = &w->slist;
-	unsigned pass, i, n, fewest, best_ms, band_ms;
+	struct candidate *again, *drawn;
 	uint8_t usable[SLIST_ADDRESSES_MAX];
-	struct candidate *again;
+	unsigned n, band_ms = BAND_MS;
+	bool lame;
 
 	slist_shorten(l, now_ms);
 	again = candidate_again(w, now_ms);
+	l->most_ms = RTO_MAX_MS;
 	l->drawing = (struct drawing){
 	    .why = again != NULL && again->truncated ? "truncated" : "again"};
 	if (again != NULL)
 		return again;
-	for (pass = n = 0; pass < 2 && n == 0; pass++)
-		for (i = 0; i < l->address_count; i++)
-			if (candidate_usable(
-				w, &l->addresses[i], pass > 0, now_ms))
-				usable[n++] = (uint8_t)i;
-	fewest = CHANNELS * ADDRESS_SENDS_MAX;
-	for (i = 0; i < n; i++)
-		if (candidate_sends(&l->addresses[usable[i]]) < fewest)
-			fewest = candidate_sends(&l->addresses[usable[i]]);
-	best_ms = RTO_MAX_MS;
-	for (i = 0; i < n; i++) {
-		const struct candidate *c = &l->addresses[usable[i]];
-		unsigned rto_ms = server_rto_ms(&c->at);
-
-		if (candidate_sends(c) == fewest && rto_ms < best_ms)
-			best_ms = rto_ms;
+	n = slist_usable(w, &lame, usable, now_ms);
+	n = slist_least_tried(l, usable, n);
+	if (random_below(100) < EXPLORE_PERCENT) {
+		band_ms = RTO_MAX_MS;
+		l->most_ms = (uint16_t)(2 * slist_least_rto_ms(l, usable, n));
 	}
-	l->best_ms = (uint16_t)best_ms;
-	band_ms = random_below(100) < EXPLORE_PERCENT ? RTO_MAX_MS : BAND_MS;
-	l->drawing.why = pass > 1 ? "lame before"
-	    : fewest > 0          ? "asked before"
-	    : band_ms > BAND_MS   ? "at random"
-				  : "in the band";
-	return candidate_draw(l, usable, n, fewest, best_ms + band_ms);
-}
-
-/* One of the usable, as likely as any other that meets both bounds. */
-static struct candidate *
-candidate_draw(struct slist *l, const uint8_t *usable, unsigned n,
-    unsigned sends, unsigned rto_max_ms)
-{
-	struct candidate *drawn = NULL;
-	unsigned i, seen = 0;
-
-	for (i = 0; i < n; i++) {
-		struct candidate *c = &l->addresses[usable[i]];
-
-		if (candidate_sends(c) == sends &&
-		    server_rto_ms(&c->at) <= rto_max_ms &&
-		    random_below(++seen) == 0)
-			drawn = c;
-	}
-	l->drawing.of = seen;
+	drawn = candidate_draw(l, usable, n, band_ms);
+	l->drawing.why = "in the band";
+	if (lame)
+		l->drawing.why = "lame before";
+	else if (drawn != NULL && candidate_sends(drawn) > 0)
+		l->drawing.why = "asked before";
+	else if (band_ms > BAND_MS)
+		l->drawing.why = "at random";
 	return drawn;
 }
 
@@ -3338,10 +3382,11 @@ tries_fit_ms(const struct exchange *x, uint64_t now_ms)
 
 /*
  * What was doubled gives way to further tries, what its replies earned it does
- * not.  To see whether a silent server is back is done on the client's time: it
- * has no longer than twice what the best would take, and if that is less than
- * it may take, that proves nothing.  Over TCP the system sends again what is
- * lost, so there is but one wait, in which to connect as well.
+ * not.  To see at random whether a silent server is back is done on the
+ * client's time: it has no longer than twice what the best would take, and if
+ * that is less than it may take, that proves nothing.  Over TCP the system
+ * sends again what is lost, so there is but one wait, in which to connect as
+ * well.
  */
 static void
 exchange_arm(struct exchange *x, uint64_t now_ms)
@@ -3355,9 +3400,9 @@ exchange_arm(struct exchange *x, uint64_t now_ms)
 		most_ms = server_rto_earned_ms(at);
 	if (rto_ms > most_ms)
 		rto_ms = most_ms;
-	x->hasty = server_is_silent(at) && rto_ms > 2u * l->best_ms;
+	x->hasty = server_is_silent(at) && rto_ms > l->most_ms;
 	if (x->hasty)
-		rto_ms = 2u * l->best_ms;
+		rto_ms = l->most_ms;
 	if (exchange_channel(x) == CHANNEL_TCP)
 		rto_ms = RTO_MAX_MS;
 	while (i < SPANS - 1 && spans_ms[i] < rto_ms)

@@ -37,6 +37,7 @@ struct server {
 	uint8_t lost;        /* timeouts in a row ... */
 	uint8_t lost_before; /* ... before a reply, on average, in eighths */
 	uint8_t lost_tcp;    /* connections in a row that brought nothing */
+	bool tried;          /* asked, since it was last known to be well */
 	uint8_t choked[FEATURES];   /* so often in a row */
 	bool lame;                  /* for some zone, once at least */
 	uint8_t cookie_len;         /* 0: none was drawn yet */
@@ -486,6 +487,7 @@ server_is_well(struct server *s)
 	s->lost = 0;
 	s->hold_s = 0;
 	s->held_until_ms = 0;
+	s->tried = false;
 }
 
 /*
@@ -582,6 +584,29 @@ server_rtt_ms(const struct address *at)
 	return s == NULL ? 0 : s->srtt_ms;
 }
 
+/*
+ * By its time and not its timeout, in which the least hides who is near.  One
+ * timeout may be chance: it is twice as far then, so that the nearest by much
+ * is asked again, and one that is dead soon is not.  Who was never asked may be
+ * the nearest; while one finds that out it is as far for others as they would
+ * wait.
+ */
+unsigned
+server_distance_ms(const struct address *at)
+{
+	const struct server *s = server_find(at);
+	unsigned ms, i;
+
+	if (s == NULL || (s->srtt_ms == 0 && !s->tried))
+		return 0;
+	if (s->srtt_ms == 0)
+		return server_rto_ms(at);
+	ms = s->srtt_ms + RTO_SLACK_MS;
+	for (i = 0; i < s->lost && ms < RTO_MAX_MS; i++)
+		ms *= 2;
+	return ms < RTO_MAX_MS ? ms : RTO_MAX_MS;
+}
+
 bool
 server_has_answered(const struct address *at)
 {
@@ -654,6 +679,7 @@ server_asked(const struct address *at, uint64_t now_ms)
 {
 	struct server *s = server_get(at, now_ms);
 
+	s->tried = true;
 	if (s->lost >= dead_after(s))
 		s->held_until_ms = now_ms + s->hold_s * UINT64_C(1000);
 }

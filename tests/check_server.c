@@ -2300,6 +2300,50 @@ START_TEST(reply_ends_the_doubling)
 }
 END_TEST
 
+/* A10: the last is what its first query is waited for, while that is out. */
+START_TEST(server_nobody_has_asked_may_be_the_nearest)
+{
+	ck_assert_uint_eq(server_distance_ms(&server), 0);
+	server_asked(&server, now_ms);
+	ck_assert_uint_eq(server_distance_ms(&server), RTO_FIRST_MS);
+	time_out(1);
+	ck_assert_uint_eq(server_distance_ms(&server), 2 * RTO_FIRST_MS);
+	server_forgive();
+	ck_assert_uint_eq(server_distance_ms(&server), 0);
+}
+END_TEST
+
+/* A10 */
+START_TEST(distance_tells_near_servers_apart_that_are_given_the_same_time)
+{
+	struct address other = address_of("198.41.0.5");
+
+	reply(5);
+	server_replied(&other, 30, now_ms);
+	ck_assert_uint_eq(server_rto_ms(&server), server_rto_ms(&other));
+	ck_assert_uint_eq(
+	    server_distance_ms(&server) + 25, server_distance_ms(&other));
+}
+END_TEST
+
+/* One that is near is left after some timeouts, another after one. */
+START_TEST(distance_doubles_with_each_timeout_in_a_row)
+{
+	static const unsigned WANT_MS[] = {90, 180, 360, 720, 1440, 2880};
+	unsigned i;
+
+	reply(5);
+	for (i = 0; i < 6; i++) {
+		time_out(1);
+		ck_assert_uint_eq(server_distance_ms(&server), WANT_MS[i]);
+	}
+	time_out(40);
+	ck_assert_uint_eq(server_distance_ms(&server), RTO_MAX_MS);
+	reply(5);
+	ck_assert_uint_eq(server_distance_ms(&server), 45);
+}
+END_TEST
+
 START_TEST(servers_are_told_apart)
 {
 	static const char *const OTHERS[] = {
@@ -3254,6 +3298,10 @@ times(void)
 	tcase_add_test(t, time_given_has_bounds);
 	tcase_add_test(t, timeout_doubles_the_time_given);
 	tcase_add_test(t, reply_ends_the_doubling);
+	tcase_add_test(t, server_nobody_has_asked_may_be_the_nearest);
+	tcase_add_test(
+	    t, distance_tells_near_servers_apart_that_are_given_the_same_time);
+	tcase_add_test(t, distance_doubles_with_each_timeout_in_a_row);
 	tcase_add_loop_test(t, servers_are_told_apart, 0, 3);
 	tcase_add_test(t, server_is_held_after_so_many_timeouts);
 	tcase_add_test(t, timeouts_must_be_in_a_row);
