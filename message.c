@@ -675,7 +675,8 @@ response_read_section(struct response *r, unsigned section, uint16_t told)
 static bool
 response_read_question(struct response *r)
 {
-	memset(&r->question, 0, sizeof(r->question));
+	r->question.name.len = 0;
+	r->question.type = r->question.class = 0;
 	if (r->header.questions == 0)
 		return r->header.rcode == RCODE_FORMERR ||
 		    r->header.rcode == RCODE_NOTIMP;
