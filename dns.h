@@ -119,7 +119,8 @@ enum {
 	RTO_FIRST_MS = 400, /* of an unknown server: Knot */
 	RTO_MIN_MS = 100,
 	RTO_MAX_MS = 3000,
-	TRIES_FIT = 4,     /* in QUERY_MS_MAX, whatever was lost before */
+	SILENT_MS = 1400,  /* for each server; then none is tried again */
+	TRIES_FIT = 4,     /* in that, whatever was lost before */
 	RTO_SLACK_MS = 40, /* RFC 6298 2.3: G, for what jitter there is */
 	/*
 	 * Servers so little farther than the nearest are as good: who would

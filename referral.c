@@ -217,7 +217,9 @@ struct slist {
 	bool forwarded;    /* these are forwarders, and have no names */
 	uint64_t until_ms; /* when the delegation ends */
 	uint8_t ns_count, address_count;
-	uint8_t lookups, sends, asked;          /* against ZONE_ limits */
+	uint8_t lookups, sends, asked; /* against ZONE_ limits */
+	uint8_t unheard; /* sends since one of them last said anything ... */
+	uint64_t silence_ms; /* ... and when the first of these was made */
 	uint8_t timeouts, lame, failed, unsent; /* for the reason */
 	uint16_t refused, unrouted; /* 100 a set, so an octet would wrap */
 	uint8_t barred;             /* of the unsent: our network lacks a way */
@@ -2171,7 +2173,7 @@ slist_clear(struct walk *w, const struct name *zone, uint64_t until_ms)
 	l->forwarded = false;
 	l->until_ms = until_ms;
 	l->ns_count = l->address_count = 0;
-	l->lookups = l->sends = l->asked = 0;
+	l->lookups = l->sends = l->asked = l->unheard = 0;
 	l->limit = LIMIT_NONE;
 	l->unsure = false;
 	l->refused = l->unrouted = 0;
@@ -2616,6 +2618,31 @@ slist_is_crowded(const struct walk *w)
 }
 
 /*
+ * Until when nobody may say anything before we say so to who waits: three
+ * seconds are enough where one or two servers are asked, and who has more has
+ * the time for two tries of each.
+ */
+static uint64_t
+slist_silent_until_ms(const struct slist *l)
+{
+	unsigned servers = l->address_count > 2 ? l->address_count : 2;
+
+	return l->silence_ms + servers * SILENT_MS;
+}
+
+/* Has it had its chance, and is there no time for another? */
+static bool
+candidate_is_late(
+    const struct slist *l, const struct candidate *c, uint64_t now_ms)
+{
+	if (!c->silent || l->unheard == 0)
+		return false;
+	if (candidate_channel(c) == CHANNEL_TCP) /* two round trips */
+		now_ms += 2 * server_rto_earned_ms(&c->at);
+	return now_ms >= slist_silent_until_ms(l);
+}
+
+/*
  * May the candidate be asked now?  Holds never stop all roots, nor all
  * forwarders: without them nothing can be found.  Lame servers are asked when
  * no other is left.
@@ -2635,6 +2662,8 @@ candidate_usable(const struct walk *w, const struct candidate *c,
 		: c->sends[CHANNEL_UDP] >= ADDRESS_SENDS_MAX)
 		return false;
 	if (!c->asked && l->asked >= ZONE_ADDRESSES_ASKED_MAX)
+		return false;
+	if (candidate_is_late(l, c, now_ms))
 		return false;
 	if (l->zone.len > 1 && !l->forwarded && server_is_held(&c->at, now_ms))
 		return false;
@@ -3363,21 +3392,25 @@ exchange_send(struct exchange *x, const struct candidate *to, uint64_t now_ms)
 }
 
 /*
- * The time that is left, shared among this try and those that are to fit into
- * it: all that can be made, or TRIES_FIT.
+ * What is left before the silence has lasted too long, or the time is over, but
+ * for the least that further tries take: all that can be made, or TRIES_FIT.
  */
 static unsigned
 tries_fit_ms(const struct exchange *x, uint64_t now_ms)
 {
 	const struct walk *w = x->walk;
-	unsigned tries = ADDRESS_SENDS_MAX * w->slist.address_count;
+	const struct slist *l = &w->slist;
+	unsigned tries = ADDRESS_SENDS_MAX * l->address_count;
+	uint64_t until_ms = slist_silent_until_ms(l);
 
 	if (tries > TRIES_FIT)
 		tries = TRIES_FIT;
-	tries = tries > w->slist.sends ? tries + 1 - w->slist.sends : 1;
-	if (w->deadline.due_ms <= now_ms)
-		return 0;
-	return (unsigned)(w->deadline.due_ms - now_ms) / tries;
+	if (tries > l->unheard) {
+		now_ms += (uint64_t)(tries - l->unheard) * RTO_FIRST_MS;
+		if (until_ms > w->deadline.due_ms)
+			until_ms = w->deadline.due_ms;
+	}
+	return now_ms < until_ms ? (unsigned)(until_ms - now_ms) : 0;
 }
 
 /*
@@ -3386,27 +3419,28 @@ tries_fit_ms(const struct exchange *x, uint64_t now_ms)
  * client's time: it has no longer than twice what the best would take, and if
  * that is less than it may take, that proves nothing.  Over TCP the system
  * sends again what is lost, so there is but one wait, in which to connect as
- * well.
+ * well; two round trips, if nothing came over UDP.
  */
 static void
 exchange_arm(struct exchange *x, uint64_t now_ms)
 {
 	const struct slist *l = &x->walk->slist;
-	const struct address *at = &l->addresses[x->to].at;
-	unsigned rto_ms = server_rto_ms(at), i = 0;
+	const struct candidate *to = &l->addresses[x->to];
+	unsigned rto_ms = server_rto_ms(&to->at), i = 0;
+	unsigned least_ms = server_rto_earned_ms(&to->at);
 	unsigned most_ms = tries_fit_ms(x, now_ms);
 
-	if (most_ms < server_rto_earned_ms(at))
-		most_ms = server_rto_earned_ms(at);
-	if (rto_ms > most_ms)
-		rto_ms = most_ms;
-	x->hasty = server_is_silent(at) && rto_ms > l->most_ms;
+	x->hasty = server_is_silent(&to->at) && rto_ms > l->most_ms;
 	if (x->hasty)
 		rto_ms = l->most_ms;
-	if (exchange_channel(x) == CHANNEL_TCP)
+	if (exchange_channel(x) == CHANNEL_TCP) {
 		rto_ms = RTO_MAX_MS;
+		least_ms = to->silent ? 2 * least_ms : RTO_MAX_MS;
+	}
 	while (i < SPANS - 1 && spans_ms[i] < rto_ms)
 		i++;
+	while (i > 0 && spans_ms[i] > most_ms && spans_ms[i - 1] >= least_ms)
+		i--;
 	timer_arm(&self.retransmissions[i], &x->timer, now_ms);
 }
 
@@ -3420,6 +3454,8 @@ exchange_charge(const struct exchange *x, struct candidate *to, uint64_t now_ms)
 	w->sends++;
 	w->name_sends++;
 	w->slist.sends++;
+	if (w->slist.unheard++ == 0)
+		w->slist.silence_ms = now_ms;
 	w->slist.asked = (uint8_t)(w->slist.asked + !to->asked);
 	to->asked = true;
 	to->again = false;
@@ -3610,6 +3646,7 @@ exchange_heard(struct exchange *x, size_t octets, uint64_t now_ms)
 	unsigned i;
 
 	self.counts.replies++;
+	w->slist.unheard = 0;
 	account->octets_left -=
 	    account->octets_left < octets ? account->octets_left : octets;
 	w->heard = exchange_channel(x);
