@@ -59,92 +59,106 @@ word_make(struct input *in, char word[WORD_MAX])
 	return word;
 }
 
+/* All that an event can be about. */
+static struct {
+	char a[WORD_MAX], b[WORD_MAX];
+	struct name zone, ns, qname;
+	struct address at;
+	struct incident incident;
+	struct client_question question;
+	struct tally tally;
+	struct hint_fault fault;
+	struct reason why;
+} e;
+
 static void
 event_make(struct input *in)
 {
-	static char a[WORD_MAX], b[WORD_MAX];
-	struct name zone, ns, qname;
-	struct address at = {6, {0x20, 1}, DNS_PORT};
-	struct incident i = {.q = input_u8(in),
-	    .zone = &zone,
-	    .ns = &ns,
-	    .qname = &qname,
+	e.at = (struct address){6, {0x20, 1}, DNS_PORT};
+	e.incident = (struct incident){.q = input_u8(in),
+	    .zone = &e.zone,
+	    .ns = &e.ns,
+	    .qname = &e.qname,
 	    .qtype = input_u16(in),
-	    .addr = &at,
-	    .peer = &at,
+	    .addr = &e.at,
+	    .peer = &e.at,
 	    .transport = "udp"};
-	struct client_question c = {.q = 1,
-	    .client = &at,
+	e.question = (struct client_question){.q = 1,
+	    .client = &e.at,
 	    .transport = "tcp",
-	    .qname = &qname,
-	    .qtype = i.qtype};
-	struct tally tally = {.limit = b, .ms = 5, .servers = 3};
-	struct hint_fault fault = {.error = input_u8(in) % HINT_DUPLICATE,
-	    .file = a,
+	    .qname = &e.qname,
+	    .qtype = e.incident.qtype};
+	e.tally = (struct tally){.limit = e.b, .ms = 5, .servers = 3};
+	e.fault = (struct hint_fault){.error = input_u8(in) % HINT_DUPLICATE,
+	    .file = e.a,
 	    .line = 3,
 	    .column = 9,
-	    .token = b,
-	    .ns = &ns,
-	    .addr = at,
+	    .token = e.b,
+	    .ns = &e.ns,
+	    .addr = e.at,
 	    .class = "private"};
-	struct reason why = {.ede = EDE_OTHER};
+	e.why = (struct reason){.ede = EDE_OTHER};
+	name_make(in, &e.zone);
+	name_make(in, &e.ns);
+	name_make(in, &e.qname);
+	word_make(in, e.a);
+	word_make(in, e.b);
+	e.at.ip[15] = input_u8(in);
+	e.fault.token_len = strlen(e.b);
+	memcpy(e.why.text, e.a, strnlen(e.a, EDE_TEXT_MAX));
+}
 
-	name_make(in, &zone);
-	name_make(in, &ns);
-	name_make(in, &qname);
-	word_make(in, a);
-	word_make(in, b);
-	at.ip[15] = input_u8(in);
-	fault.token_len = strlen(b);
-	memcpy(why.text, a, strnlen(a, EDE_TEXT_MAX));
+static void
+event_tell(struct input *in)
+{
 	switch (input_u8(in) % 16) {
 	case 0:
-		eventlog_starting(a);
+		eventlog_starting(e.a);
 		break;
 	case 1:
-		eventlog_shutdown(a, 1, 2);
+		eventlog_shutdown(e.a, 1, 2);
 		break;
 	case 2:
-		eventlog_hints_loaded(a, 1, 2, true);
+		eventlog_hints_loaded(e.a, 1, 2, true);
 		break;
 	case 3:
-		eventlog_hints_missing(a, input_u8(in));
+		eventlog_hints_missing(e.a, input_u8(in));
 		break;
 	case 4:
-		eventlog_hint_fault(&fault);
+		eventlog_hint_fault(&e.fault);
 		break;
 	case 5:
-		eventlog_hints_rejected(a, 7);
+		eventlog_hints_rejected(e.a, 7);
 		break;
 	case 6:
-		eventlog_server_refused(&i, a);
+		eventlog_server_refused(&e.incident, e.a);
 		break;
 	case 7:
-		eventlog_send_failed(&i, input_u8(in), a);
+		eventlog_send_failed(&e.incident, input_u8(in), e.a);
 		break;
 	case 8:
-		eventlog_lame_server(&i, a);
+		eventlog_lame_server(&e.incident, e.a);
 		break;
 	case 9:
-		eventlog_answer_failed(&i, &why, &tally);
+		eventlog_answer_failed(&e.incident, &e.why, &e.tally);
 		break;
 	case 10:
-		eventlog_limit_reached(&i, &tally);
+		eventlog_limit_reached(&e.incident, &e.tally);
 		break;
 	case 11:
-		eventlog_query(&c, RCODE_NXDOMAIN, a, 5, 100);
+		eventlog_query(&e.question, RCODE_NXDOMAIN, e.a, 5, 100);
 		break;
 	case 12:
-		eventlog_question(&c);
+		eventlog_question(&e.question);
 		break;
 	case 13:
-		eventlog_reply(&i, a, b, &zone, 1, 2);
+		eventlog_reply(&e.incident, e.a, e.b, &e.zone, 1, 2);
 		break;
 	case 14:
-		eventlog_roots_unreachable(4, a);
+		eventlog_roots_unreachable(4, e.a);
 		break;
 	default:
-		eventlog_self_send(&i);
+		eventlog_self_send(&e.incident);
 	}
 }
 
@@ -220,8 +234,10 @@ LLVMFuzzerTestOneInput(const uint8_t *octets, size_t len)
 	ssize_t got;
 
 	begin(json);
-	for (i = 0; i < EVENTS_PER_INPUT && in.left > 0; i++)
+	for (i = 0; i < EVENTS_PER_INPUT && in.left > 0; i++) {
 		event_make(&in);
+		event_tell(&in);
+	}
 	eventlog_close();
 	eventlog_count(&n);
 	assert(n.written + n.folded + n.gated == n.counted && n.lost == 0);
