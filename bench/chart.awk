@@ -18,6 +18,7 @@ BEGIN {
 	colour["echo"] = colour["tcp"] = colour["relay"] = "none"
 	label["echo"] = label["tcp"] = label["relay"] = "floor"
 	label["dns"] = "dns"
+	label["dns, few ports"] = "few ports"
 	label["unbound"] = "Unbound"
 	label["kresd"] = "Knot Resolver"
 	label["named"] = "BIND"

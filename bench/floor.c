@@ -1,6 +1,7 @@
 /*
- * floor.c -- what no server can be quicker than: the system calls that it
- * must make, and nothing that it must think.
+ * floor.c -- what a server can hardly be quicker than: the system calls that
+ * it makes, and nothing that it thinks.  Who has a port for each query without
+ * a socket for each needs fewer than relay.
  *
  *	floor echo PORT		each question, with an address behind it
  *	floor tcp PORT		the same over TCP

@@ -82,7 +82,7 @@ function best(m, k,    i, w, v, least, found) {
 	found = ""
 	for (i = 1; i <= whos[m]; i++) {
 		w = who[m, i]
-		if (w ~ /^dns/ || is_floor(w) || !rounds[m, w, k])
+		if (w == "dns" || w == "dns, few ports" || is_floor(w) || !rounds[m, w, k])
 			continue
 		v = k == "qps" ? -median(m, w, k) : median(m, w, k)
 		if (found == "" || v < least) {
@@ -99,9 +99,13 @@ function show(v) {
 }
 
 # --- What is shown.
-function show_goal(g,    f, m, k, base, w, m2, v, text) {
+function show_goal(g,    f, of, m, k, base, w, m2, v, text) {
 	split(g, f, "\t")
-	m = f[2]; k = f[3]; base = f[4]; w = "dns"; m2 = m
+	m = f[2]; k = f[3]; base = f[4]; w = "dns"
+	if (split(m, of, "/") > 1) {
+		m = of[1]; w = of[2]
+	}
+	m2 = m
 	if (base == "best")
 		base = best(m, k)
 	if (base ~ /^=/) {

@@ -36,6 +36,7 @@ within()
 	done
 	for who in dns relay; do
 		within cold $who packets 2 4
+		within cold "dns, few ports" packets 2 4
 		within cold $who lost_pct 0 0
 	done
 	for who in dns tcp; do
