@@ -124,9 +124,9 @@ enum {
 	RTO_SLACK_MS = 40, /* RFC 6298 2.3: G, for what jitter there is */
 	/*
 	 * Servers so little farther than the nearest are as good: who would
-	 * forge or steer has to reckon with each.  It is the most that costs
-	 * no time where they are 5 to 150 ms away: half of the names take as
-	 * long with 0 or 30, and a seventh longer with 50 (bench/, latency).
+	 * forge or steer has to reckon with each.  It costs no time
+	 * where they are 5 to 150 ms away: half of the names take as long with
+	 * 0 to 40, and a seventh longer with 50 (bench/, latency).
 	 */
 	BAND_MS = 30,
 	EXPLORE_PERCENT = 5, /* of the choices go outside the band */

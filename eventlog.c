@@ -439,7 +439,8 @@ static const struct event catalogue[EVENTS] = {
     [EVENT_QUERY_SENT] = {10102, 0, LEVEL_DEBUG, ALWAYS, "QUERY_SENT",
 	"query sent to a name server", EXCHANGE " why of rtt_ms wait_ms",
 	"A name server is asked, and given so long to reply.  It was drawn "
-	"from so many (of): those as good as the best (why: in the band), "
+	"from so many (of): those as near as the nearest, or of whom "
+	"nothing is known yet (why: in the band), "
 	"now and then any (at random), those that have had their turn "
 	"(asked before) or are known not to serve the zone (lame before).  "
 	"It is asked once more if it did not like the query (again), and "

@@ -516,7 +516,7 @@ server_count_run(struct server *s)
 	s->lost_before = (uint8_t)lost_before;
 }
 
-/* RFC 6298 2.2 and 2.3.  Each try has its own socket: no sample is doubtful. */
+/* RFC 6298 2.2 and 2.3.  Each try has its own port: no sample is doubtful. */
 void
 server_replied(const struct address *at, uint64_t rtt_ms, uint64_t now_ms)
 {
