@@ -571,6 +571,41 @@ START_TEST(a_query_in_two_pieces_is_noticed)
 }
 END_TEST
 
+/* F03 */
+START_TEST(a_port_that_no_query_may_leave_from_is_noticed)
+{
+	static const struct {
+		uint16_t port;
+		bool good;
+	} rows[] = {{1023, false}, {1024, true}, {1900, false}, {5353, false},
+	    {11211, false}, {65535, true}};
+	struct address from = client;
+
+	begin(zone);
+	from.port = rows[_i].port;
+	driver_check_port(&d, &from);
+	ck_assert_int_eq(fault.text[0] == '\0', rows[_i].good);
+	end();
+}
+END_TEST
+
+/* F03: the second time they are farther apart. */
+START_TEST(a_hundred_ports_that_are_near_each_other_are_noticed)
+{
+	struct address from = client;
+	unsigned i;
+
+	begin(zone);
+	for (i = 0; i < PORTS_SPREAD_AFTER; i++) {
+		from.port = (uint16_t)(20000 + (330u + (unsigned)_i) * i);
+		driver_check_port(&d, &from);
+	}
+	driver_judge_end(&d);
+	ck_assert_int_eq(fault.text[0] == '\0', _i);
+	end();
+}
+END_TEST
+
 START_TEST(a_closed_session_says_nothing_more)
 {
 	struct buffer b = query_of("small.", UDP_EDNS_MAX);
@@ -705,6 +740,10 @@ servers(void)
 	tcase_add_test(t, the_end_comes_after_the_last_octet);
 	tcase_add_test(t, an_idle_connection_is_closed_after_the_last_reply);
 	tcase_add_loop_test(t, a_query_in_two_pieces_is_noticed, 0, 20);
+	tcase_add_loop_test(
+	    t, a_port_that_no_query_may_leave_from_is_noticed, 0, 6);
+	tcase_add_loop_test(
+	    t, a_hundred_ports_that_are_near_each_other_are_noticed, 0, 2);
 	tcase_add_test(t, a_closed_session_says_nothing_more);
 	tcase_add_loop_test(
 	    t, queries_and_connections_are_counted_by_transport, 0, 11);

@@ -153,6 +153,7 @@ __wrap_eventlog_self_send(const struct incident *i)
 	__wrap_eventlog_server_refused(i, CLASS_OWN);
 }
 
+/* Each query opens its socket: that is when the filter finds out. */
 unsigned
 __wrap_server_kernel_ports(void)
 {

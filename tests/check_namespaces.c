@@ -68,6 +68,7 @@ run_here(const struct job *job)
 	    .server = server,
 	    .directory = job->directory,
 	    .seed = setting("SEED", 1) + job->runs_left,
+	    .all_ports = (job - jobs) % 2 == 1,
 	    .trace = getenv("TRACE") != NULL ? stdout : NULL};
 
 	alarm(RUN_S_MAX);

@@ -73,6 +73,7 @@ static const char *const slips[] = {
     "# twice\nconnect c\nconnect c\n",
     "# twice\nconnect c1\nconnect c times 2\n",
     "# nothing\nconnect c times 0\n",
+    "# none\nports 5 4\n",
     "# not repeated\nask . NS every 1s\nexpect any\n",
     "# two ways\nconnect c\nask . NS on c tcp\nexpect any\n",
     "# two ways\nconnect c\nask . NS on c from 192.0.2.9\nexpect any\n",

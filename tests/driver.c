@@ -186,6 +186,11 @@ driver_check_destination(
 void
 driver_check_port(struct driver *d, const struct address *from)
 {
+	if (d->ports == 0 || from->port < d->port_least)
+		d->port_least = from->port;
+	if (from->port > d->port_most)
+		d->port_most = from->port;
+	d->ports++;
 	switch (from->port) {
 	case 1900:  /* SSDP */
 	case 2049:  /* NFS */
@@ -697,6 +702,12 @@ driver_judge_end(struct driver *d)
 		    "a line of the log is torn, forged or out of turn:\n%s\n",
 		    line);
 
+	/* By chance that happens once in 10^27 runs. */
+	if (d->ports >= PORTS_SPREAD_AFTER &&
+	    d->port_most - d->port_least < PORTS_SPREAD_MIN)
+		fault_at(d->fault, d->scenario, NULL,
+		    "%u queries leave from ports %u to %u\n", d->ports,
+		    d->port_least, d->port_most);
 	for (i = 0; i < d->witness.client_count; i++)
 		if (d->witness.clients[i].replies > 1)
 			fault_at(d->fault, d->scenario,

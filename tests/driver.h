@@ -19,6 +19,8 @@
 enum {
 	COMMAND_WORDS_MAX = 80,
 	REFUSED_MAX = 64,
+	PORTS_SPREAD_AFTER = 100, /* queries their ports must be far apart */
+	PORTS_SPREAD_MIN = 32768,
 	TEXT_PATH_MAX = 32,
 	STORY_MAX = 1 << 17
 };
@@ -71,6 +73,7 @@ struct driver {
 	struct fault *fault;
 	FILE *trace;     /* all that happens goes here; or NULL */
 	uint64_t now_ms; /* since the start */
+	unsigned ports, port_least, port_most; /* that queries left from */
 	uint64_t random;
 
 	struct authority authority;
@@ -108,9 +111,11 @@ void driver_fault(struct driver *, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
 /* It is a fault if no query may go there; `call' would have sent it. */
-void driver_check_port(struct driver *, const struct address *from);
 void driver_check_destination(
     struct driver *, const struct address *to, const char *call);
+
+/* It is a fault if no query over UDP may leave from this port. */
+void driver_check_port(struct driver *, const struct address *from);
 
 /* Do a step that changes the world of name servers; false: it is no such. */
 bool driver_make(struct driver *, const struct step *);

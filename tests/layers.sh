@@ -108,22 +108,24 @@ before_sending()
 	{ body = body $0 }' referral.c
 }
 
-# The address filter stands before these two calls, and they are nowhere else;
-# outlet_loosen connects to nobody, and control.c to sockets of this host alone.
+# The address filter stands before these two calls, and there are no others but
+# that of outlet_loosen, which connects to nobody, and those of control.c, to
+# sockets of this host alone.
 {
 	users sendto referral
 	users connect referral control
-	for symbol in sendto connect; do
-		n=$(callers referral.c "$symbol" | grep -cvx outlet_loosen)
-		[ "$n" = 1 ] || echo "referral.c calls $symbol $n times"
-	done
+	[ "$(callers referral.c sendto | tr '\n' ' ')" = "server_send " ] ||
+	    echo "not server_send alone calls sendto, once"
+	[ "$(callers referral.c connect | sort | tr '\n' ' ')" = \
+	    "outlet_loosen server_send " ] ||
+	    echo "not outlet_loosen and server_send call connect, once each"
 	awk '/^outlet_loosen\(/, /^}/' referral.c | tr -d '\n\t' |
 	    grep -q 'nobody = {.sa_family = AF_UNSPEC};.*connect(o->fd, &nobody,' ||
 	    echo "outlet_loosen connects to somebody"
 	before_sending |
 	    grep -q 'if (candidate_refuse(w, to))	*return SEND_REFUSED;' ||
 	    echo "the filter is not asked before"
-} | rule "sendto and connect are called once, after the address filter"
+} | rule "nobody is sent or connected to before the address filter was asked"
 
 {
 	for symbol in send sendmsg sendmmsg write writev sendfile splice; do

@@ -65,7 +65,8 @@ scenarios()
 {
 	# shellcheck disable=SC2016 # it is for that shell
 	printf '%s\n' tests/scenarios/*.txt |
-	    xargs -n 40 sh -c 'build/check_scenarios "$@" || exit 255' sh
+	    xargs -n 40 sh -c \
+	    'timeout 600 build/check_scenarios "$@" || exit 255' sh
 }
 
 # passes DIRECTORY PROGRAM [PART]: run it, or but a scenario or a Check case of

@@ -1106,13 +1106,15 @@ files_limit(const struct scenario *s)
 }
 
 /*
- * As wide as it goes, if the scenario does not say.  Where /proc cannot be
- * written to, what does not say will do with what there is.
+ * If the scenario does not say, as it comes or as wide as it goes, by turns.
+ * Where /proc cannot be written to, what does not say will do with what there
+ * is.
  */
 static void
 ports_put(const struct scenario *s)
 {
-	struct ports ports = {1024, 65535};
+	static const struct ports turns[] = {{32768, 60999}, {1024, 65535}};
+	struct ports ports = turns[n.run->all_ports];
 	const struct step *step;
 	bool said = false;
 	char text[32];

@@ -23,7 +23,8 @@ struct run {
 	const char *server;    /* the program */
 	const char *directory; /* an empty one, for its files */
 	uint64_t seed;         /* of what the network loses and doubles */
-	FILE *trace;           /* every packet, line and step; or NULL */
+	bool all_ports; /* are the kernel's, if the scenario does not say */
+	FILE *trace;    /* every packet, line and step; or NULL */
 };
 
 /* Why a scenario is left to the simulator. */
