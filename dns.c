@@ -2237,8 +2237,11 @@ reply_head(const struct reply *a, const struct name *owner, uint16_t type,
 {
 	const struct question *q = &a->query->question;
 
-	return (struct record_head){
-	    owner, owner == &q->name, type, q->class, ttl_s};
+	return (struct record_head){.owner = owner,
+	    .owner_first = owner == &q->name && owner->len > 1,
+	    .type = type,
+	    .class = q->class,
+	    .ttl_s = ttl_s};
 }
 
 static void

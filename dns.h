@@ -593,7 +593,7 @@ void write_rdata(struct writer *, uint16_t type, struct reader *rdata);
 /* A record but for its rdata. */
 struct record_head {
 	const struct name *owner;
-	bool owner_first; /* it was the first name to be written */
+	bool owner_first; /* of all but the root it was written first */
 	uint16_t type, class;
 	uint32_t ttl_s;
 };

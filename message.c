@@ -941,6 +941,7 @@ write_record_head(struct writer *w, const struct record_head *h)
 	size_t first = h->owner_first ? w->names->first : 0;
 	uint8_t *to;
 
+	assert(!h->owner_first || h->owner->len > root.len);
 	if (first == 0)
 		write_name(w, h->owner);
 	to = octets_add(w, first == 0 ? 8 : 10);
