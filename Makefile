@@ -58,7 +58,7 @@ CHECK_LIBS   = `pkg-config --libs check`
 # The system calls that the simulator stands in for, and what tells it on whose
 # account each query is.
 WRAPS   = eventlog_is_tracing eventlog_query_sent \
-	  socket bind connect setsockopt sendto recv recvmmsg sendmmsg close \
+	  socket bind connect setsockopt sendto recv recvfrom recvmmsg sendmmsg close \
 	  listen accept4 send sendmsg \
 	  epoll_create1 epoll_ctl epoll_wait signalfd read write open stat fstat \
 	  poll renameat getrandom clock_gettime getrlimit setrlimit \
@@ -67,7 +67,7 @@ SERVER_WRAPS = socket bind setsockopt send recv close epoll_ctl getrandom
 # What lets the filter find out late, and what it must keep from being called.
 FILTER_WRAPS = address_fault server_kernel_ports \
 	  eventlog_server_refused eventlog_self_send \
-	  socket setsockopt bind connect epoll_ctl sendto recv
+	  socket setsockopt bind connect epoll_ctl sendto recv recvfrom
 # Fuzz targets, under the sanitizers if the compiler has them: with a main that
 # replays what was kept, or with libFuzzer's.  Each takes what it needs out of
 # one archive.

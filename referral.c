@@ -76,8 +76,9 @@ enum channel {
  * we draw is bound to its socket for good, so both go with the query.  Where
  * the kernel has as many ports to draw from, it does so as the socket is
  * connected, and the socket can rest afterwards: it has no port then, no peer
- * and nothing to read, so nothing of one query comes near the next.  That
- * halves what the kernel does for a query.
+ * and nothing to read.  What another processor had in hand for it meanwhile is
+ * read and dropped, or is not from the server that is asked next.  That halves
+ * what the kernel does for a query.
  *
  *	state	fd	exchange	list
  *	FREE	-1	NULL		free_outlets
@@ -3088,10 +3089,7 @@ outlet_connect(const struct exchange *x, const struct candidate *to)
 	return SEND_FAILED;
 }
 
-/*
- * Can another query have it?  Without a port nothing more comes to it; what is
- * in it already, a reply or an error, ends its socket.
- */
+/* Can another query have it?  A reply or an error that is in it ends it. */
 static bool
 outlet_can_rest(const struct outlet *o)
 {
@@ -3709,20 +3707,34 @@ exchange_waited_ms(const struct exchange *x, uint64_t now_ms)
 	return until_ms - x->sent_ms;
 }
 
-/* An event, maybe for the query before. */
+/*
+ * An event, maybe for the query before; then nothing is there, or what came as
+ * the socket was put to rest.  Nor was it connected yet when it got its port.
+ */
 static void
 outlet_readable(const struct outlet *o, uint64_t now_ms)
 {
 	static uint8_t octets[MESSAGE_MAX];
 	struct exchange *x = o->exchange;
+	struct sockaddr_storage sa;
+	socklen_t sa_len = sizeof(sa);
+	struct address from;
 	ssize_t n;
 
+	if (o->fd < 0)
+		return;
+	n = recvfrom(
+	    o->fd, octets, sizeof(octets), 0, (struct sockaddr *)&sa, &sa_len);
 	if (x == NULL)
 		return;
-	n = recv(o->fd, octets, sizeof(octets), 0);
 	if (n < 0) {
 		if (!error_is_of_the_moment(errno))
 			exchange_give_up(x, errno, now_ms);
+		return;
+	}
+	if (!address_from_sockaddr(&sa, &from) ||
+	    !address_equal(&from, &exchange_candidate(x)->at)) {
+		self.counts.mismatched++;
 		return;
 	}
 	if (!exchange_matches(x, octets, (size_t)n)) {

@@ -109,6 +109,8 @@ static bool blind;        /* to the bad address */
 static unsigned sockets;  /* ... until so many more are opened */
 static unsigned refused;  /* told of, and as what */
 static const char *class;
+static unsigned kernel_ports, reads;
+static struct address source; /* of the reply; family 0: who was asked */
 static uint8_t reply[QUERY_MAX];
 static size_t reply_len;
 
@@ -130,6 +132,8 @@ int __wrap_epoll_ctl(int, int, int, struct epoll_event *);
 ssize_t __wrap_sendto(
     int, const void *, size_t, int, const struct sockaddr *, socklen_t);
 ssize_t __wrap_recv(int, void *, size_t, int);
+ssize_t __wrap_recvfrom(
+    int, void *, size_t, int, struct sockaddr *, socklen_t *);
 
 const char *
 __wrap_address_fault(const struct address *at, bool typed)
@@ -153,11 +157,11 @@ __wrap_eventlog_self_send(const struct incident *i)
 	__wrap_eventlog_server_refused(i, CLASS_OWN);
 }
 
-/* Each query opens its socket: that is when the filter finds out. */
+/* With few each query opens its socket: that is when the filter finds out. */
 unsigned
 __wrap_server_kernel_ports(void)
 {
-	return 0;
+	return kernel_ports;
 }
 
 /* A descriptor by which nothing can leave. */
@@ -201,6 +205,8 @@ __wrap_connect(int fd, const struct sockaddr *sa, socklen_t len)
 	struct address to;
 
 	(void)fd;
+	if (sa->sa_family == AF_UNSPEC)
+		return 0;
 	memcpy(&storage, sa, len);
 	ck_assert(address_from_sockaddr(&storage, &to));
 	ck_assert(address_equal(&to, &root.at) || address_equal(&to, &bad.at));
@@ -231,10 +237,26 @@ __wrap_sendto(int fd, const void *octets, size_t len, int flags,
 	return (ssize_t)len;
 }
 
+/* Nothing is behind a reply. */
 ssize_t
 __wrap_recv(int fd, void *octets, size_t len, int flags)
 {
+	(void)fd, (void)octets, (void)len, (void)flags;
+	errno = EAGAIN;
+	return -1;
+}
+
+ssize_t
+__wrap_recvfrom(int fd, void *octets, size_t len, int flags,
+    struct sockaddr *sa, socklen_t *sa_len)
+{
+	struct sockaddr_storage storage;
+
 	(void)fd, (void)flags;
+	reads++;
+	*sa_len = address_to_sockaddr(
+	    source.family != 0 ? &source : &peer->at, &storage);
+	memcpy(sa, &storage, *sa_len);
 	ck_assert_uint_le(reply_len, len);
 	memcpy(octets, reply, reply_len);
 	return (ssize_t)reply_len;
@@ -427,11 +449,46 @@ START_TEST(bad_address_gets_no_octet_on_a_connection)
 }
 END_TEST
 
+/* Whose socket had its port before it was connected. */
+START_TEST(reply_of_another_server_is_dropped)
+{
+	source = address_of("198.41.0.5");
+	ask(0, SIGHT_GLUE);
+	ck_assert_uint_eq(reads, 1);
+	ck_assert_uint_eq(refused, 0);
+	source.family = 0;
+	root_refers();
+	judged(0, 0, 0);
+}
+END_TEST
+
+static void
+setup_resting(void)
+{
+	kernel_ports = 64512;
+	setup();
+}
+
+/* Or epoll would tell of it for ever. */
+START_TEST(what_comes_to_a_socket_at_rest_is_read_and_dropped)
+{
+	struct referral_counts before, after;
+
+	ask(0, SIGHT_GLUE);
+	referral_count(&before);
+	ck_assert_uint_eq(reads, 1);
+	referral_ready(root.tag, START_MS);
+	ck_assert_uint_eq(reads, 2);
+	referral_count(&after);
+	ck_assert_mem_eq(&before, &after, sizeof(before));
+}
+END_TEST
+
 int
 main(void)
 {
 	Suite *suite = suite_create("filter");
-	TCase *calls = tcase_create("calls");
+	TCase *calls = tcase_create("calls"), *rest = tcase_create("rest");
 	SRunner *runner = srunner_create(suite);
 	int n = sizeof(BAD) / sizeof(BAD[0]), failures;
 
@@ -444,7 +501,12 @@ main(void)
 	    calls, bad_address_gets_no_connection_beside_udp, 0, n);
 	tcase_add_loop_test(
 	    calls, bad_address_gets_no_octet_on_a_connection, 0, n);
+	tcase_add_test(calls, reply_of_another_server_is_dropped);
+	tcase_add_checked_fixture(rest, setup_resting, NULL);
+	tcase_add_test(
+	    rest, what_comes_to_a_socket_at_rest_is_read_and_dropped);
 	suite_add_tcase(suite, calls);
+	suite_add_tcase(suite, rest);
 	srunner_run_all(runner, CK_ENV);
 	failures = srunner_ntests_failed(runner);
 	srunner_free(runner);

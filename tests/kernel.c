@@ -1069,6 +1069,35 @@ __wrap_recv(int fd, void *octets, size_t room, int flags)
 	return (ssize_t)room;
 }
 
+ssize_t __real_recvfrom(
+    int, void *, size_t, int, struct sockaddr *, socklen_t *);
+ssize_t __wrap_recvfrom(
+    int, void *, size_t, int, struct sockaddr *, socklen_t *);
+
+ssize_t
+__wrap_recvfrom(int fd, void *octets, size_t room, int flags,
+    struct sockaddr *sa, socklen_t *sa_len)
+{
+	struct sockaddr_storage storage;
+	struct address from;
+	socklen_t sa_room = *sa_len;
+	struct file *f;
+	ssize_t n;
+
+	if (!is_virtual(fd))
+		return __real_recvfrom(fd, octets, room, flags, sa, sa_len);
+	if ((f = file_of(fd)) == NULL)
+		return -1;
+	if (f->first != NULL)
+		from = f->first->from;
+	n = __wrap_recv(fd, octets, room, flags);
+	if (n >= 0) {
+		*sa_len = address_to_sockaddr(&from, &storage);
+		memcpy(sa, &storage, sa_room < *sa_len ? sa_room : *sa_len);
+	}
+	return n;
+}
+
 /* The address a datagram came to, as a control message. */
 static void
 pktinfo_give(const struct address *to, struct msghdr *msg)
