@@ -37,7 +37,7 @@ struct server {
 	uint8_t lost;        /* timeouts in a row ... */
 	uint8_t lost_before; /* ... before a reply, on average, in eighths */
 	uint8_t lost_tcp;    /* connections in a row that brought nothing */
-	bool tried;          /* asked, since it was last known to be well */
+	bool tried;          /* asked over UDP, on this network */
 	uint8_t choked[FEATURES];   /* so often in a row */
 	bool lame;                  /* for some zone, once at least */
 	uint8_t cookie_len;         /* 0: none was drawn yet */
@@ -487,7 +487,6 @@ server_is_well(struct server *s)
 	s->lost = 0;
 	s->hold_s = 0;
 	s->held_until_ms = 0;
-	s->tried = false;
 }
 
 /*
@@ -542,6 +541,7 @@ server_forgive(void)
 
 	for (i = 0; i < SERVERS_MAX; i++) {
 		self.servers[i].rto_ms = 0;
+		self.servers[i].tried = false;
 		server_is_well(&self.servers[i]);
 	}
 }
