@@ -1888,14 +1888,14 @@ query_is_late(const struct query *q, uint64_t now_ms)
 }
 
 /*
- * Let the question wait for a walk.  Where its trail is another's by now an
+ * Let the question wait for a walk.  Where its trail is nobody's by now an
  * alias is known, and else nothing is.
  */
 static void
 query_park(struct query *asked, struct trail *trail, uint64_t now_ms)
 {
 	struct query *q = query_is_excess(asked) ? NULL : query_take(now_ms);
-	bool unknown = trail->name == &asked->question.name;
+	bool unknown = trail->name != NULL;
 	struct client_question told;
 
 	if (q == NULL) {
@@ -2463,10 +2463,13 @@ reply_compose(
 			reply_fail(a, view.reason);
 			return true;
 		case FOUND_NOTHING:
-			if (aliases == 0 || a->header.recursion_desired)
-				return false;
-			reply_end(a, RCODE_NOERROR, NULL, 0);
-			return true; /* RD=0: as far as it is known */
+			if (aliases > 0 && !a->header.recursion_desired) {
+				reply_end(a, RCODE_NOERROR, NULL, 0);
+				return true; /* as far as it is known */
+			}
+			if (aliases > 0)
+				trail->name = NULL; /* its target goes now */
+			return false;
 		}
 	}
 }
