@@ -2771,6 +2771,18 @@ slist_least_rto_ms(const struct slist *l, const uint8_t *among, unsigned n)
 	return least_ms;
 }
 
+/*
+ * Who was never asked may be the nearest; but one silent server is enough for
+ * this question.
+ */
+static unsigned
+candidate_distance_ms(const struct slist *l, const struct candidate *c)
+{
+	unsigned ms = server_distance_ms(&c->at);
+
+	return ms == 0 && l->timeouts > 0 ? server_rto_ms(&c->at) : ms;
+}
+
 /* One of those within so much of the nearest, as likely as any other. */
 static struct candidate *
 candidate_draw(
@@ -2781,7 +2793,8 @@ candidate_draw(
 	struct candidate *drawn = NULL;
 
 	for (i = 0; i < n; i++) {
-		distance_ms[i] = server_distance_ms(&l->addresses[among[i]].at);
+		distance_ms[i] =
+		    candidate_distance_ms(l, &l->addresses[among[i]]);
 		if (distance_ms[i] < nearest_ms)
 			nearest_ms = distance_ms[i];
 	}
