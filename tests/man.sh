@@ -20,12 +20,12 @@ manual_options()
 	    grep -oE 'Fl [^ ]+' | sed 's/^Fl /-/' | sort -u
 }
 
-# Those that the program takes: the table of getopt and its letters.
+# Those that the program takes: its table of them.
 taken_options()
 {
-	sed -n 's/^\t *{"\([a-z-]*\)", .*/--\1/p' control.c
-	sed -n 's/.* letters\[\] = ":\([a-zA-Z0-9:]*\)".*/\1/p' control.c |
-	    tr -d : | grep -o . | sed 's/^/-/'
+	sed -n '/ choices\[\] = {/,/^};/p' control.c >"$work/choices"
+	sed -n 's/^ *{"\([a-z-]*\)",.*/--\1/p' "$work/choices"
+	sed -n "s/^ *{[^,]*, '\(.\)',.*/-\1/p" "$work/choices"
 }
 
 "$dns" --help >"$work/help" || exit 1
