@@ -417,7 +417,7 @@ measure_mixed()
 	about mixed.alone 'cache hits, 5,000 a second'
 	about mixed.dead "the same while 500 names a second hang on silent \
 servers"
-	for round in $(seq $few_rounds); do
+	for round in $(seq $rounds); do
 		for name in $servers; do
 			server_start "$name"
 			warm "$name" $hot
