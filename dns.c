@@ -431,6 +431,8 @@ queries_expire(uint64_t now_ms)
 static void
 queries_done(uint64_t now_ms)
 {
+	static const struct reason gone = {EDE_OTHER,
+	    "a part of the answer had ended before the rest was there"};
 	struct done done;
 	struct trail trail;
 
@@ -441,7 +443,8 @@ queries_done(uint64_t now_ms)
 			self.counts.dropped++;
 		else if (!answer_from_cache(
 			     done.query, &trail, done.mark, now_ms))
-			answer_failure(done.query, &done.reason);
+			answer_failure(done.query,
+			    done.reason.ede == EDE_NONE ? &gone : &done.reason);
 		query_release(done.query);
 	}
 }
