@@ -2409,12 +2409,34 @@ reply_fail(struct reply *a, const struct reason *first)
 	reply_end(a, RCODE_SERVFAIL, why, cached ? 2 : 1);
 }
 
+/* The alias is in the answer; false if that is all of it, and the reply ends.
+ */
+static bool
+reply_follow(struct reply *a, const struct name *sname, struct view *view,
+    unsigned aliases, struct name *target)
+{
+	static const struct reason loop = {EDE_OTHER, "too many aliases"};
+	bool fits = alias_target(view, sname, target);
+
+	if (view->expiring)
+		wish_note(a, sname);
+	reply_add_alias(a, sname, view, fits ? target : NULL);
+	if (!fits)
+		reply_end(a, RCODE_YXDOMAIN, NULL, 0);
+	else if (alias_is_answer(a->query->question.type))
+		reply_end(a, RCODE_NOERROR, NULL, 0);
+	else if (aliases > ALIASES_MAX)
+		reply_fail(a, &loop);
+	else
+		return true;
+	return false;
+}
+
 /* False if the cache does not know what comes next; the trail is followed. */
 static inline bool
 reply_compose(
     struct reply *a, struct trail *trail, uint32_t mark, uint64_t now_ms)
 {
-	static const struct reason loop = {EDE_OTHER, "too many aliases"};
 	const struct name *sname = &a->query->question.name;
 	uint16_t stype = a->query->question.type;
 	unsigned aliases = 0;
@@ -2425,7 +2447,6 @@ reply_compose(
 		enum found found =
 		    cache_find_on(trail, 0, stype, mark, now_ms, &view);
 		struct name *target = &targets[aliases % 2];
-		bool fits;
 
 		switch (found) {
 		case FOUND_ANSWER:
@@ -2435,22 +2456,8 @@ reply_compose(
 			reply_end(a, RCODE_NOERROR, NULL, 0);
 			return true;
 		case FOUND_ALIAS:
-			if (view.expiring)
-				wish_note(a, sname);
-			fits = alias_target(&view, sname, target);
-			reply_add_alias(a, sname, &view, fits ? target : NULL);
-			if (!fits) {
-				reply_end(a, RCODE_YXDOMAIN, NULL, 0);
+			if (!reply_follow(a, sname, &view, ++aliases, target))
 				return true;
-			}
-			if (alias_is_answer(stype)) {
-				reply_end(a, RCODE_NOERROR, NULL, 0);
-				return true;
-			}
-			if (++aliases > ALIASES_MAX) {
-				reply_fail(a, &loop);
-				return true;
-			}
 			sname = target;
 			trail_begin(trail, sname);
 			break;
