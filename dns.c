@@ -131,8 +131,9 @@ struct reply {
 	struct writer message;
 	struct compressor names;
 	struct header header;
-	struct view proofs[ALIASES_MAX + 1]; /* of what is in the answer */
-	unsigned proof_count;
+	struct view sets[ALIASES_MAX + 1]; /* that are in the answer */
+	unsigned set_count;
+	struct name targets[2]; /* by turns: one is the sname of the other */
 	struct {
 		const uint8_t *at; /* in the cache */
 		size_t len;
@@ -154,6 +155,7 @@ static struct {
 	unsigned queries_used; /* those after them were never touched */
 	unsigned waiting;
 	struct timer_queue deadlines;
+	struct reply reply;             /* one at a time */
 	struct wish wishes[WISHES_MAX]; /* of this turn */
 	unsigned wish_count;
 	struct shares shares;
@@ -203,7 +205,7 @@ static bool query_is_late(const struct query *, uint64_t now_ms);
 static bool query_parse(struct query *, const uint8_t *, size_t);
 static void answer(struct query *, struct trail *, uint64_t now_ms);
 static bool answer_from_cache(
-    struct query *, struct trail *, uint32_t mark, uint64_t now_ms);
+    const struct query *, struct trail *, uint32_t mark, uint64_t now_ms);
 static struct client_question query_told(const struct query *);
 static void answer_failure(struct query *, const struct reason *);
 static void answer_chaos(struct query *, const char *text);
@@ -749,9 +751,6 @@ control_write(struct msghdr *m, const struct query *q)
 	struct in_pktinfo info4 = {0};
 	struct in6_pktinfo info6 = {0};
 
-	m->msg_controllen = 0;
-	if (!self.listeners[q->listener].any)
-		return;
 	memcpy(&info4.ipi_spec_dst, q->to.ip, 4);
 	memcpy(&info6.ipi6_addr, q->to.ip, 16);
 	if (q->to.family == 4)
@@ -903,7 +902,9 @@ udp_send(const struct reply *a)
 	assert(a->message.base == self.out_octets[i] && !a->message.failed);
 	self.out.parts[i].iov_len = a->message.len;
 	m->msg_namelen = peer_write(&self.out.peers[i], q);
-	control_write(m, q);
+	m->msg_controllen = 0;
+	if (self.listeners[q->listener].any)
+		control_write(m, q);
 	self.out_sections[i].at = a->sections;
 	self.out_sections[i].len = a->opt - a->sections;
 	self.counts.answered++;
@@ -1980,10 +1981,11 @@ reply_has_keepalive(const struct query *q)
 	return q->connection != NULL && q->edns.keepalive;
 }
 
-static void
-reply_begin(struct reply *a, const struct query *q)
+static struct reply *
+reply_begin(const struct query *q)
 {
 	size_t opt = q->edns.present ? 11 : 0;
+	struct reply *a = &self.reply;
 
 	if (reply_has_keepalive(q))
 		opt += 6;
@@ -2009,8 +2011,9 @@ reply_begin(struct reply *a, const struct query *q)
 		write_question(&a->message, &q->question);
 	}
 	a->sections = a->message.len;
-	a->proof_count = a->told_count = 0;
+	a->set_count = a->told_count = 0;
 	a->from_cache = false;
+	return a;
 }
 
 /* Forget every section: what is said now is an error, or "truncated". */
@@ -2019,7 +2022,7 @@ reply_empty(struct reply *a)
 {
 	write_back_to(&a->message, a->sections);
 	a->header.answers = a->header.authorities = 0;
-	a->proof_count = a->told_count = 0;
+	a->set_count = a->told_count = 0;
 }
 
 /* At level debug the log has each record that a question is answered with. */
@@ -2189,9 +2192,9 @@ reply_end(struct reply *a, enum rcode rcode, const struct reason *why,
 	    EDE_OTHER, "more than a message holds"};
 	unsigned i;
 
-	for (i = 0; i < a->proof_count; i++)
-		if (a->proofs[i].proofs > 0)
-			reply_add_proofs(a, &a->proofs[i]);
+	for (i = 0; i < a->set_count; i++)
+		if (a->sets[i].proofs > 0)
+			reply_add_proofs(a, &a->sets[i]);
 	if (a->message.failed) {
 		reply_empty(a);
 		a->header.truncated = a->query->connection == NULL;
@@ -2220,10 +2223,7 @@ static void
 answer_error(struct query *q, enum rcode rcode, const struct reason *why,
     size_t why_count)
 {
-	struct reply a;
-
-	reply_begin(&a, q);
-	reply_end(&a, rcode, why, why_count);
+	reply_end(reply_begin(q), rcode, why, why_count);
 }
 
 /* The walk found nothing, and this is why. */
@@ -2283,35 +2283,45 @@ reply_has_set(const struct reply *a, const struct view *view)
 {
 	unsigned i;
 
-	for (i = 0; i < a->proof_count; i++)
-		if (a->proofs[i].body.base == view->body.base)
+	for (i = 0; i < a->set_count; i++)
+		if (a->sets[i].body.base == view->body.base)
 			return true;
 	return false;
 }
 
-/*
- * The RRset of the view, from any of its records on, as clients like to take
- * the first; its proofs come after the whole answer.
- */
+/* From any of its records on, as clients like to take the first. */
 static void
-reply_add_set(struct reply *a, const struct name *owner, struct view *view)
+reply_add_records(
+    struct reply *a, const struct record_head *head, struct view *view)
 {
-	struct record_head head = reply_head(a, owner, view->type, view->ttl_s);
-	unsigned first = view->records > 1 ? random_below(view->records) : 0;
+	unsigned first = random_below(view->records);
 	struct reader others = view->body;
 
+	stored_skip(&view->body, first);
+	reply_add_stored(a, head, view->records - first, &view->body);
+	reply_add_stored(a, head, first, &others);
+}
+
+/* The RRset of the next view; its proofs come after the whole answer. */
+static void
+reply_add_set(struct reply *a, const struct name *owner)
+{
+	struct view *view = &a->sets[a->set_count];
+	struct record_head head = reply_head(a, owner, view->type, view->ttl_s);
+
+	assert(a->set_count <= ALIASES_MAX);
 	if (reply_has_set(a, view))
 		return;
-	stored_skip(&view->body, first);
-	reply_add_stored(a, &head, view->records - first, &view->body);
-	reply_add_stored(a, &head, first, &others);
+	if (view->records > 1)
+		reply_add_records(a, &head, view);
+	else
+		reply_add_stored(a, &head, view->records, &view->body);
 	head.type = TYPE_RRSIG;
 	if (a->query->edns.dnssec_ok)
 		reply_add_stored(a, &head, view->signatures, &view->body);
 	else
 		stored_skip(&view->body, view->signatures);
-	assert(a->proof_count <= ALIASES_MAX);
-	a->proofs[a->proof_count++] = *view;
+	a->set_count++;
 }
 
 /*
@@ -2365,7 +2375,7 @@ reply_add_alias(struct reply *a, const struct name *sname, struct view *view,
 	struct reader rdata;
 
 	name_suffix(sname, view->owner_len, &owner);
-	reply_add_set(a, &owner, view);
+	reply_add_set(a, &owner);
 	if (view->type != TYPE_DNAME || target == NULL)
 		return;
 	reader_init(&rdata, target->wire, target->len);
@@ -2380,18 +2390,17 @@ answer_chaos(struct query *q, const char *text)
 	uint8_t octets[1 + HOST_TEXT_MAX];
 	struct writer string;
 	struct reader rdata;
-	struct reply a;
+	struct reply *a = reply_begin(q);
 
-	reply_begin(&a, q);
 	if (q->question.type == TYPE_TXT || q->question.type == TYPE_ANY) {
 		writer_init(&string, octets, sizeof(octets));
 		write_u8(&string, (uint8_t)strlen(text));
 		write_bytes(&string, text, strlen(text));
 		reader_init(&rdata, octets, string.len);
-		reply_add_record(&a, &q->question.name, TYPE_TXT, 0, &rdata);
-		a.header.answers = 1;
+		reply_add_record(a, &q->question.name, TYPE_TXT, 0, &rdata);
+		a->header.answers = 1;
 	}
-	reply_end(&a, RCODE_NOERROR, NULL, 0);
+	reply_end(a, RCODE_NOERROR, NULL, 0);
 }
 
 /* The chain ends in a failure; who did not wait for it had it from the cache.
@@ -2432,45 +2441,47 @@ reply_follow(struct reply *a, const struct name *sname, struct view *view,
 	return false;
 }
 
-/* False if the cache does not know what comes next; the trail is followed. */
-static inline bool
-reply_compose(
-    struct reply *a, struct trail *trail, uint32_t mark, uint64_t now_ms)
+/*
+ * False if the cache does not have the whole answer; nothing was sent.  The
+ * trail is followed.
+ */
+static bool
+answer_from_cache(
+    const struct query *q, struct trail *trail, uint32_t mark, uint64_t now_ms)
 {
-	const struct name *sname = &a->query->question.name;
-	uint16_t stype = a->query->question.type;
+	const struct name *sname = &q->question.name;
+	uint16_t stype = q->question.type;
+	struct reply *a = reply_begin(q);
 	unsigned aliases = 0;
-	struct name targets[2]; /* by turns: one is the sname of the other */
-	struct view view;
 
+	a->from_cache = true;
 	for (;;) {
-		enum found found =
-		    cache_find_on(trail, 0, stype, mark, now_ms, &view);
-		struct name *target = &targets[aliases % 2];
+		struct view *view = &a->sets[a->set_count];
+		struct name *target = &a->targets[aliases % 2];
 
-		switch (found) {
+		switch (cache_find_on(trail, 0, stype, mark, now_ms, view)) {
 		case FOUND_ANSWER:
-			if (view.expiring)
+			if (view->expiring)
 				wish_note(a, sname);
-			reply_add_set(a, sname, &view);
+			reply_add_set(a, sname);
 			reply_end(a, RCODE_NOERROR, NULL, 0);
 			return true;
 		case FOUND_ALIAS:
-			if (!reply_follow(a, sname, &view, ++aliases, target))
+			if (!reply_follow(a, sname, view, ++aliases, target))
 				return true;
 			sname = target;
 			trail_begin(trail, sname);
 			break;
 		case FOUND_NO_DATA:
-			reply_add_proofs(a, &view);
+			reply_add_proofs(a, view);
 			reply_end(a, RCODE_NOERROR, NULL, 0);
 			return true;
 		case FOUND_NAME_ERROR:
-			reply_add_proofs(a, &view);
+			reply_add_proofs(a, view);
 			reply_end(a, RCODE_NXDOMAIN, NULL, 0);
 			return true;
 		case FOUND_FAILURE:
-			reply_fail(a, view.reason);
+			reply_fail(a, view->reason);
 			return true;
 		case FOUND_NOTHING:
 			if (aliases > 0 && !a->header.recursion_desired) {
@@ -2482,18 +2493,6 @@ reply_compose(
 			return false;
 		}
 	}
-}
-
-/* False if the cache does not have the whole answer; nothing was sent. */
-static bool
-answer_from_cache(
-    struct query *q, struct trail *trail, uint32_t mark, uint64_t now_ms)
-{
-	struct reply a;
-
-	reply_begin(&a, q);
-	a.from_cache = true;
-	return reply_compose(&a, trail, mark, now_ms);
 }
 
 /* ---------------------------------------------------------------------------
