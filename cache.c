@@ -192,7 +192,7 @@ static bool may_be_local(const struct trail *);
 static enum found local_find(
     const struct trail *, unsigned level, uint16_t stype, struct view *);
 static struct finding chain_find(const struct wanted *);
-static void chain_settle(uint32_t hash);
+static void chain_flush(uint32_t *link, struct flush *);
 static struct finding entry_find(const struct wanted *);
 static uint64_t nothing_below_until_ms(const struct entry *);
 static const struct failure *failure_find(const struct wanted *);
@@ -338,6 +338,20 @@ static uint32_t *
 chain_head(uint32_t hash)
 {
 	return &cache.heads[chain_of(hash)];
+}
+
+/*
+ * The same, of a chain without what is flushed: if the flush of a tree has yet
+ * to come to it, it does now.
+ */
+static inline uint32_t *
+chain_settle(uint32_t hash)
+{
+	uint32_t chain = chain_of(hash);
+
+	if (chain >= cache.flush_next)
+		chain_flush(&cache.heads[chain], &cache.flush);
+	return &cache.heads[chain];
 }
 
 /* So many chains there are now. */
@@ -868,8 +882,7 @@ chain_find(const struct wanted *w)
 	struct finding best = {FOUND_NOTHING, NULL};
 	uint32_t at;
 
-	chain_settle(w->hash);
-	at = *chain_head(w->hash);
+	at = *chain_settle(w->hash);
 	while (at != 0 && best.found != FOUND_ANSWER) {
 		struct entry *e = entry_at(at);
 		enum found found;
@@ -1332,8 +1345,7 @@ chain_admits(const struct draft *d, uint32_t hash, uint64_t now_ms)
 {
 	uint32_t at;
 
-	chain_settle(hash);
-	at = *chain_head(hash);
+	at = *chain_settle(hash);
 	while (at != 0) {
 		const struct entry *e = entry_at(at);
 
@@ -1765,7 +1777,7 @@ cursor_next_entry(struct cache_cursor *c, unsigned *looks, uint64_t now_ms,
 	for (; !c->over; cursor_leave_chain(c), --*looks) {
 		if (*looks == 0)
 			return false;
-		chain_settle(bits_turned((uint32_t)(c->place >> 32)));
+		(void)chain_settle(bits_turned((uint32_t)(c->place >> 32)));
 		while ((e = cursor_entry(c)) != NULL) {
 			if (now_ms >= e->expires_ms)
 				continue;
@@ -1834,16 +1846,6 @@ chain_flush(uint32_t *link, struct flush *f)
 		cache.counts.entries--;
 		f->count++;
 	}
-}
-
-/* Has the flush of a tree yet to come to this chain?  Then it does now. */
-static void
-chain_settle(uint32_t hash)
-{
-	uint32_t chain = chain_of(hash);
-
-	if (chain >= cache.flush_next)
-		chain_flush(&cache.heads[chain], &cache.flush);
 }
 
 static void
