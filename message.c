@@ -186,7 +186,7 @@ struct sip {
 static const struct name root = {.len = 1, .wire = {0}};
 
 static inline bool read_run(struct reader *r, struct name *name);
-static void read_pointers(struct reader *r, struct name *name, size_t run);
+static bool read_pointers(struct reader *r, struct name *name, size_t start);
 static bool name_append(struct name *name, const uint8_t *label, uint8_t len);
 static void spend(struct reader *r, size_t work);
 static bool overworked(const struct reader *r);
@@ -327,30 +327,30 @@ read_stored(struct reader *body)
 	return stored;
 }
 
-bool
-read_name(struct reader *r, struct name *name)
+static inline bool
+name_take(struct reader *r, struct name *name)
 {
 	size_t start = r->at;
 
 	name->len = 0;
-	if (!read_run(r, name))
-		read_pointers(r, name, start);
-	if (!r->failed)
-		return true;
-	r->at = start;
-	name->len = 0;
-	return false;
+	return read_run(r, name) || read_pointers(r, name, start);
+}
+
+bool
+read_name(struct reader *r, struct name *name)
+{
+	return name_take(r, name);
 }
 
 /*
- * Behind its first run, which begins at that offset.  Every pointer must lead
- * to before the run of labels that it ends.  So each jump goes backwards, and
- * the walk must end.
+ * Behind its first run, which begins at the start.  Every pointer must lead to
+ * before the run of labels that it ends.  So each jump goes backwards, and the
+ * walk must end.
  */
-static void
-read_pointers(struct reader *r, struct name *name, size_t run)
+static bool
+read_pointers(struct reader *r, struct name *name, size_t start)
 {
-	size_t after = 0;
+	size_t run = start, after = 0;
 	unsigned hops;
 
 	for (hops = 0; !r->failed; hops++) {
@@ -367,7 +367,10 @@ read_pointers(struct reader *r, struct name *name, size_t run)
 		if (!r->failed && read_run(r, name))
 			break;
 	}
-	r->at = after;
+	r->at = r->failed ? start : after;
+	if (r->failed)
+		name->len = 0;
+	return !r->failed;
 }
 
 /*
@@ -394,7 +397,7 @@ read_run(struct reader *r, struct name *name)
 	memcpy(name->wire + name->len, run, n);
 	name->len = (uint8_t)(name->len + n);
 	spend(r, n);
-	return ended;
+	return ended && !r->failed;
 }
 
 /* RFC 1035 2.3.4; the two upper bits of a length that is one are zero. */
@@ -461,7 +464,7 @@ read_question(struct reader *r, struct question *q)
 {
 	const uint8_t *b;
 
-	read_name(r, &q->name);
+	name_take(r, &q->name);
 	b = octets_take(r, 4);
 	q->type = b == NULL ? 0 : u16_of(b);
 	q->class = b == NULL ? 0 : u16_of(b + 2);
@@ -474,7 +477,7 @@ read_record(struct reader *r, struct record *record)
 	assert(r->len <= MESSAGE_MAX);
 	const uint8_t *b;
 
-	read_name(r, &record->owner);
+	name_take(r, &record->owner);
 	b = octets_take(r, 10);
 	record->type = b == NULL ? 0 : u16_of(b);
 	record->class = b == NULL ? 0 : u16_of(b + 2);
@@ -902,13 +905,11 @@ write_question(struct writer *w, const struct question *q)
 	first_remember(w, &q->name, at);
 }
 
-/* One that may be compressed. */
+/* One that may be compressed: if at all it is the first field or the second. */
 static bool
 has_name(const char *shape)
 {
-	while (*shape != '\0' && *shape != 'N')
-		shape++;
-	return *shape != '\0';
+	return shape[0] == 'N' || (shape[0] != '\0' && shape[1] == 'N');
 }
 
 /*
@@ -934,9 +935,9 @@ write_rdata(struct writer *w, uint16_t type, struct reader *rdata)
 	write_whole(w, mark);
 }
 
-/* What stands before the rdata. */
-static inline void
-write_record_head(struct writer *w, const struct record_head *h)
+/* What stands before the rdata, and room for so much of it; NULL: none. */
+static inline uint8_t *
+record_add(struct writer *w, const struct record_head *h, size_t rdata)
 {
 	size_t first = h->owner_first ? w->names->first : 0;
 	uint8_t *to;
@@ -944,9 +945,9 @@ write_record_head(struct writer *w, const struct record_head *h)
 	assert(!h->owner_first || h->owner->len > root.len);
 	if (first == 0)
 		write_name(w, h->owner);
-	to = octets_add(w, first == 0 ? 8 : 10);
+	to = octets_add(w, (first == 0 ? 8 : 10) + rdata);
 	if (to == NULL)
-		return;
+		return NULL;
 	if (first != 0) {
 		u16_to(to, (uint16_t)(POINTER_TAG | first));
 		to += 2;
@@ -954,6 +955,7 @@ write_record_head(struct writer *w, const struct record_head *h)
 	u16_to(to, h->type);
 	u16_to(to + 2, h->class);
 	u32_to(to + 4, h->ttl_s);
+	return to + 8;
 }
 
 void
@@ -961,23 +963,25 @@ write_rr(struct writer *w, const struct record_head *h, struct reader *rdata)
 {
 	size_t mark = w->len;
 
-	write_record_head(w, h);
+	(void)record_add(w, h, 0);
 	write_rdata(w, h->type, rdata);
 	write_whole(w, mark);
 }
 
 /* Without a name that may be compressed it goes out as it is stored. */
 static inline void
-write_stored(struct writer *w, struct reader *stored)
+write_stored(
+    struct writer *w, const struct record_head *h, struct reader *stored)
 {
 	const uint8_t *prefix = octets_take(stored, 2);
-	size_t len = prefix == NULL ? 0 : u16_of(prefix);
+	size_t mark = w->len, len = prefix == NULL ? 0 : u16_of(prefix);
 	const uint8_t *rdata = octets_take(stored, len);
-	uint8_t *to = octets_add(w, 2 + len);
+	uint8_t *to = record_add(w, h, 2 + len);
 
 	assert(rdata != NULL);
 	if (to != NULL)
 		memcpy(to, prefix, 2 + len);
+	write_whole(w, mark);
 }
 
 void
@@ -987,17 +991,14 @@ write_rrset(struct writer *w, const struct record_head *h, unsigned count,
 	bool plain = !has_name(type_shape(h->type));
 
 	for (; count > 0; count--) {
-		size_t mark = w->len;
+		struct reader rdata;
 
-		if (!plain) {
-			struct reader rdata = read_stored(stored);
-
-			write_rr(w, h, &rdata);
+		if (plain) {
+			write_stored(w, h, stored);
 			continue;
 		}
-		write_record_head(w, h);
-		write_stored(w, stored);
-		write_whole(w, mark);
+		rdata = read_stored(stored);
+		write_rr(w, h, &rdata);
 	}
 }
 
