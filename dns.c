@@ -1719,7 +1719,7 @@ type_rcode(uint16_t type)
 }
 
 /* A reply without data; ede EDE_NONE for none. */
-static void
+static SELDOM void
 query_reject(struct query *q, enum rcode rcode, uint16_t ede)
 {
 	struct reason reason = {.ede = ede};
@@ -1895,7 +1895,7 @@ query_is_late(const struct query *q, uint64_t now_ms)
  * Let the question wait for a walk.  Where its trail is nobody's by now an
  * alias is known, and else nothing is.
  */
-static void
+static SELDOM void
 query_park(struct query *asked, struct trail *trail, uint64_t now_ms)
 {
 	struct query *q = query_is_excess(asked) ? NULL : query_take(now_ms);
@@ -2290,7 +2290,7 @@ reply_has_set(const struct reply *a, const struct view *view)
 }
 
 /* From any of its records on, as clients like to take the first. */
-static void
+static SELDOM void
 reply_add_records(
     struct reply *a, const struct record_head *head, struct view *view)
 {

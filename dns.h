@@ -27,6 +27,12 @@
 #include <sys/socket.h>
 
 /*
+ * Of a function that a hit does not come to: were it a part of one that a hit
+ * goes through, each hit would save its registers and guard its frame.
+ */
+#define SELDOM __attribute__((noinline))
+
+/*
  * Limits.  Each is enforced in one place and says why it is what it is.
  */
 enum {

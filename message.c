@@ -186,7 +186,8 @@ struct sip {
 static const struct name root = {.len = 1, .wire = {0}};
 
 static inline bool read_run(struct reader *r, struct name *name);
-static bool read_pointers(struct reader *r, struct name *name, size_t start);
+static SELDOM bool read_pointers(
+    struct reader *r, struct name *name, size_t start);
 static bool name_append(struct name *name, const uint8_t *label, uint8_t len);
 static void spend(struct reader *r, size_t work);
 static bool overworked(const struct reader *r);
