@@ -65,7 +65,7 @@ WRAPS   = eventlog_is_tracing eventlog_query_sent \
 	  getsockname gethostname malloc calloc realloc exit
 SERVER_WRAPS = socket bind setsockopt send recv close epoll_ctl getrandom
 # What lets the filter find out late, and what it must keep from being called.
-FILTER_WRAPS = address_fault server_kernel_ports \
+FILTER_WRAPS = address_fault server_kernel_ports server_write_cookie \
 	  eventlog_server_refused eventlog_self_send \
 	  socket setsockopt bind connect epoll_ctl sendto recv recvfrom
 # Fuzz targets, under the sanitizers if the compiler has them: with a main that

@@ -22,7 +22,8 @@
 enum {
 	START_MS = 1000000,
 	TTL_S = 3600,
-	QUERY_MAX = 512
+	QUERY_MAX = 512,
+	DESCRIPTORS_MAX = 64
 };
 
 /* One address of each refused row of rfcs.md section 19.1, and our own. */
@@ -85,29 +86,32 @@ static const struct {
     {"2001:500:8d::77", CLASS_OWN},
 };
 
-/* When the filter sees that the address is bad: with so many sockets for it. */
+/* When the filter sees that the address is bad. */
 enum sight {
-	SIGHT_GLUE,
-	SIGHT_DATAGRAM,
-	SIGHT_CONNECTION,
-	SIGHT_LATER /* when the test says so */
+	SIGHT_GLUE,       /* at once */
+	SIGHT_QUERY,      /* as a query to it has been written */
+	SIGHT_CONNECT,    /* as a socket has been connected to it */
+	SIGHT_CONNECTION, /* as there is a socket for TCP to it */
+	SIGHT_LATER       /* when the test says so */
 };
 
 /* Somebody who is sent to. */
 struct peer {
 	struct address at;
 	unsigned connects, sends;
-	uint64_t tag; /* of the last query */
+	int fd; /* by which the last query went */
 	uint8_t query[QUERY_MAX];
 	size_t len;
 };
 
 static struct peer root, bad;
-static struct peer *peer; /* the one connected to last */
-static uint64_t tag;      /* the one that epoll was given last */
-static bool blind;        /* to the bad address */
-static unsigned sockets;  /* ... until so many more are opened */
-static unsigned refused;  /* told of, and as what */
+static struct peer *peer;              /* the one connected to last */
+static int connected;                  /* ... by this */
+static uint64_t tags[DESCRIPTORS_MAX]; /* that epoll was given */
+static bool blind;                     /* to the bad address */
+static enum sight sight;               /* ... until then */
+static unsigned opened;  /* sockets for datagrams, since the root referred */
+static unsigned refused; /* told of, and as what */
 static const char *class;
 static unsigned kernel_ports, reads;
 static struct address source; /* of the reply; family 0: who was asked */
@@ -123,6 +127,10 @@ const char *__wrap_address_fault(const struct address *, bool);
 void __wrap_eventlog_server_refused(const struct incident *, const char *);
 void __wrap_eventlog_self_send(const struct incident *);
 unsigned __wrap_server_kernel_ports(void);
+void __real_server_write_cookie(
+    const struct address *, struct edns *, uint64_t);
+void __wrap_server_write_cookie(
+    const struct address *, struct edns *, uint64_t);
 int __real_socket(int, int, int);
 int __wrap_socket(int, int, int);
 int __wrap_setsockopt(int, int, int, const void *, socklen_t);
@@ -134,6 +142,13 @@ ssize_t __wrap_sendto(
 ssize_t __wrap_recv(int, void *, size_t, int);
 ssize_t __wrap_recvfrom(
     int, void *, size_t, int, struct sockaddr *, socklen_t *);
+
+static void
+see(enum sight now)
+{
+	if (sight == now)
+		blind = false;
+}
 
 const char *
 __wrap_address_fault(const struct address *at, bool typed)
@@ -157,20 +172,32 @@ __wrap_eventlog_self_send(const struct incident *i)
 	__wrap_eventlog_server_refused(i, CLASS_OWN);
 }
 
-/* With few each query opens its socket: that is when the filter finds out. */
+/* With few each query has a socket of its own, with all it rests afterwards. */
 unsigned
 __wrap_server_kernel_ports(void)
 {
 	return kernel_ports;
 }
 
+/* The last that a query over UDP asks for before it goes. */
+void
+__wrap_server_write_cookie(
+    const struct address *at, struct edns *opt, uint64_t now_ms)
+{
+	if (address_equal(at, &bad.at))
+		see(SIGHT_QUERY);
+	__real_server_write_cookie(at, opt, now_ms);
+}
+
 /* A descriptor by which nothing can leave. */
 int
 __wrap_socket(int family, int type, int protocol)
 {
-	(void)family, (void)type;
-	if (sockets > 0 && --sockets == 0)
-		blind = false;
+	(void)family;
+	if ((type & ~(SOCK_NONBLOCK | SOCK_CLOEXEC)) == SOCK_STREAM)
+		see(SIGHT_CONNECTION);
+	else
+		opened++;
 	return __real_socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, protocol);
 }
 
@@ -192,9 +219,10 @@ __wrap_bind(int fd, const struct sockaddr *sa, socklen_t len)
 int
 __wrap_epoll_ctl(int epoll, int operation, int fd, struct epoll_event *event)
 {
-	(void)epoll, (void)fd;
+	(void)epoll;
+	ck_assert_int_lt(fd, DESCRIPTORS_MAX);
 	if (operation == EPOLL_CTL_ADD)
-		tag = event->data.u64;
+		tags[fd] = event->data.u64;
 	return 0;
 }
 
@@ -204,7 +232,6 @@ __wrap_connect(int fd, const struct sockaddr *sa, socklen_t len)
 	struct sockaddr_storage storage = {.ss_family = AF_UNSPEC};
 	struct address to;
 
-	(void)fd;
 	if (sa->sa_family == AF_UNSPEC)
 		return 0;
 	memcpy(&storage, sa, len);
@@ -212,6 +239,9 @@ __wrap_connect(int fd, const struct sockaddr *sa, socklen_t len)
 	ck_assert(address_equal(&to, &root.at) || address_equal(&to, &bad.at));
 	peer = address_equal(&to, &bad.at) ? &bad : &root;
 	peer->connects++;
+	connected = fd;
+	if (peer == &bad)
+		see(SIGHT_CONNECT);
 	return 0;
 }
 
@@ -224,7 +254,7 @@ __wrap_sendto(int fd, const void *octets, size_t len, int flags,
 	struct question q;
 	struct reader r;
 
-	(void)fd, (void)flags, (void)sa, (void)sa_len;
+	(void)flags, (void)sa, (void)sa_len;
 	reader_init(&r, octets, len);
 	ck_assert(read_header(&r, &header) && read_question(&r, &q));
 	peer->sends++;
@@ -232,7 +262,7 @@ __wrap_sendto(int fd, const void *octets, size_t len, int flags,
 		ck_assert_uint_le(len, QUERY_MAX);
 		memcpy(peer->query, octets, len);
 		peer->len = len;
-		peer->tag = tag;
+		peer->fd = fd;
 	}
 	return (ssize_t)len;
 }
@@ -289,7 +319,7 @@ reply_end(const struct writer *w, const struct peer *p)
 {
 	ck_assert(!w->failed);
 	reply_len = w->len;
-	referral_ready(p->tag, START_MS);
+	referral_ready(tags[p->fd], START_MS);
 }
 
 static void
@@ -341,20 +371,35 @@ setup(void)
 {
 	struct server_options so = {.allowed_count = 0};
 	struct referral_options ro = {.walks_max = WALKS_MAX};
-	static struct root_servers roots = {
-	    .name_count = 1, .address_count = 1};
-
-	root.at = roots.addresses[0].at = address_of("198.41.0.4");
-	roots.names[0] = name_of("a.root-servers.net.");
 	ck_assert(server_init(&so));
 	ck_assert(cache_init(CACHE_OCTETS_MIN, so.key));
 	ck_assert(referral_init(&ro));
+}
+
+static void
+setup_resting(void)
+{
+	kernel_ports = 64512;
+	setup();
+}
+
+/* One root, of the same family as the bad address. */
+static void
+give_hints(void)
+{
+	static struct root_servers roots = {
+	    .name_count = 1, .address_count = 1};
+
+	root.at = address_of(
+	    bad.at.family == 4 ? "198.41.0.4" : "2001:503:ba3e::2:30");
+	roots.addresses[0].at = root.at;
+	roots.names[0] = name_of("a.root-servers.net.");
 	(void)referral_hints(&roots, START_MS);
 }
 
 /* A client asks, and the root refers. */
 static void
-ask(int n, enum sight sight)
+ask(int n, enum sight when)
 {
 	static struct name qname;
 	static struct trail trail;
@@ -368,17 +413,22 @@ ask(int n, enum sight sight)
 
 	qname = name_of("example.");
 	bad.at = address_of(BAD[n].address);
+	give_hints();
 	if (strcmp(BAD[n].class, CLASS_OWN) == 0)
 		server_listens(&bad.at);
 	trail_begin(&trail, &qname);
 	ck_assert_ptr_nonnull(referral_ask(
 	    (struct query *)&qname, &q, &trail, true, false, START_MS));
-	blind = sight != SIGHT_GLUE;
-	sockets = sight;
+	blind = when != SIGHT_GLUE;
+	sight = when;
+	opened = 0;
 	root_refers();
 }
 
-/* It was told once, and by then there were so many calls. */
+/*
+ * It was told once, and by then there were so many calls, on the socket that
+ * the root's reply came by if sockets rest.
+ */
 static void
 judged(int n, unsigned connects, unsigned sends)
 {
@@ -387,6 +437,7 @@ judged(int n, unsigned connects, unsigned sends)
 	ck_assert_str_eq(class, BAD[n].class);
 	ck_assert_uint_eq(bad.connects, connects);
 	ck_assert_uint_eq(bad.sends, sends);
+	ck_assert_uint_eq(opened, kernel_ports == 0 && sight != SIGHT_GLUE);
 }
 
 /* The question has failed, and the reason is this. */
@@ -410,8 +461,16 @@ END_TEST
 
 START_TEST(bad_address_gets_no_datagram)
 {
-	ask(_i, SIGHT_DATAGRAM);
+	ask(_i, SIGHT_QUERY);
 	judged(_i, 0, 0);
+	failed("no valid NS address for example.: 1 address, 1 refused");
+}
+END_TEST
+
+START_TEST(bad_address_gets_no_datagram_on_a_socket_connected_to_it)
+{
+	ask(_i, SIGHT_CONNECT);
+	judged(_i, 1, 0);
 	failed("no valid NS address for example.: 1 address, 1 refused");
 }
 END_TEST
@@ -443,7 +502,7 @@ START_TEST(bad_address_gets_no_octet_on_a_connection)
 	bad_replies(0, true);
 	ck_assert(blind && bad.connects == 2);
 	blind = false;
-	referral_ready(tag, START_MS); /* it is open */
+	referral_ready(tags[connected], START_MS); /* it is open */
 	judged(_i, 2, 1);
 	failed("no valid NS address for example.: 1 address, 1 refused");
 }
@@ -462,13 +521,6 @@ START_TEST(reply_of_another_server_is_dropped)
 }
 END_TEST
 
-static void
-setup_resting(void)
-{
-	kernel_ports = 64512;
-	setup();
-}
-
 /* Or epoll would tell of it for ever. */
 START_TEST(what_comes_to_a_socket_at_rest_is_read_and_dropped)
 {
@@ -477,12 +529,27 @@ START_TEST(what_comes_to_a_socket_at_rest_is_read_and_dropped)
 	ask(0, SIGHT_GLUE);
 	referral_count(&before);
 	ck_assert_uint_eq(reads, 1);
-	referral_ready(root.tag, START_MS);
+	referral_ready(tags[root.fd], START_MS);
 	ck_assert_uint_eq(reads, 2);
 	referral_count(&after);
 	ck_assert_mem_eq(&before, &after, sizeof(before));
 }
 END_TEST
+
+/* Each at each bad address. */
+static void
+add_bad_addresses(TCase *t)
+{
+	int n = sizeof(BAD) / sizeof(BAD[0]);
+
+	tcase_add_loop_test(t, bad_address_enters_no_list, 0, n);
+	tcase_add_loop_test(t, bad_address_gets_no_datagram, 0, n);
+	tcase_add_loop_test(
+	    t, bad_address_gets_no_datagram_on_a_socket_connected_to_it, 0, n);
+	tcase_add_loop_test(t, bad_address_gets_no_connection_after_tc, 0, n);
+	tcase_add_loop_test(t, bad_address_gets_no_connection_beside_udp, 0, n);
+	tcase_add_loop_test(t, bad_address_gets_no_octet_on_a_connection, 0, n);
+}
 
 int
 main(void)
@@ -490,19 +557,13 @@ main(void)
 	Suite *suite = suite_create("filter");
 	TCase *calls = tcase_create("calls"), *rest = tcase_create("rest");
 	SRunner *runner = srunner_create(suite);
-	int n = sizeof(BAD) / sizeof(BAD[0]), failures;
+	int failures;
 
 	tcase_add_checked_fixture(calls, setup, NULL);
-	tcase_add_loop_test(calls, bad_address_enters_no_list, 0, n);
-	tcase_add_loop_test(calls, bad_address_gets_no_datagram, 0, n);
-	tcase_add_loop_test(
-	    calls, bad_address_gets_no_connection_after_tc, 0, n);
-	tcase_add_loop_test(
-	    calls, bad_address_gets_no_connection_beside_udp, 0, n);
-	tcase_add_loop_test(
-	    calls, bad_address_gets_no_octet_on_a_connection, 0, n);
+	add_bad_addresses(calls);
 	tcase_add_test(calls, reply_of_another_server_is_dropped);
 	tcase_add_checked_fixture(rest, setup_resting, NULL);
+	add_bad_addresses(rest);
 	tcase_add_test(
 	    rest, what_comes_to_a_socket_at_rest_is_read_and_dropped);
 	suite_add_tcase(suite, calls);
