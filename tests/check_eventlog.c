@@ -6,9 +6,8 @@
  * and taken apart, and what it has against the catalogue: so each test is also
  * one of attacks.md D13 and Z10, the log as a victim.
  */
+#include "from_text.h"
 #include "scratch.h"
-
-#include "dns.h"
 
 #include <check.h>
 #include <errno.h>
@@ -66,21 +65,11 @@ static struct name zone, ns, qname;
 static struct address addr, peer;
 static struct incident incident;
 
-static struct name
-name_of(const char *t)
-{
-	struct name n;
-
-	ck_assert(name_from_text(t, strlen(t), &root, &n));
-	return n;
-}
-
 static struct address
-address_of(const char *t, uint16_t port)
+address_at(const char *t, uint16_t port)
 {
-	struct address a;
+	struct address a = address_of(t);
 
-	ck_assert(address_from_text(t, &a));
 	a.port = port;
 	return a;
 }
@@ -135,8 +124,8 @@ setup(void)
 	zone = name_of("lame.example.");
 	ns = name_of("ns1.lame.example.");
 	qname = name_of("www.lame.example.");
-	addr = address_of("0.0.0.0", DNS_PORT);
-	peer = address_of("192.0.2.53", DNS_PORT);
+	addr = address_of("0.0.0.0");
+	peer = address_of("192.0.2.53");
 	incident = (struct incident){.q = 7,
 	    .zone = &zone,
 	    .ns = &ns,
@@ -577,8 +566,8 @@ static void
 log_start(void (*told)(const struct startup *))
 {
 	struct address listeners[] = {
-	    address_of("127.0.0.1", 5300), address_of("::1", 5300)};
-	struct prefix allowed = {address_of("192.0.2.0", 0), 24};
+	    address_at("127.0.0.1", 5300), address_at("::1", 5300)};
+	struct prefix allowed = {address_at("192.0.2.0", 0), 24};
 	struct startup s = {.hints = "/etc/dns/cache.dns",
 	    .roots = 13,
 	    .addresses = 26,
@@ -587,7 +576,7 @@ log_start(void (*told)(const struct startup *))
 	    .allowed = &allowed,
 	    .allowed_count = 1,
 	    .up = {true, true},
-	    .sources = {address_of("192.0.2.7", 0), address_of("::1", 0)},
+	    .sources = {address_at("192.0.2.7", 0), address_at("::1", 0)},
 	    .walks = 4096,
 	    .queries = 16384,
 	    .connections = 2048,
@@ -760,7 +749,7 @@ log_hint_refused6(void)
 	    .file = "cache.dns",
 	    .line = 9,
 	    .ns = &ns,
-	    .addr = address_of("ff02::1", 0),
+	    .addr = address_at("ff02::1", 0),
 	    .class = "multicast"};
 
 	eventlog_hint_fault(&f);
@@ -776,8 +765,8 @@ static void
 log_hints_differ(void)
 {
 	struct address added[] = {
-	    address_of("170.247.170.2", 53), address_of("2801:1b8:10::b", 53)};
-	struct address removed[] = {address_of("199.9.14.201", 53)};
+	    address_of("170.247.170.2"), address_of("2801:1b8:10::b")};
+	struct address removed[] = {address_of("199.9.14.201")};
 	struct hints_difference d = {.file = "/etc/dns/cache.dns",
 	    .added = added,
 	    .added_count = 2,
@@ -810,7 +799,7 @@ log_self_send(void)
 {
 	struct incident i = incident;
 
-	addr = address_of("::1", 5300);
+	addr = address_at("::1", 5300);
 	i.qtype = 65;
 	eventlog_self_send(&i);
 }
@@ -820,7 +809,7 @@ log_send_failed(void)
 {
 	struct incident i = incident;
 
-	addr = address_of("2001:db8::53", DNS_PORT);
+	addr = address_of("2001:db8::53");
 	i.transport = "udp";
 	eventlog_send_failed(&i, ENETUNREACH, "route");
 }
@@ -1003,7 +992,7 @@ log_table_full(void)
 static void
 log_client_limited(void)
 {
-	struct address client = address_of("192.0.2.7", 4711);
+	struct address client = address_at("192.0.2.7", 4711);
 
 	eventlog_client_limited(&client, "waiting", 128);
 }
@@ -1011,7 +1000,7 @@ log_client_limited(void)
 static void
 log_receive_failed(void)
 {
-	struct address listener = address_of("127.0.0.1", DNS_PORT);
+	struct address listener = address_of("127.0.0.1");
 
 	eventlog_receive_failed(&listener, ENOMEM);
 }
@@ -1078,7 +1067,7 @@ client_asks(void)
 {
 	static struct address client;
 
-	client = address_of("198.51.100.7", 4711);
+	client = address_at("198.51.100.7", 4711);
 	return (struct client_question){.q = 9,
 	    .asked_ms = now_ms,
 	    .client = &client,
@@ -1131,7 +1120,7 @@ server_is_asked(void)
 {
 	struct incident i = incident;
 
-	addr = address_of("192.0.2.1", DNS_PORT);
+	addr = address_of("192.0.2.1");
 	i.peer = NULL;
 	i.transport = "udp";
 	return i;
@@ -2016,7 +2005,7 @@ START_TEST(only_limited_events_fold)
 
 	log_open(LEVEL_DEBUG);
 	for (i = 0; i < 3 * LOG_GATE_LINES; i++) {
-		addr = address_of("0.0.0.0", DNS_PORT);
+		addr = address_of("0.0.0.0");
 		events[_i].log();
 	}
 	c = counts_now();
@@ -2094,7 +2083,7 @@ START_TEST(worst_names_keep_the_short_fields)
 	zone = name_of_octet(0xff, len);
 	ns = name_of_octet('"', len);
 	qname = name_of_octet('a', len);
-	addr = address_of("2001:db8:1111:2222:3333:4444:5555:6666", 65535);
+	addr = address_at("2001:db8:1111:2222:3333:4444:5555:6666", 65535);
 	peer = addr;
 	incident.qtype = 65280;
 	log_open(LEVEL_INFO);
@@ -2272,7 +2261,7 @@ START_TEST(long_lists_say_how_much_is_missing)
 	format = (enum log_format)_i;
 	for (i = 0; i < LISTENERS_MAX; i++)
 		listeners[i] =
-		    address_of("2001:db8:1111:2222:3333:4444:5555:6666", 65535);
+		    address_at("2001:db8:1111:2222:3333:4444:5555:6666", 65535);
 	for (i = 0; i < ALLOWED_PREFIXES_MAX; i++)
 		allowed[i] = (struct prefix){listeners[0], 128};
 	log_open(LEVEL_INFO);
@@ -2487,11 +2476,11 @@ START_TEST(other_subjects_do_not_fold)
 	eventlog_server_refused(&incident, "private");
 	ns = name_of("other.example.");
 	eventlog_server_refused(&incident, "private");
-	addr = address_of("192.0.2.1", DNS_PORT);
+	addr = address_of("192.0.2.1");
 	eventlog_server_refused(&incident, "private");
 	incident.addr = NULL;
 	eventlog_server_refused(&incident, "private");
-	peer = address_of("192.0.2.2", DNS_PORT);
+	peer = address_of("192.0.2.2");
 	eventlog_server_refused(&incident, "private");
 	eventlog_receive_failed(&addr, EIO);
 	eventlog_receive_failed(&addr, ENOMEM);
@@ -2511,7 +2500,7 @@ START_TEST(failures_to_send_fold_by_cause_and_family)
 	unsigned i;
 
 	log_open(LEVEL_INFO);
-	addr = address_of("192.0.2.1", DNS_PORT);
+	addr = address_of("192.0.2.1");
 	for (i = 0; i < 10000; i++) {
 		zone.wire[1] = ns.wire[1] = (uint8_t)(i & 15);
 		addr.ip[2] = (uint8_t)(i >> 8);
@@ -2521,7 +2510,7 @@ START_TEST(failures_to_send_fold_by_cause_and_family)
 	counts_expect(1, 9999, 0);
 	eventlog_send_failed(&incident, EHOSTUNREACH, "route");
 	eventlog_send_failed(&incident, EPERM, "firewall");
-	addr = address_of("2001:db8::1", DNS_PORT);
+	addr = address_of("2001:db8::1");
 	eventlog_send_failed(&incident, ENETUNREACH, "route");
 	counts_expect(4, 9999, 0);
 }
@@ -2532,7 +2521,7 @@ START_TEST(the_address_goes_before_the_peer)
 {
 	log_open(LEVEL_INFO);
 	log_server_refused();
-	peer = address_of("192.0.2.99", DNS_PORT);
+	peer = address_of("192.0.2.99");
 	log_server_refused();
 	counts_expect(1, 1, 0);
 }
@@ -3405,7 +3394,7 @@ START_TEST(every_field_of_the_catalogue_is_written)
 
 	log_open(LEVEL_DEBUG);
 	for (i = 0; i < EVENTS; i++) {
-		addr = address_of("0.0.0.0", DNS_PORT);
+		addr = address_of("0.0.0.0");
 		events[i].log();
 	}
 	for (i = 0; i < 2 * LOG_GATE_LINES; i++)

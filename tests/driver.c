@@ -724,6 +724,14 @@ loopback_address(uint8_t family)
 	return family == 6 ? loopback6 : loopback4;
 }
 
+bool
+is_link_local(const struct address *a)
+{
+	static const struct prefix all = {{6, {0xfe, 0x80}, 0}, 10};
+
+	return prefix_covers(&all, a);
+}
+
 unsigned long
 setting(const char *name, unsigned long without)
 {

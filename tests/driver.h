@@ -186,5 +186,6 @@ const char *text_file(const char *text, char path[TEXT_PATH_MAX]);
 
 /* 127.0.0.1 or ::1, port 53. */
 struct address loopback_address(uint8_t family);
+bool is_link_local(const struct address *);
 
 #endif

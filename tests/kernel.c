@@ -1128,8 +1128,6 @@ pktinfo_give(const struct address *to, struct msghdr *msg)
 	msg->msg_controllen = CMSG_SPACE(len);
 }
 
-static const struct prefix link_local = {{6, {0xfe, 0x80}, 0}, 10};
-
 static void
 message_give(const struct file *f, const struct packet *p, struct mmsghdr *m)
 {
@@ -1143,7 +1141,7 @@ message_give(const struct file *f, const struct packet *p, struct mmsghdr *m)
 	m->msg_len = (unsigned)(p->len < room ? p->len : room);
 	memcpy(msg->msg_iov[0].iov_base, p->octets, m->msg_len);
 	msg->msg_namelen = address_to_sockaddr(&p->from, &from);
-	if (prefix_covers(&link_local, &p->from))
+	if (is_link_local(&p->from))
 		six->sin6_scope_id = INTERFACE;
 	memcpy(msg->msg_name, &from, msg->msg_namelen);
 	if (f->pktinfo)
@@ -1227,7 +1225,7 @@ message_send(const struct file *f, struct mmsghdr *m)
 	if (to.family == 6)
 		interface = six->sin6_scope_id;
 	source = message_source(f, msg, &to, &interface);
-	if (prefix_covers(&link_local, &to) && interface != INTERFACE) {
+	if (is_link_local(&to) && interface != INTERFACE) {
 		errno = EINVAL;
 		return false;
 	}

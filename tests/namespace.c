@@ -169,12 +169,11 @@ is_impossible(const struct ask *ask, const struct netns *net)
 {
 	static const struct prefix mapped = {
 	    {6, {[10] = 0xff, [11] = 0xff}, 0}, 96};
-	static const struct prefix link_local = {{6, {0xfe, 0x80}, 0}, 10};
 
 	if (ask->from.family == 0)
 		return false;
 	return prefix_covers(&mapped, &ask->from) ||
-	    prefix_covers(&link_local, &ask->from) ||
+	    is_link_local(&ask->from) ||
 	    (!netns_is_own(net, &ask->from) &&
 		(ask->to.family == 0 || !netns_is_wired(net, &ask->to)));
 }
