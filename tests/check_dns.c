@@ -367,19 +367,25 @@ affordable(unsigned wanted)
 	    : (unsigned)limit.rlim_max - OUR_FILES;
 }
 
-/* A port that nobody has, found by having it. */
+/*
+ * Files of its own: a test that fails may leave a FIFO.  And a port that nobody
+ * has, found by having it.
+ */
 static void
 setup(void)
 {
 	struct sockaddr_in at = loopback(0, 0, 0);
 	socklen_t len = sizeof(at);
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	FILE *file = fopen(hints, "w");
+	FILE *file;
 
 	ck_assert_int_eq(bind(fd, (struct sockaddr *)&at, len), 0);
 	ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&at, &len), 0);
 	server.port = ntohs(at.sin_port);
 	close(fd);
+	scratch_directory(directory, sizeof(directory));
+	snprintf(hints, sizeof(hints), "%s/hints", directory);
+	file = fopen(hints, "w");
 	ck_assert_ptr_nonnull(file);
 	fputs(". NS a.root.\na.root. A 127.0.0.1\n", file);
 	ck_assert_int_eq(fclose(file), 0);
@@ -1231,10 +1237,8 @@ main(int argc, char **argv)
 	if (argc < 1 || slash == NULL)
 		return EXIT_FAILURE;
 	scratch_open();
-	scratch_directory(directory, sizeof(directory));
 	snprintf(program, sizeof(program), "%.*s/dns", (int)(slash - argv[0]),
 	    argv[0]);
-	snprintf(hints, sizeof(hints), "%s/hints", directory);
 	tcase_add_checked_fixture(crowds, setup, NULL);
 	tcase_add_test(crowds, two_thousand_connections_are_held);
 	tcase_add_test(
