@@ -55,9 +55,9 @@ struct lame {
 
 enum {
 	SERVER_SETS = SERVERS_MAX / SERVERS_WAYS,
-	SERVERS_RECENT = 64,
+	RECENT = 64,            /* addresses that were just looked up */
 	NETLINK_OCTETS = 16384, /* more than the kernel gives at once */
-	RANDOM_POOL = 1024
+	RANDOM_POOL = 256       /* words */
 };
 
 /* Networks that have nothing in common, in order. */
@@ -78,8 +78,15 @@ static struct {
 		struct address at;
 		uint64_t hash;
 		struct server *server; /* NULL: nothing is known of it */
-	} recent[SERVERS_RECENT];      /* sought, and soon to be sought again */
+	} recent[RECENT];              /* sought, and soon to be sought again */
 	struct lame *lames;
+
+	/* What the filter said, until that may be another: judged_forget. */
+	struct judged {
+		struct address at;
+		bool given, typed;
+		const char *fault;
+	} judged[RECENT];
 
 	struct address listeners[LISTENERS_MAX];
 	unsigned listener_count;
@@ -102,7 +109,7 @@ static struct {
 	const struct root_servers *judges; /* the roots in use */
 	struct root_servers compiled_in;
 
-	uint8_t random[RANDOM_POOL];
+	uint32_t random[RANDOM_POOL];
 	size_t random_left;
 	uint64_t stretched; /* words made without the kernel */
 } self;
@@ -153,6 +160,7 @@ static bool set_covers(const struct prefix_set *, const struct address *);
 static void set_add(struct prefix_set *, const struct prefix *);
 static void host_reset(struct host *);
 static void network_close(void);
+static void judged_forget(void);
 
 bool
 server_init(const struct server_options *options)
@@ -246,23 +254,30 @@ server_find_in(struct server *set, const struct address *at)
 
 /*
  * Of a server one question asks for much, one thing after the other: only the
- * first of them needs the hash.  Who makes others share its place here makes us
- * count it again, and no more.
+ * first of them needs the hash, and the filter's tables.  Who makes others
+ * share its place here makes us count it again, and no more.
  */
-static struct recent *
-recent_at(const struct address *at)
+static unsigned
+recent_place(const struct address *at)
 {
 	unsigned mix = at->ip[2] ^ at->ip[3] ^ at->ip[7] ^ at->ip[15];
 
-	return &self.recent[mix % SERVERS_RECENT];
+	return mix % RECENT;
 }
 
-static void
+static struct recent *
+recent_at(const struct address *at)
+{
+	return &self.recent[recent_place(at)];
+}
+
+static SELDOM struct recent *
 recent_fill(struct recent *recent, const struct address *at)
 {
 	recent->hash = hash_keyed(at->ip, sizeof(at->ip), self.options.key);
 	recent->server = server_find_in(server_set(recent->hash), at);
 	recent->at = *at;
+	return recent;
 }
 
 static inline struct recent *
@@ -270,9 +285,8 @@ server_seek(const struct address *at)
 {
 	struct recent *recent = recent_at(at);
 
-	if (!address_equal(&recent->at, at))
-		recent_fill(recent, at);
-	return recent;
+	return address_equal(&recent->at, at) ? recent
+					      : recent_fill(recent, at);
 }
 
 /* What is known of it, or NULL. */
@@ -289,7 +303,7 @@ server_hash(const struct address *at)
 }
 
 /* Begin anew with this server, in the place of the one longest unused. */
-static struct server *
+static SELDOM struct server *
 server_add(struct recent *recent)
 {
 	struct server *set = server_set(recent->hash), *s = set;
@@ -1076,8 +1090,8 @@ address_fault_plain(const struct address *at, bool typed)
 	return class->name;
 }
 
-const char *
-address_fault(const struct address *at, bool typed)
+static const char *
+address_judge(const struct address *at, bool typed)
 {
 	static const struct prefix nat64 = {
 	    {6, {0x00, 0x64, 0xff, 0x9b}, 0}, 96};
@@ -1088,6 +1102,30 @@ address_fault(const struct address *at, bool typed)
 		return fault;
 	inner = address_embedded(at);
 	return address_fault_plain(&inner, false);
+}
+
+static SELDOM const char *
+judged_fill(struct judged *j, const struct address *at, bool typed)
+{
+	*j = (struct judged){*at, true, typed, address_judge(at, typed)};
+	return j->fault;
+}
+
+const char *
+address_fault(const struct address *at, bool typed)
+{
+	struct judged *j = &self.judged[recent_place(at)];
+
+	return j->given && j->typed == typed && address_equal(&j->at, at)
+	    ? j->fault
+	    : judged_fill(j, at, typed);
+}
+
+/* This host has changed, or where we listen. */
+static void
+judged_forget(void)
+{
+	memset(self.judged, 0, sizeof(self.judged));
 }
 
 const struct forward *
@@ -1113,6 +1151,7 @@ server_listens(const struct address *at)
 {
 	assert(self.listener_count < LISTENERS_MAX);
 	self.listeners[self.listener_count++] = *at;
+	judged_forget();
 }
 
 /* ---------------------------------------------------------------------------
@@ -1618,6 +1657,7 @@ host_settle(void)
 	self.moves += hash != self.own_hash;
 	self.own_hash = hash;
 	self.host = self.fresh;
+	judged_forget();
 }
 
 enum network_news
@@ -1662,6 +1702,7 @@ network_readable(void)
 			if (m.type == NETLINK_ROUTE)
 				host_take(&self.host, &body);
 	}
+	judged_forget();
 	network_stale();
 }
 
@@ -2441,24 +2482,22 @@ random_stretch(void)
 {
 	size_t i;
 
-	for (i = 0; i < sizeof(self.random); i += sizeof(uint64_t)) {
-		uint64_t word;
-
+	for (i = 0; i < RANDOM_POOL; i++) {
 		self.stretched++;
-		word = hash_keyed(
+		self.random[i] = (uint32_t)hash_keyed(
 		    &self.stretched, sizeof(self.stretched), self.options.key);
-		memcpy(self.random + i, &word, sizeof(word));
 	}
 }
 
 static void
 random_fill(void)
 {
+	uint8_t *octets = (uint8_t *)self.random;
 	size_t have = 0;
 
 	while (have < sizeof(self.random)) {
-		ssize_t n = getrandom(
-		    self.random + have, sizeof(self.random) - have, 0);
+		ssize_t n =
+		    getrandom(octets + have, sizeof(self.random) - have, 0);
 
 		if (n > 0) {
 			have += (size_t)n;
@@ -2467,19 +2506,21 @@ random_fill(void)
 			break;
 		}
 	}
-	self.random_left = sizeof(self.random);
+	self.random_left = RANDOM_POOL;
+}
+
+static SELDOM uint32_t
+random_anew(void)
+{
+	random_fill();
+	return self.random[--self.random_left];
 }
 
 uint32_t
 random_u32(void)
 {
-	uint32_t value;
-
-	if (self.random_left < sizeof(value))
-		random_fill();
-	self.random_left -= sizeof(value);
-	memcpy(&value, self.random + self.random_left, sizeof(value));
-	return value;
+	return self.random_left > 0 ? self.random[--self.random_left]
+				    : random_anew();
 }
 
 /* Below bound, each as likely to within 2^-32 of a bound. */
