@@ -546,6 +546,7 @@ struct response {
 	 * and whose the SOA is, mean nothing.  Not set by response_parse.
 	 */
 	bool forwarded;
+	uint64_t types; /* a bit for each type of a record in it */
 	struct record records[RECORDS_MAX];
 };
 
@@ -562,11 +563,36 @@ struct records_left {
  * question; its name.len is then 0.
  */
 bool response_parse(struct response *, const uint8_t *, size_t len);
-struct records_left response_section(const struct response *, enum section);
 
-/* The next IN record of this type, or ANY, and owner, or NULL for any owner. */
-const struct record *records_next(
+static inline struct records_left
+response_section(const struct response *r, enum section section)
+{
+	assert(section < SECTIONS);
+	return (struct records_left){
+	    r, section > 0 ? r->ends[section - 1] : 0, r->ends[section]};
+}
+
+/* In struct response's types; some types share one. */
+static inline uint64_t
+type_bit(uint16_t type)
+{
+	return UINT64_C(1) << type % 64;
+}
+
+/*
+ * The next IN record of this type, or ANY, and owner, or NULL for any owner.
+ * Most types that are looked for stand nowhere in a response, which is seen at
+ * once.
+ */
+const struct record *records_find(
     struct records_left *, const struct name *owner, uint16_t type);
+
+static inline const struct record *
+records_next(struct records_left *s, const struct name *owner, uint16_t type)
+{
+	return s->of->types & type_bit(type) ? records_find(s, owner, type)
+					     : NULL;
+}
 
 /* Reads the rdata in place: names in it may lead back into the message. */
 struct reader record_rdata(const struct response *, const struct record *);

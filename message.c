@@ -667,6 +667,7 @@ response_read_section(struct response *r, unsigned section, uint16_t told)
 
 		if (!read_record(&r->message, record))
 			break;
+		r->types |= type_bit(record->type);
 		if (record->type == TYPE_OPT && section == SECTION_ADDITIONAL)
 			(void)read_edns(&r->message, record, &r->edns);
 	}
@@ -708,6 +709,7 @@ response_parse(struct response *r, const uint8_t *octets, size_t len)
 	reader_init(&r->message, octets, len);
 	memset(&r->edns, 0, sizeof(r->edns));
 	memset(r->ends, 0, sizeof(r->ends));
+	r->types = type_bit(TYPE_ANY);
 	if (!read_header(&r->message, &r->header) || !response_read_question(r))
 		return false;
 	return (response_read_section(r, SECTION_ANSWER, r->header.answers) &&
@@ -719,19 +721,8 @@ response_parse(struct response *r, const uint8_t *octets, size_t len)
 	    r->header.truncated;
 }
 
-struct records_left
-response_section(const struct response *r, enum section section)
-{
-	struct records_left s = {r, 0, r->ends[section]};
-
-	assert(section < SECTIONS);
-	if (section > 0)
-		s.at = r->ends[section - 1];
-	return s;
-}
-
 const struct record *
-records_next(struct records_left *s, const struct name *owner, uint16_t type)
+records_find(struct records_left *s, const struct name *owner, uint16_t type)
 {
 	while (s->at < s->end) {
 		const struct record *record = &s->of->records[s->at++];
