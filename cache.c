@@ -643,6 +643,8 @@ forwarded_find(const struct trail *t, unsigned level)
 	const struct name *found = NULL;
 	unsigned i;
 
+	if (cache.forwarded_count == 0)
+		return NULL;
 	for (i = 0; i < cache.forwarded_count; i++) {
 		const struct name *zone = &cache.forwarded[i].zone;
 
@@ -1582,11 +1584,18 @@ failure_at(const uint8_t *wire, size_t len, uint16_t type, uint32_t hash)
 {
 	struct failure *set = failure_set(type, hash);
 	const uint32_t *hashes = &cache.failure_hashes[set - cache.failures];
+	unsigned i, alike = 0;
 
-	for (unsigned i = 0; i < FAILURE_WAYS; i++)
-		if (hashes[i] == hash && set[i].type == type &&
+	for (i = 0; i < FAILURE_WAYS; i++)
+		alike += hashes[i] == hash;
+	for (i = 0; alike > 0; i++) {
+		if (hashes[i] != hash)
+			continue;
+		if (set[i].type == type &&
 		    octets_name(set[i].name.wire, set[i].name.len, wire, len))
 			return &set[i];
+		alike--;
+	}
 	return NULL;
 }
 
