@@ -49,7 +49,8 @@ enum walk_state {
  *		the probe of the other walk is over	LOOK
  *		a reply that does not match: TCP too	WAIT
  *		the deadline, or nobody waits any more	DONE
- *	ANALYZE	4a answer or name error stored		LOOK
+ *	ANALYZE	4a the answer stored			DONE
+ *		4a that there is none stored		LOOK
  *		4b a better delegation stored		FIND
  *		4c an alias stored			LOOK
  *		4d failure, lame or bizarre		SEND
@@ -106,15 +107,15 @@ struct exchange {
 	struct exchange **out;         /* what points to it there, if it is */
 	bool queued; /* in line: the connection has yet to take it */
 	uint16_t *of_zone, *of_server; /* where it counts while it is out */
-	struct question asked; /* as it was sent; the reply must echo it */
 	uint64_t sent_ms;
 	uint16_t id;
 	uint8_t to;                        /* index into slist.addresses */
 	uint8_t with;                      /* these features */
 	uint8_t cookie_len;                /* with the server's part, ... */
 	uint8_t cookie[COOKIE_CLIENT_LEN]; /* ... and ours */
-	bool hasty;     /* waited for less than it may take */
-	bool came_back; /* to ourselves, or somebody guessed it */
+	bool hasty;            /* waited for less than it may take */
+	bool came_back;        /* to ourselves, or somebody guessed it */
+	struct question asked; /* as it was sent; the reply must echo it */
 };
 
 enum connection_state {
@@ -213,7 +214,6 @@ enum limit {
 
 /* RFC 1034 5.3.2: the servers of the zone that is asked now. */
 struct slist {
-	struct name zone;  /* len 0: not filled */
 	uint64_t hash;     /* of the zone's name, keyed */
 	bool forwarded;    /* these are forwarders, and have no names */
 	uint64_t until_ms; /* when the delegation ends */
@@ -230,6 +230,7 @@ struct slist {
 	struct drawing drawing; /* of who is asked now, for the log */
 	bool unsure;      /* an NS name failed of late: it may be well soon */
 	uint16_t most_ms; /* for a silent server that is asked now */
+	struct name zone; /* len 0: not filled */
 
 	/* So many as are counted above; the others were never written. */
 	struct {
@@ -265,11 +266,9 @@ struct walk {
 	bool refreshing; /* nobody waits yet, and the cache has what is asked */
 	enum limit limit; /* that ended it: which says nothing of qname */
 
-	struct name qname; /* what was asked of us */
-	uint16_t qtype;
-	uint64_t q; /* the first client's question, for the log; 0: none */
+	uint16_t qtype; /* and qname: what was asked of us */
+	uint64_t q;     /* the first client's question, for the log; 0: none */
 	uint64_t asked_ms; /* when it asked */
-	struct name sname; /* what is looked for now: an alias moves it on */
 	uint32_t mark;     /* of the cache when the walk began */
 
 	/*
@@ -293,8 +292,7 @@ struct walk {
 	 * for the next zone cut.
 	 */
 	uint8_t shown, probes, probe_timeouts;
-	struct question asks; /* what the zone's servers are asked now */
-	uint32_t unknown;     /* the cache's mark, when it was not known */
+	uint32_t unknown; /* the cache's mark, when it was not known */
 
 	/*
 	 * Walks that would send the very same probe share it: one has it out,
@@ -311,8 +309,7 @@ struct walk {
 	bool in_full;  /* a server choked on a probe: no more of them */
 	bool last_resort;       /* data without AA is in the cache for us */
 	struct address told_by; /* who sent the referral being taken in */
-	struct exchange exchange[CHANNELS]; /* both with the same server */
-	enum channel heard; /* in ANALYZE: by which the response came */
+	enum channel heard;     /* in ANALYZE: by which the response came */
 
 	struct waiter *waiters, *awaited;
 	unsigned clients, children;
@@ -322,9 +319,16 @@ struct walk {
 	uint64_t visit;
 	struct reason reason; /* ede EDE_NONE: not failed */
 
-	/* Most of this is never used, and what is, is written first. */
+	/*
+	 * Most of what follows is never used, and what is, is written first;
+	 * so a walk that begins clears it in part at the most.
+	 */
 	struct slist slist;
-	struct name most; /* the last of the zones that have most sends */
+	struct exchange exchange[CHANNELS]; /* both with the same server */
+	struct name qname;                  /* what was asked of us */
+	struct name sname;    /* what is looked for: an alias moves it on */
+	struct question asks; /* what the zone's servers are asked now */
+	struct name most;     /* the last of the zones that have most sends */
 	uint64_t bill[QUERY_SENDS_MAX]; /* of each send, the hash of its zone */
 	struct trail trail;             /* of sname */
 };
@@ -447,6 +451,7 @@ static enum send_result exchange_open(
     struct walk *, struct candidate *, enum channel, uint64_t);
 static bool exchange_is_out(const struct exchange *);
 static void exchange_close(struct exchange *, uint64_t);
+static void walk_close(struct walk *, uint64_t);
 static enum send_result exchange_join(
     struct exchange *, struct candidate *, uint64_t);
 static bool error_is_remote(int err);
@@ -600,8 +605,8 @@ walk_begin(const struct trail *t, uint16_t qtype, uint64_t now_ms)
 	if (w == NULL)
 		return NULL;
 	generation = w->generation + 1;
-	memset(w, 0, offsetof(struct walk, slist.ns));
-	w->most.len = 0;
+	memset(w, 0, offsetof(struct walk, slist.zone));
+	w->slist.zone.len = w->most.len = 0;
 	w->generation = generation;
 	w->qname = w->sname = *t->name;
 	w->qtype = qtype;
@@ -614,8 +619,10 @@ walk_begin(const struct trail *t, uint16_t qtype, uint64_t now_ms)
 	w->stored_left = QUERY_STORED_MAX;
 	w->steps_left = WALK_STEPS_MAX;
 	w->reason.ede = EDE_NONE;
-	for (i = 0; i < CHANNELS; i++)
+	for (i = 0; i < CHANNELS; i++) {
+		memset(&w->exchange[i], 0, offsetof(struct exchange, asked));
 		w->exchange[i].walk = w;
+	}
 	timer_arm(&self.deadlines, &w->deadline, now_ms);
 	self.counts.walks++;
 	walk_wake(w);
@@ -1801,14 +1808,12 @@ static void
 walk_finish(struct walk *w, uint64_t now_ms)
 {
 	struct waiter *waiter, *next;
-	unsigned i;
 
 	assert(w->state == WALK_DONE);
 	walk_leave_probe(w);
 	walk_release(w);
 	timer_disarm(&w->deadline);
-	for (i = 0; i < CHANNELS; i++)
-		exchange_close(&w->exchange[i], now_ms);
+	walk_close(w, now_ms);
 	walk_drop_children(w);
 	walk_unlist(w);
 	walk_tell(w, now_ms, &self.over[self.over_count++ % WALKS_OVER_MAX]);
@@ -2961,13 +2966,13 @@ server_send(struct walk *w, const struct candidate *to, int fd, bool connected,
     struct reader *octets)
 {
 	struct sockaddr_storage sa;
-	socklen_t sa_len;
 	ssize_t n;
 
 	if (candidate_refuse(w, to))
 		return SEND_REFUSED;
-	sa_len = address_to_sockaddr(&to->at, &sa);
-	if (!connected && connect(fd, (struct sockaddr *)&sa, sa_len) < 0 &&
+	if (!connected &&
+	    connect(fd, (struct sockaddr *)&sa,
+		address_to_sockaddr(&to->at, &sa)) < 0 &&
 	    errno != EINPROGRESS)
 		return SEND_FAILED;
 	if (octets == NULL)
@@ -3230,6 +3235,17 @@ exchange_close(struct exchange *x, uint64_t now_ms)
 		outlet_leave(x);
 	if (x->connection != NULL)
 		connection_remove(x, now_ms);
+}
+
+/* What the walk has out is not waited for any more. */
+static void
+walk_close(struct walk *w, uint64_t now_ms)
+{
+	unsigned i;
+
+	for (i = 0; i < CHANNELS; i++)
+		if (exchange_is_out(&w->exchange[i]))
+			exchange_close(&w->exchange[i], now_ms);
 }
 
 /*
@@ -3654,7 +3670,6 @@ exchange_heard(struct exchange *x, size_t octets, uint64_t now_ms)
 	struct walk *w = x->walk;
 	struct walk *account = walk_payer(w);
 	struct candidate *from = exchange_candidate(x);
-	unsigned i;
 
 	self.counts.replies++;
 	w->slist.unheard = 0;
@@ -3668,8 +3683,7 @@ exchange_heard(struct exchange *x, size_t octets, uint64_t now_ms)
 		exchange_close(x, now_ms);
 		return; /* the rest of it is on its way */
 	}
-	for (i = 0; i < CHANNELS; i++)
-		exchange_close(&w->exchange[i], now_ms);
+	walk_close(w, now_ms);
 	w->state = WALK_ANALYZE;
 	walk_run(w, now_ms);
 }
@@ -4802,8 +4816,8 @@ ttl_capped(uint32_t ttl_s, uint32_t max_s)
 	return ttl_s <= max_s ? ttl_s : max_s - random_below(max_s / 20);
 }
 
-/* Store what was assembled, on the account of the walk that pays. */
-static void
+/* Store what was assembled, on the account of the walk that pays; was it? */
+static bool
 draft_store(struct walk *w, struct draft *draft, const struct assembly *a,
     uint64_t now_ms)
 {
@@ -4818,8 +4832,7 @@ draft_store(struct walk *w, struct draft *draft, const struct assembly *a,
 	draft->body_len = a->body.len;
 	account->stored_left -=
 	    account->stored_left < cost ? account->stored_left : cost;
-	if (!a->body.failed)
-		(void)cache_store(draft, now_ms);
+	return !a->body.failed && cache_store(draft, now_ms);
 }
 
 /*
@@ -4845,7 +4858,7 @@ set_is_expanded(const struct name *owner, uint16_t type)
 	return false;
 }
 
-/* The RRset of owner and type; false if there is no sound one. */
+/* The RRset of owner and type; false if there is none that is kept. */
 static bool
 store_set(struct walk *w, const struct name *owner, uint16_t type,
     enum trust trust, uint64_t now_ms)
@@ -4863,8 +4876,7 @@ store_set(struct walk *w, const struct name *owner, uint16_t type,
 	if (set_is_expanded(owner, type))
 		draft.proofs = assembly_add_proofs(&a, &w->slist.zone, false);
 	draft.ttl_s = ttl_capped(a.ttl_s, TTL_MAX_S);
-	draft_store(w, &draft, &a, now_ms);
-	return true;
+	return draft_store(w, &draft, &a, now_ms);
 }
 
 /* The minimum field is the last of an SOA's rdata (RFC 1035 3.3.13). */
@@ -4913,7 +4925,7 @@ store_negative(struct walk *w, const struct name *sname, uint16_t stype,
 		draft.nothing_below =
 		    draft.kind == KIND_NAME_ERROR && !walk_is_probing(w);
 	}
-	draft_store(w, &draft, &a, now_ms);
+	(void)draft_store(w, &draft, &a, now_ms);
 }
 
 /* Does the server we asked speak for this name, as far as we know? */
@@ -5172,7 +5184,7 @@ store_delegation(struct walk *w, uint64_t now_ms)
 	draft.ttl_s = a.ttl_s < left_s ? a.ttl_s : (uint32_t)left_s;
 	if (draft.ttl_s > TTL_DELEGATION_MAX_S)
 		draft.ttl_s = TTL_DELEGATION_MAX_S;
-	draft_store(w, &draft, &a, now_ms);
+	(void)draft_store(w, &draft, &a, now_ms);
 	/* Who validates asks for it next: RFC 4035 3.1.4.1. */
 	(void)store_set(w, draft.owner, TYPE_DS, TRUST_REFERRAL, now_ms);
 	return true;
@@ -5414,9 +5426,9 @@ walk_analyze(struct walk *w, uint64_t now_ms)
 	case RESPONSE_ALIAS:
 		if (w->priming)
 			return walk_prime(w, from, now_ms);
-		return store_answer(w, asked, TRUST_ANSWER, now_ms)
-		    ? WALK_LOOK
-		    : walk_put_aside(w, from);
+		if (!store_answer(w, asked, TRUST_ANSWER, now_ms))
+			return walk_put_aside(w, from);
+		return class == RESPONSE_ANSWER ? WALK_DONE : WALK_LOOK;
 	case RESPONSE_NO_DATA:
 	case RESPONSE_NAME_ERROR:
 		if (w->priming)
@@ -5549,10 +5561,7 @@ roots_share(const struct root_servers *roots)
 static void
 walk_restart(struct walk *w, uint64_t now_ms)
 {
-	unsigned i;
-
-	for (i = 0; i < CHANNELS; i++)
-		exchange_close(&w->exchange[i], now_ms);
+	walk_close(w, now_ms);
 	walk_drop_children(w);
 	walk_leave_probe(w);
 	walk_turn_to(w, &w->qname);
