@@ -461,7 +461,7 @@ wish_note(const struct reply *a, const struct name *sname)
 	struct wish *wish = &self.wishes[self.wish_count];
 
 	/* An answer to ANY is one of many, and takes no other's place. */
-	if (!a->header.recursion_desired ||
+	if (!header_is(&a->header, FLAG_RD) ||
 	    a->query->question.type == TYPE_ANY ||
 	    self.wish_count == WISHES_MAX)
 		return;
@@ -928,7 +928,7 @@ udp_truncate(unsigned i)
 	self.out_sections[i].len = 0;
 	reader_init(&r, octets, *whole);
 	(void)read_header(&r, &header);
-	header.truncated = true;
+	header_set(&header, FLAG_TC, true);
 	header.answers = header.authorities = 0;
 	writer_init(&w, octets, *whole);
 	w.len = *whole;
@@ -1727,7 +1727,7 @@ query_reject(struct query *q, enum rcode rcode, uint16_t ede)
 	if (rcode == RCODE_REFUSED) {
 		self.counts.refused++;
 		/* What we ask of servers has RD=0, and none of it gets by. */
-		if (!q->header.recursion_desired)
+		if (!header_is(&q->header, FLAG_RD))
 			referral_came_back(q->header.id, &q->question);
 	}
 	answer_error(q, rcode, &reason, 1);
@@ -1752,7 +1752,8 @@ query_is_askable(struct query *q)
 		query_reject(q, RCODE_FORMERR, EDE_INVALID_QUERY_TYPE);
 	else if (type_rcode(type) != RCODE_NOERROR)
 		query_reject(q, type_rcode(type), EDE_NOT_SUPPORTED);
-	else if (!q->header.recursion_desired && !address_is_loopback(&q->from))
+	else if (!header_is(&q->header, FLAG_RD) &&
+	    !address_is_loopback(&q->from))
 		query_reject(q, RCODE_REFUSED, EDE_NOT_AUTHORITATIVE);
 	else if (chaos != NULL)
 		answer_chaos(q, chaos);
@@ -1820,13 +1821,13 @@ query_parse(struct query *q, const uint8_t *octets, size_t len)
 	q->traced = false;
 	q->waiter = NULL;
 	reader_init(&r, octets, len);
-	if (!read_header(&r, &q->header) || q->header.response) {
+	if (!read_header(&r, &q->header) || header_is(&q->header, FLAG_QR)) {
 		self.counts.dropped++;
 		return false;
 	}
 	q->number = ++self.questions;
 	sound = query_read(q, &r);
-	if (q->header.opcode != 0) {
+	if (header_opcode(&q->header) != 0) {
 		q->question.name.len = 0; /* what stands there is no question */
 		query_reject(q, RCODE_NOTIMP, EDE_NOT_SUPPORTED);
 		return false;
@@ -1952,7 +1953,7 @@ answer(struct query *q, struct trail *trail, uint64_t now_ms)
 		self.counts.hits++;
 		return;
 	}
-	if (!q->header.recursion_desired)
+	if (!header_is(&q->header, FLAG_RD))
 		query_reject(q, RCODE_REFUSED, EDE_NOT_AUTHORITATIVE);
 	else if (query_is_suspect(q))
 		query_reject(q, RCODE_BADCOOKIE, EDE_NONE);
@@ -1992,13 +1993,9 @@ reply_begin(const struct query *q)
 	if (q->edns.cookie_len > 0)
 		opt += 4 + COOKIE_LEN;
 	a->query = q;
-	memset(&a->header, 0, sizeof(a->header));
-	a->header.id = q->header.id;
-	a->header.opcode = q->header.opcode;
-	a->header.response = true;
-	a->header.recursion_desired = q->header.recursion_desired;
-	a->header.recursion_available = true;
-	a->header.checking_disabled = q->header.checking_disabled;
+	a->header = (struct header){.id = q->header.id,
+	    .flags = FLAG_QR | FLAG_RA |
+		(q->header.flags & (FLAGS_OPCODE | FLAG_RD | FLAG_CD))};
 	a->max = reply_max(q);
 	writer_init(&a->message,
 	    q->connection != NULL || q->traced ? self.tcp_octets + PREFIX_LEN
@@ -2152,7 +2149,8 @@ reply_shorten(struct reply *a, enum rcode rcode, const struct reason *why,
 	assert(why_count <= REASONS_MAX);
 	for (i = 0; i < why_count; i++)
 		bare[i] = (struct reason){.ede = why[i].ede};
-	a->header.truncated |= a->opt > a->sections;
+	if (a->opt > a->sections)
+		header_set(&a->header, FLAG_TC, true);
 	reply_empty(a);
 	reply_add_opt(a, rcode, bare, why_count);
 	self.counts.limited++;
@@ -2197,14 +2195,14 @@ reply_end(struct reply *a, enum rcode rcode, const struct reason *why,
 			reply_add_proofs(a, &a->sets[i]);
 	if (a->message.failed) {
 		reply_empty(a);
-		a->header.truncated = a->query->connection == NULL;
+		header_set(&a->header, FLAG_TC, a->query->connection == NULL);
 		if (a->query->connection != NULL) {
 			rcode = RCODE_SERVFAIL;
 			why = &too_large;
 			why_count = 1;
 		}
 	}
-	a->header.rcode = rcode & 15;
+	header_set_rcode(&a->header, rcode);
 	reply_add_opt(a, rcode, why, why_count);
 	if (reply_is_excess(a))
 		reply_shorten(a, rcode, why, why_count);
@@ -2484,7 +2482,7 @@ answer_from_cache(
 			reply_fail(a, view->reason);
 			return true;
 		case FOUND_NOTHING:
-			if (aliases > 0 && !a->header.recursion_desired) {
+			if (aliases > 0 && !header_is(&a->header, FLAG_RD)) {
 				reply_end(a, RCODE_NOERROR, NULL, 0);
 				return true; /* as far as it is known */
 			}
@@ -2865,7 +2863,7 @@ trace_begin(void)
 	const struct root_servers *roots;
 	struct query q = {.number = 1,
 	    .from = {4, {127, 0, 0, 1}, 0},
-	    .header = {.questions = 1, .recursion_desired = true},
+	    .header = {.flags = FLAG_RD, .questions = 1},
 	    .question = o->traced,
 	    .traced = true};
 	struct trail trail;

@@ -453,13 +453,23 @@ struct writer {
 	bool failed;
 };
 
+/* RFC 1035 4.1.1, RFC 4035 3.1.6, 3.2.2. */
+enum {
+	FLAG_QR = 0x8000, /* it is a response */
+	FLAG_AA = 0x0400, /* authoritative answer */
+	FLAG_TC = 0x0200, /* truncated */
+	FLAG_RD = 0x0100, /* recursion desired */
+	FLAG_RA = 0x0080, /* recursion available */
+	FLAG_Z = 0x0040,  /* anything, and always 0 from us */
+	FLAG_AD = 0x0020, /* authentic data */
+	FLAG_CD = 0x0010, /* checking disabled */
+	FLAGS_OPCODE = 0x7800,
+	FLAGS_RCODE = 0x000f,
+	OPCODE_SHIFT = 11
+};
+
 struct header {
-	uint16_t id;
-	uint8_t opcode;
-	uint8_t rcode; /* the four bits of the header */
-	bool response, authoritative, truncated;
-	bool recursion_desired, recursion_available;
-	bool authentic, checking_disabled;
+	uint16_t id, flags; /* without FLAG_Z */
 	uint16_t questions, answers, authorities, additionals;
 };
 
@@ -488,6 +498,38 @@ struct edns {
 	uint8_t cookie_len;  /* 0: none; 8, or 16 to 40 */
 	uint8_t cookie[COOKIE_MAX];
 };
+
+static inline bool
+header_is(const struct header *h, uint16_t flag)
+{
+	return (h->flags & flag) != 0;
+}
+
+static inline void
+header_set(struct header *h, uint16_t flag, bool set)
+{
+	h->flags = (uint16_t)(set ? h->flags | flag : h->flags & ~flag);
+}
+
+static inline unsigned
+header_opcode(const struct header *h)
+{
+	return (h->flags & FLAGS_OPCODE) >> OPCODE_SHIFT;
+}
+
+/* The lower four bits of the rcode (RFC 6891 6.1.3). */
+static inline uint8_t
+header_rcode(const struct header *h)
+{
+	return h->flags & FLAGS_RCODE;
+}
+
+static inline void
+header_set_rcode(struct header *h, unsigned rcode)
+{
+	header_set(h, FLAGS_RCODE, false);
+	h->flags |= (uint16_t)(rcode & FLAGS_RCODE);
+}
 
 static inline void
 reader_init(struct reader *r, const uint8_t *base, size_t len)

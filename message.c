@@ -26,16 +26,7 @@ enum {
 	OPTION_COOKIE = 10,    /* RFC 7873 4 */
 	OPTION_KEEPALIVE = 11, /* RFC 7828 3.1 */
 	OPTION_EDE = 15,       /* RFC 8914 2 */
-	EDNS_DO = 0x8000,
-
-	FLAG_QR = 0x8000,
-	FLAG_AA = 0x0400,
-	FLAG_TC = 0x0200,
-	FLAG_RD = 0x0100,
-	FLAG_RA = 0x0080,
-	FLAG_AD = 0x0020,
-	FLAG_CD = 0x0010,
-	OPCODE_SHIFT = 11
+	EDNS_DO = 0x8000
 };
 
 static_assert(NAME_LEN_MAX <= UINT8_MAX, "a name's length is an octet");
@@ -431,28 +422,17 @@ overworked(const struct reader *r)
 	return r->work > WORK_PER_OCTET * r->len;
 }
 
-/* The Z bit may be anything (RFC 1035 4.1.1). */
 bool
 read_header(struct reader *r, struct header *h)
 {
 	const uint8_t *b = octets_take(r, HEADER_LEN);
-	uint16_t flags;
 
 	if (b == NULL) {
 		memset(h, 0, sizeof(*h));
 		return false;
 	}
-	flags = u16_of(b + 2);
 	*h = (struct header){.id = u16_of(b),
-	    .response = flags & FLAG_QR,
-	    .opcode = flags >> OPCODE_SHIFT & 0xf,
-	    .authoritative = flags & FLAG_AA,
-	    .truncated = flags & FLAG_TC,
-	    .recursion_desired = flags & FLAG_RD,
-	    .recursion_available = flags & FLAG_RA,
-	    .authentic = flags & FLAG_AD,
-	    .checking_disabled = flags & FLAG_CD,
-	    .rcode = flags & 0xf,
+	    .flags = (uint16_t)(u16_of(b + 2) & ~FLAG_Z),
 	    .questions = u16_of(b + 4),
 	    .answers = u16_of(b + 6),
 	    .authorities = u16_of(b + 8),
@@ -683,8 +663,8 @@ response_read_question(struct response *r)
 	r->question.name.len = 0;
 	r->question.type = r->question.class = 0;
 	if (r->header.questions == 0)
-		return r->header.rcode == RCODE_FORMERR ||
-		    r->header.rcode == RCODE_NOTIMP;
+		return header_rcode(&r->header) == RCODE_FORMERR ||
+		    header_rcode(&r->header) == RCODE_NOTIMP;
 	return r->header.questions == 1 &&
 	    read_question(&r->message, &r->question);
 }
@@ -699,8 +679,8 @@ response_is_miscounted(const struct response *r)
 {
 	return r->message.at < r->message.len &&
 	    r->ends[SECTION_ADDITIONAL] < RECORDS_MAX &&
-	    (r->header.rcode == RCODE_NOERROR ||
-		r->header.rcode == RCODE_NXDOMAIN);
+	    (header_rcode(&r->header) == RCODE_NOERROR ||
+		header_rcode(&r->header) == RCODE_NXDOMAIN);
 }
 
 bool
@@ -718,7 +698,7 @@ response_parse(struct response *r, const uint8_t *octets, size_t len)
 		   response_read_section(
 		       r, SECTION_ADDITIONAL, r->header.additionals) &&
 		   !response_is_miscounted(r)) ||
-	    r->header.truncated;
+	    header_is(&r->header, FLAG_TC);
 }
 
 const struct record *
@@ -848,16 +828,8 @@ write_back_to(struct writer *w, size_t mark)
 static inline void
 header_to(uint8_t *b, const struct header *h)
 {
-	unsigned flags = (unsigned)(h->opcode & 0xf) << OPCODE_SHIFT |
-	    (h->response ? FLAG_QR : 0u) | (h->authoritative ? FLAG_AA : 0u) |
-	    (h->truncated ? FLAG_TC : 0u) |
-	    (h->recursion_desired ? FLAG_RD : 0u) |
-	    (h->recursion_available ? FLAG_RA : 0u) |
-	    (h->authentic ? FLAG_AD : 0u) |
-	    (h->checking_disabled ? FLAG_CD : 0u) | (h->rcode & 0xfu);
-
 	u16_to(b, h->id);
-	u16_to(b + 2, (uint16_t)flags);
+	u16_to(b + 2, h->flags);
 	u16_to(b + 4, h->questions);
 	u16_to(b + 6, h->answers);
 	u16_to(b + 8, h->authorities);

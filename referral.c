@@ -3313,7 +3313,7 @@ exchange_compose(struct exchange *x, struct writer *query, uint64_t now_ms)
 {
 	bool edns = x->with & FEATURE_EDNS;
 	struct header header = {.id = x->id,
-	    .recursion_desired = x->walk->slist.forwarded,
+	    .flags = x->walk->slist.forwarded ? FLAG_RD : 0,
 	    .questions = 1,
 	    .additionals = edns};
 	struct edns opt = {
@@ -3385,8 +3385,8 @@ exchange_trace_reply(
 		return;
 	if (class == RESPONSE_DELEGATION)
 		cut = &records_next(&authority, NULL, TYPE_NS)->owner;
-	eventlog_reply(&i, rcode_text(response.header.rcode), kinds[class], cut,
-	    now_ms - x->sent_ms, response.message.len);
+	eventlog_reply(&i, rcode_text(header_rcode(&response.header)),
+	    kinds[class], cut, now_ms - x->sent_ms, response.message.len);
 }
 
 static void
@@ -3640,7 +3640,8 @@ exchange_matches(const struct exchange *x, uint8_t *octets, size_t len)
 	if (x->with & FEATURE_CASE && !exchange_is_echoed(x, octets, len))
 		missing |= FEATURE_CASE;
 	if (!response_parse(&response, octets, len) ||
-	    !response.header.response || response.header.opcode != 0)
+	    !header_is(&response.header, FLAG_QR) ||
+	    header_opcode(&response.header) != 0)
 		return false;
 	if (response.header.questions == 0)
 		missing = 0;
@@ -3676,7 +3677,7 @@ exchange_heard(struct exchange *x, size_t octets, uint64_t now_ms)
 	account->octets_left -=
 	    account->octets_left < octets ? account->octets_left : octets;
 	w->heard = exchange_channel(x);
-	if (response.header.truncated && w->heard == CHANNEL_UDP &&
+	if (header_is(&response.header, FLAG_TC) && w->heard == CHANNEL_UDP &&
 	    exchange_is_out(&w->exchange[CHANNEL_TCP])) {
 		from->truncated = true;
 		candidate_acquit(from, x);
@@ -3773,7 +3774,7 @@ outlet_readable(const struct outlet *o, uint64_t now_ms)
 		forwarder_report(x, false);
 	/* More than we take may have come in fragments (RFC 9715). */
 	if (n > UDP_EDNS_MAX)
-		response.header.truncated = true;
+		header_set(&response.header, FLAG_TC, true);
 	server_replied(
 	    &exchange_candidate(x)->at, exchange_waited_ms(x, now_ms), now_ms);
 	exchange_heard(x, (size_t)n, now_ms);
@@ -4595,17 +4596,17 @@ response_no_answer(const struct response *r, const struct name *sname,
 		return RESPONSE_BIZARRE;
 	ns = records_next(&authority, NULL, TYPE_NS);
 	if (r->forwarded)
-		return r->header.recursion_available || ns == NULL
+		return header_is(&r->header, FLAG_RA) || ns == NULL
 		    ? RESPONSE_NO_DATA
 		    : RESPONSE_LAME; /* a referral is not what we asked for */
 	if (ns == NULL)
-		return r->header.authoritative ? RESPONSE_NO_DATA
-					       : RESPONSE_LAME;
+		return header_is(&r->header, FLAG_AA) ? RESPONSE_NO_DATA
+						      : RESPONSE_LAME;
 	if (ns->owner.len > zone->len && name_within(&ns->owner, zone) &&
 	    name_within(sname, &ns->owner) &&
 	    (stype != TYPE_DS || ns->owner.len < sname->len))
 		return RESPONSE_DELEGATION;
-	if (name_equal(&ns->owner, zone) && r->header.authoritative)
+	if (name_equal(&ns->owner, zone) && header_is(&r->header, FLAG_AA))
 		return RESPONSE_NO_DATA; /* its own NS in place of the SOA */
 	return RESPONSE_LAME;            /* upward, sideways, or to itself */
 }
@@ -4626,9 +4627,9 @@ response_content(const struct response *r, const struct name *sname,
 		return stype == TYPE_RRSIG || stype == TYPE_NSEC
 		    ? RESPONSE_NO_DATA /* would stand beside it, RFC 4035 2.5 */
 		    : RESPONSE_ALIAS;
-	if (r->header.rcode == RCODE_YXDOMAIN)
+	if (header_rcode(&r->header) == RCODE_YXDOMAIN)
 		return RESPONSE_FAILURE; /* without the DNAME that is why */
-	if (r->header.rcode == RCODE_NOERROR)
+	if (header_rcode(&r->header) == RCODE_NOERROR)
 		return response_no_answer(r, sname, stype, zone);
 	(void)authority_soa(r, sname, zone, &foreign);
 	return foreign ? RESPONSE_LAME : RESPONSE_NAME_ERROR;
@@ -4642,9 +4643,9 @@ response_class(const struct response *r, const struct name *sname,
 
 	if (r->edns.version != 0)
 		return RESPONSE_NO_EDNS; /* we have asked for 0 */
-	if (r->header.truncated)
+	if (header_is(&r->header, FLAG_TC))
 		return RESPONSE_TRUNCATED;
-	switch (r->edns.rcode_high << 4 | r->header.rcode) {
+	switch (r->edns.rcode_high << 4 | header_rcode(&r->header)) {
 	case RCODE_FORMERR:
 	case RCODE_NOTIMP:
 		return r->edns.present ? RESPONSE_FAILURE : RESPONSE_NO_EDNS;
@@ -4671,8 +4672,9 @@ response_class(const struct response *r, const struct name *sname,
 	case RESPONSE_ALIAS:
 	case RESPONSE_NO_DATA:
 	case RESPONSE_NAME_ERROR:
-		return r->header.authoritative || r->forwarded ? class
-							       : RESPONSE_LAME;
+		return header_is(&r->header, FLAG_AA) || r->forwarded
+		    ? class
+		    : RESPONSE_LAME;
 	default:
 		return class;
 	}
@@ -4908,7 +4910,7 @@ store_negative(struct walk *w, const struct name *sname, uint16_t stype,
 	const struct record *soa;
 	bool foreign;
 
-	if (response.header.rcode == RCODE_NXDOMAIN &&
+	if (header_rcode(&response.header) == RCODE_NXDOMAIN &&
 	    answer_first(&response, sname, TYPE_CNAME) == NULL &&
 	    (stype != TYPE_DS || server_forward(sname) == NULL)) {
 		draft.kind = KIND_NAME_ERROR;
@@ -5206,7 +5208,7 @@ walk_put_aside(struct walk *w, struct candidate *from)
 static bool
 response_is_error(void)
 {
-	uint8_t rcode = response.header.rcode;
+	uint8_t rcode = header_rcode(&response.header);
 
 	return rcode == RCODE_REFUSED || rcode == RCODE_SERVFAIL;
 }
@@ -5227,13 +5229,13 @@ static enum walk_state
 walk_lame(struct walk *w, struct candidate *from, const struct question *asked,
     uint64_t now_ms)
 {
-	uint8_t rcode = response.header.rcode;
+	uint8_t rcode = header_rcode(&response.header);
 	bool error = response_is_error();
 	struct incident i;
 
 	if (error)
 		candidate_spurns(from, &w->exchange[w->heard]);
-	w->slist.intercepted |= response.header.recursion_available;
+	w->slist.intercepted |= header_is(&response.header, FLAG_RA);
 	candidate_mark_lame(w, from, now_ms);
 	self.counts.lame++;
 	candidate_incident(w, from, &i);
@@ -5270,7 +5272,7 @@ walk_lame(struct walk *w, struct candidate *from, const struct question *asked,
 static bool
 reply_is_our_own(const struct exchange *x)
 {
-	return x->came_back && response.header.rcode == RCODE_REFUSED;
+	return x->came_back && header_rcode(&response.header) == RCODE_REFUSED;
 }
 
 /* As lame as a server can be, and to be told by another event. */
@@ -5322,8 +5324,8 @@ walk_without(struct walk *w, struct candidate *from, enum feature feature,
 static enum walk_state
 walk_failure(struct walk *w, struct candidate *from, uint64_t now_ms)
 {
-	if (response.header.rcode == RCODE_FORMERR ||
-	    response.header.rcode == RCODE_NOTIMP)
+	if (header_rcode(&response.header) == RCODE_FORMERR ||
+	    header_rcode(&response.header) == RCODE_NOTIMP)
 		return walk_without(w, from, FEATURE_COOKIE, now_ms);
 	candidate_spurns(from, &w->exchange[w->heard]);
 	return walk_put_aside(w, from);

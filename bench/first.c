@@ -57,7 +57,7 @@ line_open(const char *port)
 static size_t
 question_write(uint8_t octets[UDP_PLAIN_MAX])
 {
-	struct header header = {.recursion_desired = true, .questions = 1};
+	struct header header = {.flags = FLAG_RD, .questions = 1};
 	struct question question = {.type = TYPE_A, .class = CLASS_IN};
 	struct writer w;
 
@@ -81,8 +81,8 @@ is_answered(int fd)
 		poll(NULL, 0, AGAIN_MS); /* nobody is there */
 	len = recv(fd, answer, sizeof(answer), 0);
 	reader_init(&r, answer, len < 0 ? 0 : (size_t)len);
-	return read_header(&r, &header) && header.rcode == RCODE_NOERROR &&
-	    header.answers > 0;
+	return read_header(&r, &header) &&
+	    header_rcode(&header) == RCODE_NOERROR && header.answers > 0;
 }
 
 int

@@ -116,7 +116,7 @@ deny(struct reply *r, const struct name *zone, uint8_t rcode)
 	unsigned i;
 	size_t at;
 
-	r->header.rcode = rcode;
+	header_set_rcode(&r->header, rcode);
 	r->header.authorities = 1;
 	record_begin(r, zone, TYPE_SOA);
 	at = r->w.len;
@@ -207,7 +207,7 @@ root_answer(const struct query *q, struct reply *r)
 		deny(r, &root_zone, RCODE_NOERROR);
 		return;
 	}
-	r->header.authoritative = false;
+	header_set(&r->header, FLAG_AA, false);
 	r->header.authorities = 2;
 	put_servers(r, &q->last, &q->last, LEVEL_TLD, tld);
 }
@@ -281,8 +281,8 @@ tld_answer(const struct query *q, struct reply *r)
 
 	tld_name(tld % TLDS, &own);
 	if (!name_equal(&own, &q->last)) {
-		r->header.rcode = RCODE_REFUSED;
-		r->header.authoritative = false;
+		header_set_rcode(&r->header, RCODE_REFUSED);
+		header_set(&r->header, FLAG_AA, false);
 	} else if (q->labels == 1) {
 		put_apex(q, r, &q->last, LEVEL_TLD, tld);
 	} else if (put_own_address(q, r, &q->last, LEVEL_TLD, tld)) {
@@ -292,7 +292,7 @@ tld_answer(const struct query *q, struct reply *r)
 	} else if (q->labels == 2 && q->question.type == TYPE_DS) {
 		deny(r, &q->last, RCODE_NOERROR);
 	} else {
-		r->header.authoritative = false;
+		header_set(&r->header, FLAG_AA, false);
 		r->header.authorities = 2;
 		host = zone_host(&z);
 		host_name = q->zone;
@@ -332,8 +332,8 @@ zone_answer(const struct query *q, struct reply *r)
 	struct zone z, host;
 
 	if (q->labels < 2 || !zone_read(&q->zone, &z) || z.kind == ZONE_LAME) {
-		r->header.rcode = RCODE_REFUSED;
-		r->header.authoritative = false;
+		header_set_rcode(&r->header, RCODE_REFUSED);
+		header_set(&r->header, FLAG_AA, false);
 		return;
 	}
 	host = zone_host(&z);
@@ -364,8 +364,9 @@ query_read(struct query *q, const struct packet *p)
 	unsigned left;
 
 	reader_init(&reader, p->octets, p->len);
-	if (!read_header(&reader, &q->header) || q->header.response ||
-	    q->header.questions != 1 || !read_question(&reader, &q->question))
+	if (!read_header(&reader, &q->header) ||
+	    header_is(&q->header, FLAG_QR) || q->header.questions != 1 ||
+	    !read_question(&reader, &q->question))
 		return false;
 	memset(&q->edns, 0, sizeof(q->edns));
 	for (left = q->header.additionals; left > 0; left--)
@@ -392,10 +393,8 @@ packet_answer(struct packet *p)
 		return false;
 	if (q.server[0] == NET && q.server[1] == LEVEL_SILENT)
 		return false;
-	r.header = (struct header){.id = q.header.id,
-	    .response = true,
-	    .authoritative = true,
-	    .questions = 1};
+	r.header = (struct header){
+	    .id = q.header.id, .flags = FLAG_QR | FLAG_AA, .questions = 1};
 	writer_init(&r.w, p->octets, sizeof(p->octets));
 	writer_compress(&r.w, &names);
 	write_header(&r.w, &r.header);

@@ -35,6 +35,7 @@ struct pick {
 
 struct reply {
 	struct header header;
+	unsigned rcode; /* whole; the header has a part of it */
 	struct pick picks[SECTIONS][ANSWER_RECORDS_MAX];
 	unsigned counts[SECTIONS];
 	struct name aliases[LOOKUP_HOPS_MAX]; /* of synthesised records */
@@ -145,15 +146,16 @@ reply_begin(const struct query *q, struct reply *r)
 {
 	memset(&r->header, 0, sizeof(r->header));
 	memset(r->counts, 0, sizeof(r->counts));
+	r->rcode = RCODE_NOERROR;
 	r->synthesised_count = 0;
 	r->questions = NULL;
 	r->secret = 0;
 	r->no_edns = !q->edns.present;
 	r->whole = false;
 	r->header.id = q->header.id;
-	r->header.response = true;
-	r->header.recursion_desired = q->header.recursion_desired;
-	r->header.checking_disabled = q->header.checking_disabled;
+	header_set(&r->header, FLAG_QR, true);
+	header_set(&r->header, FLAG_RD, header_is(&q->header, FLAG_RD));
+	header_set(&r->header, FLAG_CD, header_is(&q->header, FLAG_CD));
 }
 
 /* RFC 7873 4: what the server puts behind the client's cookie. */
@@ -197,16 +199,16 @@ reply_make(struct authority *a, const struct query *q, struct reply *r)
 	if (rule == NULL && rule_find(a, q, CONDUCT_BAD_COOKIE, NULL) == NULL)
 		r->secret = 0;
 	if (cookie_is_bad(a, q)) {
-		r->header.rcode = RCODE_BADCOOKIE;
+		r->rcode = RCODE_BADCOOKIE;
 	} else if (q->edns.cookie_len > 0 &&
 	    rule_find(a, q, CONDUCT_COOKIE_ERROR, NULL) != NULL) {
-		r->header.rcode = RCODE_FORMERR;
+		r->rcode = RCODE_FORMERR;
 	} else if (q->edns.present &&
 	    (rule = rule_find(a, q, CONDUCT_NO_EDNS, NULL)) != NULL) {
-		r->header.rcode = (uint8_t)rule->number;
+		r->rcode = rule->number;
 		r->no_edns = rule->number < 16;
 	} else if ((rule = rule_find(a, q, CONDUCT_RCODE, NULL)) != NULL) {
-		r->header.rcode = (uint8_t)rule->number;
+		r->rcode = rule->number;
 	} else if ((rule = rule_find(a, q, CONDUCT_SCRIPT, NULL)) != NULL) {
 		script_apply(&rule->script, r);
 	} else if (rule_find(a, q, CONDUCT_LAME, NULL)) {
@@ -217,7 +219,7 @@ reply_make(struct authority *a, const struct query *q, struct reply *r)
 	}
 	r->whole = rule_find(a, q, CONDUCT_WHOLE, NULL) != NULL;
 	if (rule_find(a, q, CONDUCT_NO_AA, NULL))
-		r->header.authoritative = false;
+		header_set(&r->header, FLAG_AA, false);
 }
 
 static struct reply reply; /* the one being made */
@@ -280,7 +282,7 @@ true_reply(struct authority *a, const struct query *q, uint8_t *octets)
 		return raw_reply(&rule->script, q, octets);
 	reply_make(a, q, &reply);
 	if (rule_find(a, q, CONDUCT_TRUNCATED, NULL)) {
-		reply.header.truncated = true;
+		header_set(&reply.header, FLAG_TC, true);
 		memset(reply.counts, 0, sizeof(reply.counts));
 	}
 	return reply_write(q, &reply, octets);
@@ -502,11 +504,11 @@ script_apply(const struct script *script, struct reply *r)
 	const struct rr *rr;
 	unsigned s;
 
-	r->header.rcode = (uint8_t)script->rcode;
-	r->header.authoritative = script->authoritative;
-	r->header.truncated = script->truncated;
-	r->header.authentic = script->authentic;
-	r->header.recursion_available = script->recursion_available;
+	r->rcode = script->rcode;
+	header_set(&r->header, FLAG_AA, script->authoritative);
+	header_set(&r->header, FLAG_TC, script->truncated);
+	header_set(&r->header, FLAG_AD, script->authentic);
+	header_set(&r->header, FLAG_RA, script->recursion_available);
 	r->questions = script->questions;
 	r->no_edns |= script->no_edns;
 	for (s = 0; s < SECTIONS; s++)
@@ -633,7 +635,7 @@ static void
 reply_refer(struct reply *r, const struct query *q, const struct zone *zone,
     const struct name *cut)
 {
-	r->header.authoritative = r->counts[SECTION_ANSWER] > 0;
+	header_set(&r->header, FLAG_AA, r->counts[SECTION_ANSWER] > 0);
 	reply_add_rrset(r, SECTION_AUTHORITY, zone, cut, TYPE_NS);
 	reply_add_rrset(r, SECTION_AUTHORITY, zone, cut, TYPE_DS);
 	if (q->edns.dnssec_ok)
@@ -695,7 +697,7 @@ reply_substitute(struct reply *r, const struct zone *zone,
 	target.len = (uint8_t)dname->rdata_len;
 	memcpy(target.wire, dname->rdata, dname->rdata_len);
 	if (!name_substitute(sname, &dname->owner, &target, &r->aliases[n])) {
-		r->header.rcode = RCODE_YXDOMAIN;
+		r->rcode = RCODE_YXDOMAIN;
 		return false;
 	}
 	*rr = (struct rr){NULL, *sname, TYPE_CNAME, CLASS_IN, dname->ttl_s,
@@ -803,7 +805,7 @@ zone_answer(struct reply *r, const struct query *q, const struct zone *zone,
 	}
 	if (zone_match(zone, sname, &node))
 		return node_answer(r, q, zone, &node, sname);
-	r->header.rcode = RCODE_NXDOMAIN;
+	r->rcode = RCODE_NXDOMAIN;
 	reply_deny(r, q, zone, sname);
 	return false;
 }
@@ -819,11 +821,11 @@ reply_look_up(const struct authority *a, const struct address *at,
 
 	zone = zone_nearest(a, at, &sname, q->question.type);
 	if (zone == NULL || q->question.class != CLASS_IN) {
-		r->header.rcode = RCODE_REFUSED;
+		r->rcode = RCODE_REFUSED;
 		return;
 	}
-	r->header.authoritative = at != NULL;
-	r->header.recursion_available = at == NULL;
+	header_set(&r->header, FLAG_AA, at != NULL);
+	header_set(&r->header, FLAG_RA, at == NULL);
 	for (hops = 0; hops < LOOKUP_HOPS_MAX && zone != NULL; hops++) {
 		if (!zone_answer(r, q, zone, &sname))
 			return;
@@ -908,12 +910,12 @@ reply_write(const struct query *q, struct reply *r, uint8_t *octets)
 	size_t mark;
 
 	edns.dnssec_ok = q->edns.dnssec_ok;
-	edns.rcode_high = r->header.rcode >> 4;
+	edns.rcode_high = (uint8_t)(r->rcode >> 4);
 	if (r->secret != 0 && q->edns.cookie_len > 0) {
 		memcpy(edns.cookie, q->edns.cookie, COOKIE_CLIENT_LEN);
 		cookie_make(&edns, r->secret);
 	}
-	r->header.rcode &= 0xf;
+	header_set_rcode(&r->header, r->rcode);
 	opt_len = OPT_LEN + (edns.cookie_len > 0 ? 4u + COOKIE_LEN : 0u);
 	writer_init(&w, octets, room - (r->no_edns ? 0 : opt_len));
 	writer_compress(&w, &names);
@@ -923,7 +925,7 @@ reply_write(const struct query *q, struct reply *r, uint8_t *octets)
 	if (!sections_write(&w, r)) {
 		write_back_to(&w, mark);
 		memset(r->counts, 0, sizeof(r->counts));
-		r->header.truncated = true;
+		header_set(&r->header, FLAG_TC, true);
 	}
 	w.max = room;
 	if (!r->no_edns)

@@ -280,8 +280,7 @@ static const uint8_t *
 question(uint16_t id)
 {
 	static uint8_t octets[QUESTION_LEN];
-	struct header header = {
-	    .id = id, .recursion_desired = true, .questions = 1};
+	struct header header = {.id = id, .flags = FLAG_RD, .questions = 1};
 	struct question q = {
 	    {9, "\7example"}, .type = TYPE_AXFR, .class = CLASS_IN};
 	struct writer w;
@@ -303,8 +302,8 @@ judge(const uint8_t *octets, size_t len, uint16_t id)
 	reader_init(&r, octets, len);
 	ck_assert(read_header(&r, &header));
 	ck_assert_uint_eq(header.id, id);
-	ck_assert(header.response);
-	ck_assert_uint_eq(header.rcode, RCODE_REFUSED);
+	ck_assert(header_is(&header, FLAG_QR));
+	ck_assert_uint_eq(header_rcode(&header), RCODE_REFUSED);
 }
 
 static void
@@ -637,7 +636,7 @@ static void
 ask_for_names(int fd, unsigned from, unsigned count)
 {
 	static const struct name root = {.len = 1};
-	struct header header = {.recursion_desired = true, .questions = 1};
+	struct header header = {.flags = FLAG_RD, .questions = 1};
 	struct question q = {.type = TYPE_A, .class = CLASS_IN};
 	uint8_t octets[UDP_PLAIN_MAX];
 	struct writer w;
@@ -670,7 +669,7 @@ receive_denials(int fd, unsigned from, unsigned count)
 		reader_init(&r, octets, (size_t)n);
 		ck_assert(read_header(&r, &header));
 		ck_assert_uint_eq(header.id, i & 0xffff);
-		ck_assert_uint_eq(header.rcode, RCODE_NXDOMAIN);
+		ck_assert_uint_eq(header_rcode(&header), RCODE_NXDOMAIN);
 	}
 }
 

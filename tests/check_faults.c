@@ -304,7 +304,7 @@ is_right(const struct client *c, unsigned number)
 	text[0] = (char)(len - 1); /* in front of a string */
 	reader_init(&r, c->reply, c->reply_len);
 	return read_header(&r, &h) && read_question(&r, &question) &&
-	    h.rcode == RCODE_NOERROR && h.answers == 1 &&
+	    header_rcode(&h) == RCODE_NOERROR && h.answers == 1 &&
 	    read_record(&r, &record) && record.type == TYPE_TXT &&
 	    record.rdata_len == len &&
 	    memcmp(c->reply + record.rdata_at, text, (size_t)len) == 0;

@@ -307,7 +307,7 @@ reply_begin(struct writer *w, const struct peer *p, struct header *h)
 	reader_init(&r, p->query, p->len);
 	ck_assert(read_header(&r, &asked) && read_question(&r, &q));
 	h->id ^= asked.id;
-	h->response = true;
+	header_set(h, FLAG_QR, true);
 	h->questions = 1;
 	writer_init(w, reply, sizeof(reply));
 	write_header(w, h);
@@ -355,7 +355,7 @@ static void
 bad_replies(uint16_t wrong, bool truncated)
 {
 	struct header h = {
-	    .id = wrong, .authoritative = true, .truncated = truncated};
+	    .id = wrong, .flags = FLAG_AA | (truncated ? FLAG_TC : 0)};
 	struct writer w;
 
 	reply_begin(&w, &bad, &h);

@@ -563,15 +563,15 @@ START_TEST(header_keeps_each_flag)
 	ck_assert(read_header(&r, &header));
 	ck_assert_uint_eq(header.id, 0x1234);
 	ck_assert_uint_eq(header.additionals, 0xffff);
-	ck_assert(header.response == (_i == 15));
-	ck_assert(header.authoritative == (_i == 10));
-	ck_assert(header.truncated == (_i == 9));
-	ck_assert(header.recursion_desired == (_i == 8));
-	ck_assert(header.recursion_available == (_i == 7));
-	ck_assert(header.authentic == (_i == 5));
-	ck_assert(header.checking_disabled == (_i == 4));
-	ck_assert_uint_eq(header.opcode, flags >> 11 & 0xf);
-	ck_assert_uint_eq(header.rcode, flags & 0xf);
+	ck_assert(header_is(&header, FLAG_QR) == (_i == 15));
+	ck_assert(header_is(&header, FLAG_AA) == (_i == 10));
+	ck_assert(header_is(&header, FLAG_TC) == (_i == 9));
+	ck_assert(header_is(&header, FLAG_RD) == (_i == 8));
+	ck_assert(header_is(&header, FLAG_RA) == (_i == 7));
+	ck_assert(header_is(&header, FLAG_AD) == (_i == 5));
+	ck_assert(header_is(&header, FLAG_CD) == (_i == 4));
+	ck_assert_uint_eq(header_opcode(&header), flags >> 11 & 0xf);
+	ck_assert_uint_eq(header_rcode(&header), flags & 0xf);
 
 	if (_i == 6) /* M04: Z is ignored and goes out as 0 */
 		octets[3] = 0;
@@ -584,13 +584,17 @@ END_TEST
 
 START_TEST(header_writes_no_more_than_its_bits)
 {
-	struct header header = {.opcode = 0xff, .rcode = 0xff};
+	struct header header = {.flags = FLAG_CD | RCODE_NOTIMP};
 	uint8_t octets[HEADER_LEN];
 	struct writer w;
 
+	header_set_rcode(&header, RCODE_BADVERS | RCODE_SERVFAIL);
+	header_set(&header, FLAG_TC, true);
+	header_set(&header, FLAG_CD, false);
+
 	writer_init(&w, octets, sizeof(octets));
 	write_header(&w, &header);
-	ck_assert_mem_eq(octets, "\0\0\x78\x0f\0\0\0\0\0\0\0\0", 12);
+	ck_assert_mem_eq(octets, "\0\0\x02\x02\0\0\0\0\0\0\0\0", 12);
 }
 END_TEST
 
@@ -692,7 +696,7 @@ START_TEST(records_beyond_2048_are_not_read)
 {
 	static struct response response;
 	static uint8_t octets[MESSAGE_MAX];
-	struct header header = {.response = true,
+	struct header header = {.flags = FLAG_QR,
 	    .questions = 1,
 	    .answers = RECORDS_MAX - 1,
 	    .authorities = 2,
@@ -1086,7 +1090,7 @@ END_TEST
 static size_t
 worst_message(unsigned hops, uint16_t type, uint8_t *octets)
 {
-	struct header header = {.response = true, .questions = 1};
+	struct header header = {.flags = FLAG_QR, .questions = 1};
 	struct question question = {
 	    .name = name_of_len(NAME_LEN_MAX), .type = TYPE_A, .class = 1};
 	uint16_t at = HEADER_LEN, i;

@@ -155,13 +155,11 @@ write_reply(struct writer *w, const struct reply *r)
 	    .rcode_high = r->rcode_high};
 	struct question question = {
 	    .name = sname_of(r), .type = stype_of(r), .class = CLASS_IN};
-	struct header header = {.id = 4711,
-	    .response = true,
-	    .authoritative = r->aa,
-	    .truncated = r->tc,
-	    .rcode = r->rcode,
-	    .questions = 1};
+	struct header header = {.id = 4711, .flags = FLAG_QR, .questions = 1};
 
+	header_set(&header, FLAG_AA, r->aa);
+	header_set(&header, FLAG_TC, r->tc);
+	header_set_rcode(&header, r->rcode);
 	write_header(w, &header);
 	write_question(w, &question);
 	header.answers = write_section(w, r->answers);
@@ -649,7 +647,8 @@ START_TEST(response_is_taken_apart)
 
 	ck_assert(parse_first(write_good(false)));
 	ck_assert_uint_eq(response.header.id, 4711);
-	ck_assert(response.header.response && response.header.authoritative);
+	ck_assert(header_is(&response.header, FLAG_QR) &&
+	    header_is(&response.header, FLAG_AA));
 	ck_assert(name_equal(&response.question.name, &asked));
 	ck_assert_uint_eq(response.question.type, TYPE_A);
 	ck_assert_uint_eq(response.question.class, CLASS_IN);
@@ -762,7 +761,7 @@ START_TEST(records_beyond_the_limit_are_not_read)
 	static const uint16_t ANSWERS_TOLD[] = {
 	    0, 1, 1000, 2047, 2048, 2049, 5000};
 	uint16_t told = ANSWERS_TOLD[_i];
-	struct header header = {.response = true,
+	struct header header = {.flags = FLAG_QR,
 	    .questions = 1,
 	    .answers = told,
 	    .authorities = (uint16_t)(5000 - told)};

@@ -83,8 +83,7 @@ static size_t
 reply_forge(const struct forger *f, uint64_t dice, uint8_t reply[REPLY_MAX])
 {
 	struct header h = {.id = (uint16_t)dice,
-	    .response = true,
-	    .authoritative = true,
+	    .flags = FLAG_QR | FLAG_AA,
 	    .questions = 1,
 	    .answers = 1,
 	    .authorities = 1,

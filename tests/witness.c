@@ -198,7 +198,8 @@ static size_t
 ask_write(const struct ask *ask, const struct edns *cookie, unsigned nth,
     uint16_t id, uint8_t *octets)
 {
-	struct header header = {.id = id, .opcode = ask->opcode};
+	struct header header = {
+	    .id = id, .flags = (uint16_t)(ask->opcode << OPCODE_SHIFT)};
 	const struct questions *more = ask->questions;
 	struct question question = {.type = ask->type, .class = ask->class};
 	struct writer w;
@@ -211,9 +212,9 @@ ask_write(const struct ask *ask, const struct edns *cookie, unsigned nth,
 		return w.len;
 	}
 	ask_name(ask, nth, &question.name);
-	header.recursion_desired = ask->recursion_desired;
-	header.checking_disabled = ask->checking_disabled;
-	header.authentic = ask->authentic;
+	header_set(&header, FLAG_RD, ask->recursion_desired);
+	header_set(&header, FLAG_CD, ask->checking_disabled);
+	header_set(&header, FLAG_AD, ask->authentic);
 	header.answers = records_count(&ask->sections[SECTION_ANSWER]);
 	header.authorities = records_count(&ask->sections[SECTION_AUTHORITY]);
 	header.additionals =
@@ -495,11 +496,10 @@ query_flaw(const struct scenario *scenario, const uint8_t *octets, size_t len,
 	if (!read_header(&r, &h) || h.questions != 1 ||
 	    !read_question(&r, question))
 		return "has no question";
-	if (h.recursion_desired != server_recurses(scenario, &s->to))
-		return h.recursion_desired ? "asks it to recurse"
-					   : "does not ask it to recurse";
-	if (h.response || h.opcode != 0 || h.authoritative || h.truncated ||
-	    h.recursion_available || h.rcode != 0 ||
+	if (header_is(&h, FLAG_RD) != server_recurses(scenario, &s->to))
+		return header_is(&h, FLAG_RD) ? "asks it to recurse"
+					      : "does not ask it to recurse";
+	if ((h.flags & ~(FLAG_RD | FLAG_AD | FLAG_CD)) != 0 ||
 	    (octets[3] & HEADER_Z) != 0)
 		return "has a bit set in the header that it must not have";
 	if (h.answers != 0 || h.authorities != 0 || h.additionals > 1)
@@ -710,9 +710,9 @@ static bool
 is_refusal(const struct answer *a)
 {
 	return a->edns.rcode_high == 0 &&
-	    (a->header.rcode == RCODE_SERVFAIL ||
-		a->header.rcode == RCODE_NOTIMP ||
-		a->header.rcode == RCODE_REFUSED);
+	    (header_rcode(&a->header) == RCODE_SERVFAIL ||
+		header_rcode(&a->header) == RCODE_NOTIMP ||
+		header_rcode(&a->header) == RCODE_REFUSED);
 }
 
 /* The same of the cookie, which is that of RFC 9018 4.1; NULL if it does. */
@@ -747,7 +747,7 @@ extended_flaw(const struct answer *a)
 			if (*text < ' ' || *text > '~')
 				return "has octets in an extended error that "
 				       "are not printed";
-		if (a->header.rcode == RCODE_SERVFAIL &&
+		if (header_rcode(&a->header) == RCODE_SERVFAIL &&
 		    *a->extended[i].text == '\0' &&
 		    a->extended[i].code != EXTENDED_CACHED)
 			return "does not tell in words what failed";
@@ -785,7 +785,8 @@ opt_flaw(const struct client *c, const struct answer *a)
 	if (a->has_keepalive && !query.has_keepalive)
 		return "tells of keepalive unasked (C14)";
 	if (a->opt_count < query.opt_count &&
-	    a->header.rcode != RCODE_FORMERR && a->header.rcode != RCODE_NOTIMP)
+	    header_rcode(&a->header) != RCODE_FORMERR &&
+	    header_rcode(&a->header) != RCODE_NOTIMP)
 		return "has no OPT and the query has (E01)";
 	if (a->opt != NULL && a->edns.dnssec_ok != query.edns.dnssec_ok)
 		return "does not copy DO (V03)";
@@ -825,7 +826,7 @@ reply_flaw(const struct client *c, const struct answer *a)
 	question_len = r.at - HEADER_LEN;
 	if (c->reply_len > reply_room(c))
 		return "is larger than the client may get (RFC 9715 3.1)";
-	if (c->on != NULL && a->header.truncated)
+	if (c->on != NULL && header_is(&a->header, FLAG_TC))
 		return "is truncated, and came over TCP";
 	if (ask->edns.present && a->opt == NULL)
 		return "has no OPT and the query has (E01)";
@@ -834,12 +835,12 @@ reply_flaw(const struct client *c, const struct answer *a)
 	    memcmp(c->query + HEADER_LEN, c->reply + HEADER_LEN,
 		question_len) != 0)
 		return "does not echo the question octet by octet (M13)";
-	if (a->header.recursion_desired != ask->recursion_desired ||
-	    a->header.checking_disabled != ask->checking_disabled)
+	if (header_is(&a->header, FLAG_RD) != ask->recursion_desired ||
+	    header_is(&a->header, FLAG_CD) != ask->checking_disabled)
 		return "does not copy RD and CD (M03)";
-	if (!a->header.recursion_available)
+	if (!header_is(&a->header, FLAG_RA))
 		return "has no RA (M03)";
-	if (a->header.truncated &&
+	if (header_is(&a->header, FLAG_TC) &&
 	    (a->header.answers > 0 || a->header.authorities > 0))
 		return "is truncated and not empty (M22)";
 	return NULL;
@@ -858,9 +859,9 @@ reply_flaw_any(const struct client *c, struct answer *a)
 		return "is malformed";
 	if (memcmp(c->query, c->reply, 2) != 0)
 		return "has another ID (M03)";
-	if (!a->header.response)
+	if (!header_is(&a->header, FLAG_QR))
 		return "is no response (M03)";
-	if (a->header.opcode != (c->query[2] >> 3 & 0xf))
+	if (header_opcode(&a->header) != (c->query[2] >> 3 & 0xf))
 		return "has another opcode (M03)";
 	if ((c->reply[3] & HEADER_Z) != 0)
 		return "has the Z bit set (M04)";
@@ -972,7 +973,8 @@ data_surprise(struct answer *a, const struct expect *expect)
 	    "has not the expected answer section",
 	    "has not the expected authority section",
 	    "has not the expected additional section"};
-	unsigned rcode = (unsigned)a->edns.rcode_high << 4 | a->header.rcode;
+	unsigned rcode =
+	    (unsigned)a->edns.rcode_high << 4 | header_rcode(&a->header);
 	unsigned s;
 
 	if (!expect->any && rcode != expect->rcode)
@@ -997,9 +999,9 @@ reply_surprise(
 	if (surprise != NULL)
 		return surprise;
 	if (!expect->any &&
-	    (a->header.authoritative != expect->authoritative ||
-		a->header.truncated != expect->truncated ||
-		a->header.authentic != expect->authentic))
+	    (header_is(&a->header, FLAG_AA) != expect->authoritative ||
+		header_is(&a->header, FLAG_TC) != expect->truncated ||
+		header_is(&a->header, FLAG_AD) != expect->authentic))
 		return "has not the expected flags of aa, tc, ad";
 	if (expect->ordered &&
 	    !answer_is_ordered(a, &expect->sections[SECTION_ANSWER]))
@@ -1025,8 +1027,9 @@ reply_surprise(
 static const char *
 reply_surprise_troubled(struct answer *a, const struct expect *expect)
 {
-	if (expect->nothing || a->header.truncated ||
-	    (a->header.rcode == RCODE_SERVFAIL && a->edns.rcode_high == 0))
+	if (expect->nothing || header_is(&a->header, FLAG_TC) ||
+	    (header_rcode(&a->header) == RCODE_SERVFAIL &&
+		a->edns.rcode_high == 0))
 		return NULL;
 	return data_surprise(a, expect);
 }
@@ -1634,20 +1637,18 @@ rdata_text(const struct reader *message, const struct record *record,
 static void
 flags_text(const struct header *h, char *text, size_t max)
 {
-	const struct {
-		bool set;
+	static const struct {
+		uint16_t flag;
 		const char *name;
-	} flags[] = {{h->response, "qr"}, {h->authoritative, "aa"},
-	    {h->truncated, "tc"}, {h->recursion_desired, "rd"},
-	    {h->recursion_available, "ra"}, {h->authentic, "ad"},
-	    {h->checking_disabled, "cd"}};
+	} flags[] = {{FLAG_QR, "qr"}, {FLAG_AA, "aa"}, {FLAG_TC, "tc"},
+	    {FLAG_RD, "rd"}, {FLAG_RA, "ra"}, {FLAG_AD, "ad"}, {FLAG_CD, "cd"}};
 	unsigned i;
 
 	for (i = 0; i < sizeof(flags) / sizeof(flags[0]); i++)
-		if (flags[i].set)
+		if (header_is(h, flags[i].flag))
 			text_add(text, max, " %s", flags[i].name);
-	if (h->opcode != 0)
-		text_add(text, max, " opcode %u", h->opcode);
+	if (header_opcode(h) != 0)
+		text_add(text, max, " opcode %u", header_opcode(h));
 }
 
 static void
@@ -1692,10 +1693,10 @@ message_text(const uint8_t *octets, size_t len, char *text, size_t max)
 	read_bytes(&r, HEADER_LEN);
 	text_add(text, max, "id %04x", answer.header.id);
 	flags_text(&answer.header, text, max);
-	if (answer.header.response)
+	if (header_is(&answer.header, FLAG_QR))
 		text_add(text, max, " rcode %u",
 		    (unsigned)answer.edns.rcode_high << 4 |
-			answer.header.rcode);
+			header_rcode(&answer.header));
 	if (answer.header.questions > 0 && read_question(&r, &question))
 		text_add(text, max, ", %s %s", name_text(&question.name, name),
 		    type_text(question.type, type));

@@ -43,8 +43,9 @@ check_answer(const struct query *q, const uint8_t *octets)
 	assert(said_len <= UDP_PLAIN_MAX || q->edns.present);
 	assert(memcmp(said, octets, 2) == 0);
 	reader_init(&r.message, said, said_len);
-	assert(read_header(&r.message, &r.header) && r.header.response);
-	assert(r.header.opcode == q->header.opcode);
+	assert(read_header(&r.message, &r.header) &&
+	    header_is(&r.header, FLAG_QR));
+	assert(header_opcode(&r.header) == header_opcode(&q->header));
 	assert(r.header.questions == (q->question.name.len > 0));
 	if (r.header.questions == 1)
 		assert(response_parse(&r, said, said_len));

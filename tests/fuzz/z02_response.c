@@ -153,8 +153,8 @@ kept(const struct draft *d, uint64_t now_ms)
 		check_delegation(d, &body);
 	} else {
 		assert(d->trust ==
-		    (response.header.authoritative ? TRUST_ANSWER
-						   : TRUST_LAST_RESORT));
+		    (header_is(&response.header, FLAG_AA) ? TRUST_ANSWER
+							  : TRUST_LAST_RESORT));
 		assert(d->trust == TRUST_ANSWER || d->ttl_s == 0);
 		if (d->kind == KIND_RRSET)
 			check_set(d, &body);
@@ -218,13 +218,13 @@ walk_make(struct input *in)
 static size_t
 reply_make(struct input *in, uint8_t *octets, size_t max)
 {
-	struct header header = {.response = true, .questions = 1};
+	struct header header = {.flags = FLAG_QR, .questions = 1};
 	uint8_t bits = input_u8(in);
 	struct writer w;
 
-	header.authoritative = bits & 0x80;
-	header.truncated = bits & 0x40 && bits & 1;
-	header.rcode = bits & 0x20 ? bits & 0xf : 0;
+	header_set(&header, FLAG_AA, bits & 0x80);
+	header_set(&header, FLAG_TC, bits & 0x40 && bits & 1);
+	header_set_rcode(&header, bits & 0x20 ? bits & 0xf : 0);
 	header.answers = input_u8(in);
 	header.authorities = input_u8(in);
 	header.additionals = input_u8(in);

@@ -94,7 +94,7 @@ query_make(struct input *in, struct connection *c)
 	q.to = (struct address){4, {127, 0, 0, 1}, DNS_PORT};
 	q.from = (struct address){4, {127, 0, 0, 1}, 4242};
 	q.connection = bits & 1 ? c : NULL;
-	q.header.recursion_desired = bits & 2;
+	header_set(&q.header, FLAG_RD, bits & 2);
 	q.header.questions = 1;
 	q.edns.present = bits & 4;
 	q.edns.dnssec_ok = bits & 4 && bits & 8;
@@ -133,7 +133,7 @@ check_answer(const struct query *q, const uint8_t *octets, size_t len)
 	assert(r.message.at == r.message.len);
 	assert(r.question.type == q->question.type);
 	assert(r.edns.present == q->edns.present);
-	assert(!r.header.truncated || r.header.answers == 0);
+	assert(!header_is(&r.header, FLAG_TC) || r.header.answers == 0);
 	left = response_section(&r, SECTION_ANSWER);
 	while ((record = records_next(&left, NULL, TYPE_ANY)) != NULL) {
 		if (cache_find(&record->owner, record->type, cache_mark(),
