@@ -60,8 +60,9 @@ struct query {
 	unsigned listener;
 	uint64_t number; /* of all that were asked: the log's q= */
 	uint64_t asked_ms;
-	struct address from, to; /* the answer leaves from where it was asked */
-	unsigned interface;      /* of `from`; 0 if that tells enough */
+	struct address from;
+	struct address to;  /* of a listener at any address: which it was */
+	unsigned interface; /* of `from`; 0 if that tells enough */
 	struct header header;
 	struct question question; /* name.len 0: could not be parsed */
 	struct edns edns;
@@ -707,11 +708,11 @@ control_read(struct msghdr *m, struct query *q)
 	struct in_pktinfo info4;
 	struct in6_pktinfo info6;
 
-	q->to = self.listeners[q->listener].at;
 	if (!self.listeners[q->listener].any)
 		return true;
 	if (c == NULL)
 		return false;
+	q->to = self.listeners[q->listener].at;
 	if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_PKTINFO) {
 		memcpy(&info4, CMSG_DATA(c), sizeof(info4));
 		memcpy(q->to.ip, &info4.ipi_addr, 4);
@@ -815,7 +816,6 @@ udp_parse(struct query *q, unsigned i, uint64_t now_ms)
 {
 	struct msghdr *m = &self.in.messages[i].msg_hdr;
 
-	self.counts.received++;
 	if (!address_from_sockaddr(&self.in.peers[i], &q->from) ||
 	    port_is_reserved(q->from.port) || (m->msg_flags & MSG_TRUNC) != 0 ||
 	    !control_read(m, q)) {
@@ -876,6 +876,7 @@ udp_readable(unsigned listener, uint64_t now_ms)
 			    &self.listeners[listener].at, errno);
 		return;
 	}
+	self.counts.received += (unsigned)n;
 	udp_answer((unsigned)n, listener, now_ms);
 	for (i = 0; i < (unsigned)n; i++)
 		batch_renew(&self.in, i);
@@ -1929,8 +1930,9 @@ query_park(struct query *asked, struct trail *trail, uint64_t now_ms)
 static bool
 query_is_proven(const struct query *q)
 {
-	return cookie_is_of(
-	    &self.secrets, &q->edns, &q->from, self.wall_s, q->asked_ms);
+	return q->edns.cookie_len > COOKIE_CLIENT_LEN &&
+	    cookie_is_of(
+		&self.secrets, &q->edns, &q->from, self.wall_s, q->asked_ms);
 }
 
 /*
@@ -1982,16 +1984,26 @@ reply_has_keepalive(const struct query *q)
 	return q->connection != NULL && q->edns.keepalive;
 }
 
+/* Octets of its OPT without reasons. */
+static size_t
+reply_opt_len(const struct query *q)
+{
+	size_t len = 11;
+
+	if (!q->edns.present)
+		return 0;
+	if (reply_has_keepalive(q))
+		len += 6;
+	if (q->edns.cookie_len > 0)
+		len += 4 + COOKIE_LEN;
+	return len;
+}
+
 static struct reply *
 reply_begin(const struct query *q)
 {
-	size_t opt = q->edns.present ? 11 : 0;
 	struct reply *a = &self.reply;
 
-	if (reply_has_keepalive(q))
-		opt += 6;
-	if (q->edns.cookie_len > 0)
-		opt += 4 + COOKIE_LEN;
 	a->query = q;
 	a->header = (struct header){.id = q->header.id,
 	    .flags = FLAG_QR | FLAG_RA |
@@ -2000,7 +2012,7 @@ reply_begin(const struct query *q)
 	writer_init(&a->message,
 	    q->connection != NULL || q->traced ? self.tcp_octets + PREFIX_LEN
 					       : udp_buffer(q),
-	    a->max - opt);
+	    a->max - reply_opt_len(q));
 	writer_compress(&a->message, &a->names);
 	a->message.len = HEADER_LEN; /* written when all is known */
 	if (q->question.name.len > 0) {
@@ -2450,12 +2462,12 @@ answer_from_cache(
 	const struct name *sname = &q->question.name;
 	uint16_t stype = q->question.type;
 	struct reply *a = reply_begin(q);
+	struct name *target;
 	unsigned aliases = 0;
 
 	a->from_cache = true;
 	for (;;) {
 		struct view *view = &a->sets[a->set_count];
-		struct name *target = &a->targets[aliases % 2];
 
 		switch (cache_find_on(trail, 0, stype, mark, now_ms, view)) {
 		case FOUND_ANSWER:
@@ -2465,7 +2477,8 @@ answer_from_cache(
 			reply_end(a, RCODE_NOERROR, NULL, 0);
 			return true;
 		case FOUND_ALIAS:
-			if (!reply_follow(a, sname, view, ++aliases, target))
+			target = &a->targets[aliases++ % 2];
+			if (!reply_follow(a, sname, view, aliases, target))
 				return true;
 			sname = target;
 			trail_begin(trail, sname);

@@ -27,7 +27,7 @@
 #include <sys/socket.h>
 
 /*
- * Of a function that a hit does not come to: were it a part of one that a hit
+ * Of a function that most hits do not come to: were it a part of one that a hit
  * goes through, each hit would save its registers and guard its frame.
  */
 #define SELDOM __attribute__((noinline))
@@ -646,7 +646,14 @@ writer_init(struct writer *w, uint8_t *base, size_t max)
 }
 
 /* Let names in this message be compressed; the table is the caller's. */
-void writer_compress(struct writer *, struct compressor *);
+static inline void
+writer_compress(struct writer *w, struct compressor *names)
+{
+	names->first = 0;
+	names->begun = false;
+	w->names = names;
+}
+
 void write_bytes(struct writer *, const void *, size_t n);
 void write_u8(struct writer *, uint8_t);
 void write_u16(struct writer *, uint16_t);

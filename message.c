@@ -729,14 +729,6 @@ record_rdata(const struct response *r, const struct record *record)
  * Writing.
  */
 
-void
-writer_compress(struct writer *w, struct compressor *names)
-{
-	names->first = 0;
-	names->begun = false;
-	w->names = names;
-}
-
 static inline uint8_t *
 octets_add(struct writer *w, size_t n)
 {
@@ -945,7 +937,17 @@ write_stored(
 	assert(rdata != NULL);
 	if (to != NULL)
 		memcpy(to, prefix, 2 + len);
-	write_whole(w, mark);
+	else
+		w->len = mark;
+}
+
+static SELDOM void
+write_stored_names(
+    struct writer *w, const struct record_head *h, struct reader *stored)
+{
+	struct reader rdata = read_stored(stored);
+
+	write_rr(w, h, &rdata);
 }
 
 void
@@ -954,16 +956,11 @@ write_rrset(struct writer *w, const struct record_head *h, unsigned count,
 {
 	bool plain = !has_name(type_shape(h->type));
 
-	for (; count > 0; count--) {
-		struct reader rdata;
-
-		if (plain) {
+	for (; count > 0; count--)
+		if (plain)
 			write_stored(w, h, stored);
-			continue;
-		}
-		rdata = read_stored(stored);
-		write_rr(w, h, &rdata);
-	}
+		else
+			write_stored_names(w, h, stored);
 }
 
 void
