@@ -54,7 +54,7 @@ mv "$socket" "$dir/moved"
 "$dns" -r "$dir/hints" -l "127.0.0.1@$((port + 1))" -e /dev/null \
     --control "$socket" &
 other=$!
-until_true test -S "$socket"
+until_true "$dns" --control "$socket" stats
 stop
 gives 0 '^uptime_s' 'a server that ends leaves the socket of another' stats
 kill $other
