@@ -478,6 +478,22 @@ struct question {
 	uint16_t type, class;
 };
 
+/* As much of it as there is: most names are short. */
+static inline void
+name_copy(struct name *to, const struct name *from)
+{
+	to->len = from->len;
+	memcpy(to->wire, from->wire, from->len);
+}
+
+static inline void
+question_copy(struct question *to, const struct question *from)
+{
+	name_copy(&to->name, &from->name);
+	to->type = from->type;
+	to->class = from->class;
+}
+
 /* A record as it lies in a message; rdata begins at an offset of it. */
 struct record {
 	struct name owner;

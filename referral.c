@@ -608,7 +608,8 @@ walk_begin(const struct trail *t, uint16_t qtype, uint64_t now_ms)
 	memset(w, 0, offsetof(struct walk, slist.zone));
 	w->slist.zone.len = w->most.len = 0;
 	w->generation = generation;
-	w->qname = w->sname = *t->name;
+	name_copy(&w->qname, t->name);
+	name_copy(&w->sname, t->name);
 	w->qtype = qtype;
 	trail_copy(&w->trail, t, &w->sname);
 	w->mark = cache_mark();
@@ -720,7 +721,7 @@ bill_add(struct walk *payer, const struct slist *l)
 	if (l->hash == payer->most_hash ||
 	    bill_count(payer, l->hash) < bill_count(payer, payer->most_hash))
 		return;
-	payer->most = l->zone;
+	name_copy(&payer->most, &l->zone);
 	payer->most_hash = l->hash;
 }
 
@@ -2174,7 +2175,7 @@ slist_clear(struct walk *w, const struct name *zone, uint64_t until_ms)
 	struct slist *l = &w->slist;
 
 	walk_drop_children(w);
-	l->zone = *zone;
+	name_copy(&l->zone, zone);
 	l->hash = trail_hash(&w->trail, trail_level(&w->trail, zone->len));
 	l->forwarded = false;
 	l->until_ms = until_ms;
@@ -3301,7 +3302,7 @@ exchange_prepare(
 	x->to = (uint8_t)(to - w->slist.addresses);
 	x->id = (uint16_t)random_u32();
 	x->with = (uint8_t)exchange_features(x, to, now_ms);
-	x->asked = w->asks;
+	question_copy(&x->asked, &w->asks);
 	if (x->with & FEATURE_CASE)
 		name_spell(&x->asked.name);
 	x->came_back = false;
@@ -5001,10 +5002,11 @@ static bool
 store_answer(struct walk *w, const struct question *asked, enum trust trust,
     uint64_t now_ms)
 {
-	struct name name = asked->name;
+	struct name name;
 	unsigned aliases;
 	bool foreign;
 
+	name_copy(&name, &asked->name);
 	/* The zone above says of one that is forwarded but what DS it has. */
 	if (asked->type == TYPE_DS && server_forward(&name) != NULL &&
 	    answer_first(&response, &name, TYPE_DS) == NULL) {
@@ -5084,6 +5086,16 @@ glue_find(const struct name *ns, struct glue *v4, struct glue *v6)
 	}
 }
 
+/* Its octets, as many as record_family saw to. */
+static void
+assembly_add_address(struct assembly *a, const struct record *record)
+{
+	struct reader rdata = record_rdata(&response, record);
+
+	write_bytes(
+	    &a->body, read_bytes(&rdata, record->rdata_len), record->rdata_len);
+}
+
 /*
  * Up to four addresses of one family, while there is room for those that may
  * be asked: the delegation lives no longer than they do.  Those that will be
@@ -5093,18 +5105,20 @@ glue_find(const struct name *ns, struct glue *v4, struct glue *v6)
 static uint8_t
 assembly_add_glue(struct assembly *a, const struct glue *g, unsigned *room)
 {
-	unsigned usable = g->usable_count, n = 0, i;
+	unsigned usable = g->usable_count, n, i;
 
 	if (usable > *room)
 		usable = *room;
 	*room -= usable;
-	for (i = 0; i < usable; i++) {
-		n += read_rdata(&response.message, g->usable[i], &a->body);
-		if (a->ttl_s > g->usable[i]->ttl_s)
-			a->ttl_s = g->usable[i]->ttl_s;
+	for (n = 0; n < usable; n++) {
+		assembly_add_address(a, g->usable[n]);
+		if (a->ttl_s > g->usable[n]->ttl_s)
+			a->ttl_s = g->usable[n]->ttl_s;
 	}
-	for (i = 0; i < g->refused_count && n < NS_FAMILY_ADDRESSES_MAX; i++)
-		n += read_rdata(&response.message, g->refused[i], &a->body);
+	for (i = 0; i < g->refused_count && n < NS_FAMILY_ADDRESSES_MAX; i++) {
+		assembly_add_address(a, g->refused[i]);
+		n++;
+	}
 	return (uint8_t)n;
 }
 
