@@ -212,6 +212,13 @@ enum limit {
 	LIMIT_SERVER_QUERIES
 };
 
+/* Who told addresses of an NS name, if not the zone that has it. */
+enum told {
+	TOLD_NONE,
+	TOLD_BESIDE, /* the referral to the zone whose server it is */
+	TOLD_ABOVE   /* that to its own zone, whose server it is too */
+};
+
 /* RFC 1034 5.3.2: the servers of the zone that is asked now. */
 struct slist {
 	uint64_t hash;     /* of the zone's name, keyed */
@@ -238,7 +245,8 @@ struct slist {
 		bool looked_a, looked_aaaa; /* in the cache or by a walk */
 		bool counted;               /* among the lookups */
 		bool busy;                  /* a walk is out for it */
-		bool fruitless;             /* it has no address */
+		enum told told;
+		bool fruitless; /* it has no address */
 	} ns[SLIST_NS_MAX];
 	struct candidate addresses[SLIST_ADDRESSES_MAX];
 };
@@ -305,8 +313,9 @@ struct walk {
 	struct walk *prev_sharer, *next_sharer;
 	uint16_t *of_crowd; /* where it counts as it waits for that */
 	bool shared;        /* it has, for what it shows: not again */
-	bool favoured; /* not for single clients alone: crowds are no matter */
-	bool in_full;  /* a server choked on a probe: no more of them */
+	bool favoured;  /* not for single clients alone: crowds are no matter */
+	bool in_full;   /* a server choked on a probe: no more of them */
+	bool in_person; /* what a referral tells of sname will not do */
 	bool last_resort;       /* data without AA is in the cache for us */
 	struct address told_by; /* who sent the referral being taken in */
 	enum channel heard;     /* in ANALYZE: by which the response came */
@@ -438,6 +447,7 @@ static void walk_show_more(struct walk *, size_t, uint64_t);
 static void walk_leave_probe(struct walk *);
 static void walk_release(struct walk *);
 static bool slist_look_up(struct walk *, struct walk *account, uint64_t);
+static bool view_tells(const struct view *, const struct name *ns);
 static bool slist_is_crowded(const struct walk *);
 static bool walk_shuns_crowds(const struct walk *);
 static uint16_t *crowd_of_zone(const struct slist *);
@@ -1338,6 +1348,16 @@ walk_look(struct walk *w, uint64_t now_ms)
 	return WALK_LOOK;
 }
 
+/*
+ * Will it do for all who wait if a referral tells an address of sname, as that
+ * of a server of its own zone?  They only want to ask there.
+ */
+static bool
+walk_takes_referral(const struct walk *w)
+{
+	return w->waiters != NULL && w->clients == 0 && !w->in_person;
+}
+
 /* Step 2: the closest zone cut that is known, or the roots. */
 static enum walk_state
 walk_find(struct walk *w, uint64_t now_ms)
@@ -1362,6 +1382,8 @@ walk_find(struct walk *w, uint64_t now_ms)
 	trail_name(&w->trail, level, &zone);
 	if (w->slist.zone.len > 0 && name_equal(&zone, &w->slist.zone))
 		return WALK_SEND;
+	if (walk_takes_referral(w) && view_tells(&view, &w->sname))
+		return WALK_DONE;
 	if (view.forwarded) {
 		slist_fill_forwarders(w, &zone, now_ms);
 		return WALK_SEND;
@@ -2199,31 +2221,83 @@ slist_add_ns(struct slist *l)
 	assert(ns < SLIST_NS_MAX);
 	l->ns[ns].looked_a = l->ns[ns].looked_aaaa = false;
 	l->ns[ns].counted = l->ns[ns].busy = l->ns[ns].fruitless = false;
+	l->ns[ns].told = TOLD_NONE;
 	return ns;
 }
 
-/* From a delegation of the cache, as delegation_body wrote it. */
+/*
+ * A delegation of the cache, as assembly_add_ns wrote it: each NS name, and
+ * after it the addresses that the referral told of it, one at a time.
+ */
+struct servers_left {
+	struct reader body;
+	unsigned records, v4, v6; /* to come; these two are of the last name */
+};
+
+static struct servers_left
+view_servers(const struct view *view)
+{
+	return (struct servers_left){
+	    .body = view->body, .records = view->forwarded ? 0 : view->records};
+}
+
+/* The next NS name; what is left of the last one's addresses is passed over. */
+static bool
+servers_next(struct servers_left *s, struct name *ns)
+{
+	(void)read_bytes(&s->body, s->v4 * 4 + s->v6 * 16);
+	s->v4 = s->v6 = 0;
+	if (s->records == 0)
+		return false;
+	s->records--;
+	(void)read_name(&s->body, ns);
+	s->v4 = read_u8(&s->body);
+	s->v6 = read_u8(&s->body);
+	assert(!s->body.failed);
+	return true;
+}
+
+/* The next address of that name. */
+static bool
+servers_next_address(struct servers_left *s, struct address *at)
+{
+	if (s->v4 + s->v6 == 0)
+		return false;
+	read_address(&s->body, s->v4 > 0 ? 4 : 6, at);
+	s->v4 > 0 ? s->v4-- : s->v6--;
+	return true;
+}
+
+/* On to the addresses of this name; false if none are told of it. */
+static bool
+servers_seek(struct servers_left *s, const struct name *ns)
+{
+	struct name name;
+
+	while (servers_next(s, &name))
+		if (name_equal(&name, ns))
+			return s->v4 + s->v6 > 0;
+	return false;
+}
+
+/* From a delegation of the cache. */
 static void
 slist_fill(struct walk *w, const struct name *zone, const struct view *view,
     uint64_t until_ms)
 {
-	struct reader body = view->body;
+	struct servers_left left = view_servers(view);
+	struct slist *l = &w->slist;
 	struct address at;
-	unsigned i, v4, v6;
 
 	slist_clear(w, zone, until_ms);
-	for (i = 0; i < view->records && !body.failed; i++) {
-		uint8_t ns = slist_add_ns(&w->slist);
+	while (left.records > 0) {
+		uint8_t ns = slist_add_ns(l);
 
-		(void)read_name(&body, &w->slist.ns[ns].name);
-		v4 = read_u8(&body);
-		v6 = read_u8(&body);
-		for (; v4 + v6 > 0 && !body.failed; v4 > 0 ? v4-- : v6--) {
-			read_address(&body, v4 > 0 ? 4 : 6, &at);
-			(void)slist_add(w, ns, &at, false);
-		}
+		(void)servers_next(&left, &l->ns[ns].name);
+		while (servers_next_address(&left, &at))
+			if (slist_add(w, ns, &at, false))
+				l->ns[ns].told = TOLD_BESIDE;
 	}
-	assert(!body.failed);
 	w->told_by.family = 0;
 }
 
@@ -2264,6 +2338,52 @@ slist_add_found(
 		(void)slist_add(w, ns, &at, false);
 	}
 	return found;
+}
+
+static bool
+view_tells(const struct view *view, const struct name *ns)
+{
+	struct servers_left left = view_servers(view);
+
+	return servers_seek(&left, ns);
+}
+
+/* Has the zone of a name said nothing yet of its address, or not of late? */
+static bool
+is_unknown(enum found found)
+{
+	return found == FOUND_NOTHING || found == FOUND_FAILURE;
+}
+
+/*
+ * Take the addresses of slist.ns[ns] that its own zone was delegated with.  To
+ * ask that zone is what they are for, and who would be asked for better ones is
+ * mostly that very server: so they will do here too, until they turn out to be
+ * of no use.  Nobody else is ever told of them (RFC 2181 5.4.1).  True: there
+ * are new ones.
+ */
+static bool
+slist_add_told(struct walk *w, uint8_t ns, uint32_t mark, uint64_t now_ms)
+{
+	struct slist *l = &w->slist;
+	const struct name *name = &l->ns[ns].name;
+	struct servers_left left;
+	struct address at;
+	struct view view;
+	uint64_t until_ms;
+	bool added = false;
+
+	if (l->ns[ns].told == TOLD_ABOVE ||
+	    !cache_find_delegation(name, mark, now_ms, &view, &until_ms))
+		return false;
+	left = view_servers(&view);
+	if (!servers_seek(&left, name))
+		return false;
+	l->ns[ns].told = TOLD_ABOVE;
+	l->ns[ns].looked_a = l->ns[ns].looked_aaaa = false;
+	while (servers_next_address(&left, &at))
+		added |= slist_add(w, ns, &at, false);
+	return added;
 }
 
 /*
@@ -2407,6 +2527,44 @@ slist_may_look_up(struct walk *w, struct walk *account, unsigned ns)
 	return true;
 }
 
+static bool
+slist_was_silent(const struct slist *l, const struct address *at)
+{
+	unsigned i;
+
+	for (i = 0; i < l->address_count; i++)
+		if (l->addresses[i].silent && !l->addresses[i].aside &&
+		    address_equal(&l->addresses[i].at, at))
+			return true;
+	return false;
+}
+
+/*
+ * If a referral told addresses of slist.ns[ns], they were of no use: is there
+ * anybody who may tell a better one?  Who was silent now would be so again.
+ */
+static bool
+slist_may_doubt(const struct walk *w, unsigned ns, uint64_t now_ms)
+{
+	const struct slist *l = &w->slist;
+	struct servers_left left;
+	struct name name;
+	struct address at;
+	struct view view;
+	uint64_t until_ms;
+
+	if (l->ns[ns].told != TOLD_ABOVE ||
+	    !cache_find_delegation(
+		&l->ns[ns].name, w->mark, now_ms, &view, &until_ms))
+		return true;
+	left = view_servers(&view);
+	while (servers_next(&left, &name))
+		while (servers_next_address(&left, &at))
+			if (!slist_was_silent(l, &at))
+				return true;
+	return false;
+}
+
 /*
  * Find an address for slist.ns[ns]: true if the cache had one.  A name below
  * the zone itself cannot be found without its own servers (RFC 9471 2).
@@ -2418,8 +2576,8 @@ slist_look_up_ns(
 	struct slist *l = &w->slist;
 	uint16_t type;
 
-	if (l->ns[ns].busy || slist_has_address(l, ns) ||
-	    name_within(&l->ns[ns].name, &l->zone))
+	if (l->ns[ns].busy || name_within(&l->ns[ns].name, &l->zone) ||
+	    (slist_has_address(l, ns) && l->ns[ns].told == TOLD_NONE))
 		return false;
 	while ((type = slist_next_type(l, ns)) != 0) {
 		unsigned before = l->address_count;
@@ -2427,8 +2585,11 @@ slist_look_up_ns(
 		    slist_add_found(w, ns, type, w->mark, now_ms);
 
 		l->unsure |= found == FOUND_FAILURE;
+		if (is_unknown(found) && slist_add_told(w, ns, w->mark, now_ms))
+			return true;
 		if (found == FOUND_NOTHING) {
-			if (!slist_may_look_up(w, account, ns))
+			if (!slist_may_doubt(w, ns, now_ms) ||
+			    !slist_may_look_up(w, account, ns))
 				return false;
 			slist_looked(l, ns, type);
 			if (walk_await(w, ns, type, now_ms))
@@ -2490,6 +2651,7 @@ walk_await(struct walk *w, uint8_t ns, uint16_t type, uint64_t now_ms)
 		walk_list(child, at);
 	}
 	child->favoured |= w->favoured;
+	child->in_person |= w->slist.ns[ns].told == TOLD_ABOVE;
 	edge->ns = ns;
 	edge->type = type;
 	walk_trace_lookup(w, edge, joined);
@@ -2513,7 +2675,9 @@ walk_child_done(struct waiter *edge, uint64_t now_ms)
 	*at = edge->next_awaited;
 	w->children--;
 	w->slist.ns[edge->ns].busy = false;
-	(void)slist_add_found(w, edge->ns, edge->type, edge->on->mark, now_ms);
+	if (is_unknown(slist_add_found(
+		w, edge->ns, edge->type, edge->on->mark, now_ms)))
+		(void)slist_add_told(w, edge->ns, edge->on->mark, now_ms);
 	walk_trace_looked_up(w, edge, w->slist.address_count - before);
 	if (edge->on->reason.ede == EDE_NETWORK_ERROR &&
 	    !edge->on->slist.forwarded)
