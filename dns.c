@@ -820,7 +820,6 @@ udp_parse(struct query *q, unsigned i, uint64_t now_ms)
 	    port_is_reserved(q->from.port) || (m->msg_flags & MSG_TRUNC) != 0 ||
 	    !control_read(m, q)) {
 		self.counts.dropped++;
-		q->askable = false;
 		return;
 	}
 	q->interface = peer_interface(&self.in.peers[i]);
@@ -833,7 +832,7 @@ udp_parse(struct query *q, unsigned i, uint64_t now_ms)
  * Answer those that have come.  Who asks for one name after the other would
  * wait for the memory of each twice, for its chain in the cache and for its
  * entry; so while one is answered the entry of a later one is on its way, and
- * the chain of one that is later still.
+ * the chain of one that is later still.  In the end none is left askable.
  */
 static void
 udp_answer(unsigned count, unsigned listener, uint64_t now_ms)
@@ -847,9 +846,10 @@ udp_answer(unsigned count, unsigned listener, uint64_t now_ms)
 	for (i = 0; i < count + 2 * AHEAD; i++) {
 		now = &asked[i % (2 * AHEAD)];
 		next = &asked[(i + AHEAD) % (2 * AHEAD)];
-		if (i >= 2 * AHEAD && now->query.askable)
+		if (now->query.askable)
 			answer(&now->query, &now->trail, now_ms);
-		if (i >= AHEAD && i < count + AHEAD && next->query.askable)
+		now->query.askable = false;
+		if (next->query.askable)
 			cache_fetch_entry(&next->trail);
 		if (i >= count)
 			continue;
