@@ -2566,19 +2566,25 @@ slist_may_doubt(const struct walk *w, unsigned ns, uint64_t now_ms)
 }
 
 /*
- * Find an address for slist.ns[ns]: true if the cache had one.  A name below
- * the zone itself cannot be found without its own servers (RFC 9471 2).
+ * Is there no address of slist.ns[ns], or none that its own zone told?  A name
+ * below the zone that is asked cannot be found without its own servers (RFC
+ * 9471 2).
  */
 static bool
-slist_look_up_ns(
+slist_may_find(const struct slist *l, unsigned ns)
+{
+	return !l->ns[ns].busy && !name_within(&l->ns[ns].name, &l->zone) &&
+	    (l->ns[ns].told != TOLD_NONE || !slist_has_address(l, ns));
+}
+
+/* Take what is known already of slist.ns[ns]: true if that is something new. */
+static bool
+slist_add_known(
     struct walk *w, struct walk *account, uint8_t ns, uint64_t now_ms)
 {
 	struct slist *l = &w->slist;
 	uint16_t type;
 
-	if (l->ns[ns].busy || name_within(&l->ns[ns].name, &l->zone) ||
-	    (slist_has_address(l, ns) && l->ns[ns].told == TOLD_NONE))
-		return false;
 	while ((type = slist_next_type(l, ns)) != 0) {
 		unsigned before = l->address_count;
 		enum found found =
@@ -2587,14 +2593,8 @@ slist_look_up_ns(
 		l->unsure |= found == FOUND_FAILURE;
 		if (is_unknown(found) && slist_add_told(w, ns, w->mark, now_ms))
 			return true;
-		if (found == FOUND_NOTHING) {
-			if (!slist_may_doubt(w, ns, now_ms) ||
-			    !slist_may_look_up(w, account, ns))
-				return false;
-			slist_looked(l, ns, type);
-			if (walk_await(w, ns, type, now_ms))
-				return false;
-		}
+		if (found == FOUND_NOTHING)
+			return false;
 		slist_looked(l, ns, type);
 		if (l->address_count > before)
 			return true;
@@ -2605,18 +2605,46 @@ slist_look_up_ns(
 	return false;
 }
 
-/* No address is left to ask: find others.  True if some were in the cache. */
+/* Begin to look up an address of slist.ns[ns], or join who does. */
+static void
+slist_look_up_ns(
+    struct walk *w, struct walk *account, uint8_t ns, uint64_t now_ms)
+{
+	struct slist *l = &w->slist;
+	uint16_t type;
+
+	while ((type = slist_next_type(l, ns)) != 0) {
+		if (!slist_may_doubt(w, ns, now_ms) ||
+		    !slist_may_look_up(w, account, ns))
+			return;
+		slist_looked(l, ns, type);
+		if (walk_await(w, ns, type, now_ms))
+			return;
+	}
+}
+
+/*
+ * No address is left to ask: find others.  True if some were known, of which
+ * the nearest is asked; else they are looked up.
+ */
 static bool
 slist_look_up(struct walk *w, struct walk *account, uint64_t now_ms)
 {
 	unsigned n = w->slist.ns_count, i;
 	unsigned first = n > 0 ? random_below(n) : 0;
+	bool added = false;
 
 	for (i = 0; i < n; i++)
-		if (slist_look_up_ns(
-			w, account, (uint8_t)((first + i) % n), now_ms))
-			return true;
-	return false;
+		if (slist_may_find(&w->slist, i))
+			added |=
+			    slist_add_known(w, account, (uint8_t)i, now_ms);
+	for (i = 0; i < n && !added; i++) {
+		uint8_t ns = (uint8_t)((first + i) % n);
+
+		if (slist_may_find(&w->slist, ns))
+			slist_look_up_ns(w, account, ns, now_ms);
+	}
+	return added;
 }
 
 /* Wait for the walk that finds this address; false if that cannot be. */
