@@ -27,27 +27,27 @@ struct peer {
 	bool closed;
 };
 
-static struct peer *peer;
+static struct peer *far;
 
 static ssize_t
 peer_recv(int fd, void *room, size_t max, int flags)
 {
-	size_t n = peer->left;
+	size_t n = far->left;
 
 	(void)fd;
 	(void)flags;
-	if (peer->segment_count > 0) {
+	if (far->segment_count > 0) {
 		size_t most =
-		    peer->segments[peer->segment++ % peer->segment_count];
+		    far->segments[far->segment++ % far->segment_count];
 
 		n = most < n ? most + 1 : n;
-		n = n < peer->left ? n : peer->left;
+		n = n < far->left ? n : far->left;
 	}
 	if (n > max)
 		n = max;
-	memcpy(room, peer->at, n);
-	peer->at += n;
-	peer->left -= n;
+	memcpy(room, far->at, n);
+	far->at += n;
+	far->left -= n;
 	return (ssize_t)n;
 }
 
@@ -59,10 +59,10 @@ peer_sendmsg(int fd, const struct msghdr *m, int flags)
 	(void)fd;
 	(void)flags;
 	for (i = 0; i < m->msg_iovlen; i++) {
-		assert(m->msg_iov[i].iov_len <= SAID_MAX - peer->said_len);
-		memcpy(peer->said + peer->said_len, m->msg_iov[i].iov_base,
+		assert(m->msg_iov[i].iov_len <= SAID_MAX - far->said_len);
+		memcpy(far->said + far->said_len, m->msg_iov[i].iov_base,
 		    m->msg_iov[i].iov_len);
-		peer->said_len += m->msg_iov[i].iov_len;
+		far->said_len += m->msg_iov[i].iov_len;
 		sum += m->msg_iov[i].iov_len;
 	}
 	return (ssize_t)sum;
@@ -72,7 +72,7 @@ static int
 peer_close(int fd)
 {
 	(void)fd;
-	peer->closed = true;
+	far->closed = true;
 	return 0;
 }
 
@@ -104,7 +104,7 @@ converse(struct peer *p)
 	struct connection *c;
 	unsigned turns = 0;
 
-	peer = p;
+	far = p;
 	(void)address_to_sockaddr(&from, &sa);
 	assert(connection_open(1, &sa, 1000));
 	for (c = self.connections; c->fd < 0; c++)
