@@ -715,6 +715,12 @@ bool name_within(const struct name *, const struct name *zone); /* or equal */
 void name_fold(const struct name *, struct name *); /* in lower case */
 size_t name_labels(const struct name *);            /* without the root's */
 
+/*
+ * Turn letters into their other case.  Whether one is turned is for one of the
+ * bits to say, and for another one with each of 64 octets.
+ */
+void name_spell(struct name *, uint64_t bits);
+
 /* The name without its first labels; more than it has gives the root. */
 void name_parent(const struct name *, size_t labels, struct name *);
 
@@ -1748,6 +1754,7 @@ bool server_lame_at(unsigned place, uint64_t now_ms, struct name *zone,
 
 /* Octets of the kernel's: nobody outside can guess what comes next. */
 uint32_t random_u32(void);
+uint64_t random_u64(void);
 uint32_t random_below(uint32_t bound); /* bound > 0 */
 
 /* ---------------------------------------------------------------------------

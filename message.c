@@ -208,6 +208,7 @@ static bool suffix_remember(struct writer *w, uint8_t slot, size_t at);
 static void names_forget(struct compressor *names, size_t mark);
 static bool octets_equal(const uint8_t *a, const uint8_t *b, size_t n);
 static inline bool words_equal(uint64_t a, uint64_t b);
+static inline uint64_t case_bits(uint64_t octets, uint8_t a, uint8_t z);
 static uint64_t fold_u64(uint64_t octets);
 static uint8_t fold_u8(uint8_t octet);
 static inline uint64_t load_u64(const uint8_t *b);
@@ -1282,20 +1283,53 @@ words_equal(uint64_t a, uint64_t b)
 	return a == b || fold_u64(a) == fold_u64(b);
 }
 
+static const uint64_t each_octet = 0x0101010101010101;
+
 /*
- * Eight octets in lower case.  In each, bit 7 of a sum of the other seven
- * bits tells whether these reach a bound; no sum carries into the next octet.
+ * Of eight octets, the bit of each letter of one case in which it differs from
+ * the other.  In each octet, bit 7 of a sum of the other seven bits tells
+ * whether these reach a bound; no sum carries into the next octet.
  */
+static inline uint64_t
+case_bits(uint64_t octets, uint8_t a, uint8_t z)
+{
+	uint64_t low = octets & 0x7f * each_octet;
+	uint64_t from_a = low + (0x80u - a) * each_octet;
+	uint64_t beyond_z = low + (0x80u - z - 1) * each_octet;
+
+	return (from_a & ~beyond_z & ~octets & 0x80 * each_octet) >> 2;
+}
+
+/* In lower case. */
 static uint64_t
 fold_u64(uint64_t octets)
 {
-	const uint64_t each = 0x0101010101010101;
-	uint64_t low = octets & 0x7f * each;
-	uint64_t from_a = low + (0x80 - 'A') * each;
-	uint64_t beyond_z = low + (0x80 - 'Z' - 1) * each;
-	uint64_t letters = from_a & ~beyond_z & ~octets & 0x80 * each;
+	return octets | case_bits(octets, 'A', 'Z');
+}
 
-	return octets | letters >> 2;
+/* Of letters in either case: lengths of labels are below them all. */
+static inline uint64_t
+letter_bits(uint64_t octets)
+{
+	return case_bits(octets | 0x20 * each_octet, 'a', 'z');
+}
+
+void
+name_spell(struct name *name, uint64_t bits)
+{
+	uint8_t *octet = name->wire, *end = octet + name->len;
+	uint64_t word;
+
+	for (; octet + 8 <= end; octet += 8) {
+		memcpy(&word, octet, sizeof(word));
+		word ^= bits & letter_bits(word);
+		memcpy(octet, &word, sizeof(word));
+		bits = rotate(bits, 1);
+	}
+	for (; octet < end; octet++) {
+		*octet ^= (uint8_t)(bits & letter_bits(*octet));
+		bits = rotate(bits, 8);
+	}
 }
 
 static uint8_t

@@ -3462,27 +3462,6 @@ exchange_features(
 	return with;
 }
 
-/*
- * 0x20: send each letter in upper or lower case at random; they come back so
- * from who has read them.  Both differ in one bit, and lengths of labels are
- * below all letters.
- */
-static void
-name_spell(struct name *name)
-{
-	uint32_t bits = 0;
-	unsigned i;
-
-	for (i = 0; i < name->len; i++, bits >>= 1) {
-		uint8_t folded = name->wire[i] | 0x20;
-
-		if (i % 32 == 0)
-			bits = random_u32();
-		if (folded >= 'a' && folded <= 'z')
-			name->wire[i] = (uint8_t)(folded ^ (bits & 1) << 5);
-	}
-}
-
 /* What this walk asks of this server. */
 static void
 exchange_prepare(
@@ -3495,8 +3474,8 @@ exchange_prepare(
 	x->id = (uint16_t)random_u32();
 	x->with = (uint8_t)exchange_features(x, to, now_ms);
 	question_copy(&x->asked, &w->asks);
-	if (x->with & FEATURE_CASE)
-		name_spell(&x->asked.name);
+	if (x->with & FEATURE_CASE) /* 0x20: they come back as they went */
+		name_spell(&x->asked.name, random_u64());
 	x->came_back = false;
 	x->sent_ms = now_ms;
 }

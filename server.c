@@ -2523,6 +2523,14 @@ random_u32(void)
 				    : random_anew();
 }
 
+uint64_t
+random_u64(void)
+{
+	uint64_t high = random_u32();
+
+	return high << 32 | random_u32();
+}
+
 /* Below bound, each as likely to within 2^-32 of a bound. */
 uint32_t
 random_below(uint32_t bound)

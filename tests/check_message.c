@@ -1995,6 +1995,44 @@ START_TEST(only_a_to_z_fold)
 }
 END_TEST
 
+/* F08: each letter of 64 octets by a bit of its own, and nothing but letters.
+ */
+START_TEST(name_is_spelled_by_bits)
+{
+	struct name name = {.len = 0}, spelled;
+	size_t i, turned;
+	unsigned bit;
+
+	for (i = 0; i < 4; i++) { /* all octets there are */
+		name.len = 64;
+		for (bit = 0; bit < 64; bit++)
+			name.wire[bit] = (uint8_t)(64 * i + bit);
+		spelled = name;
+		name_spell(&spelled, UINT64_MAX);
+		for (bit = 0; bit < name.len; bit++) {
+			uint8_t was = name.wire[bit], other = was ^ 0x20;
+			bool letter = (other >= 'A' && other <= 'Z') ||
+			    (other >= 'a' && other <= 'z');
+
+			ck_assert_uint_eq(
+			    spelled.wire[bit], letter ? other : was);
+		}
+	}
+	memset(name.wire, 'x', 64);
+	for (bit = 0; bit < 64; bit++) {
+		name.len = 64;
+		spelled = name;
+		name_spell(&spelled, UINT64_C(1) << bit);
+		for (i = turned = 0; i < 64; i++)
+			turned += spelled.wire[i] == 'X';
+		ck_assert_uint_eq(turned, 1);
+	}
+	name.len = 3;
+	name_spell(&name, UINT64_MAX);
+	ck_assert_mem_eq(name.wire, "XXXx", 4);
+}
+END_TEST
+
 START_TEST(names_of_other_length_are_not_equal)
 {
 	struct name a = name_of("a.b."), b = name_of("b."), c = name_of("a.");
@@ -2944,6 +2982,7 @@ static void
 add_names(TCase *c)
 {
 	tcase_add_loop_test(c, only_a_to_z_fold, 0, 2);
+	tcase_add_test(c, name_is_spelled_by_bits);
 	tcase_add_test(c, names_of_other_length_are_not_equal);
 	tcase_add_loop_test(c, name_is_within_a_zone_by_whole_labels, 0,
 	    sizeof(within) / sizeof(within[0]));
