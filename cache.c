@@ -248,6 +248,13 @@ trail_begin(struct trail *t, const struct name *name)
 }
 
 void
+trail_resume(struct trail *t, const struct name *name, uint64_t hash)
+{
+	trail_begin(t, name);
+	t->hashes[t->hashed++] = hash;
+}
+
+void
 trail_copy(struct trail *t, const struct trail *from, const struct name *name)
 {
 	t->name = name;

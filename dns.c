@@ -65,6 +65,7 @@ struct query {
 	unsigned interface; /* of `from`; 0 if that tells enough */
 	struct header header;
 	struct question question; /* name.len 0: could not be parsed */
+	uint64_t name_hash;       /* of one that waits: trail_hash */
 	struct edns edns;
 	uint32_t octets; /* of the message */
 	unsigned sends;  /* to name servers, as its walk was done */
@@ -441,7 +442,8 @@ queries_done(uint64_t now_ms)
 
 	while (referral_next_done(&done)) {
 		done.query->sends = done.sends;
-		trail_begin(&trail, &done.query->question.name);
+		trail_resume(
+		    &trail, &done.query->question.name, done.query->name_hash);
 		if (query_is_late(done.query, now_ms))
 			self.counts.dropped++;
 		else if (!answer_from_cache(
@@ -1916,6 +1918,7 @@ query_park(struct query *asked, struct trail *trail, uint64_t now_ms)
 	told = query_told(q);
 	if (!unknown)
 		trail_begin(trail, &q->question.name);
+	q->name_hash = trail_hash(trail, 0);
 	q->waiter = referral_ask(
 	    q, &told, trail, unknown, client_is_single(&q->from), now_ms);
 	if (q->waiter == NULL) {

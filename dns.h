@@ -943,6 +943,9 @@ uint32_t cache_mark(void);
 
 void trail_begin(struct trail *, const struct name *);
 
+/* Anew, for a name whose trail_hash at level 0 was made before. */
+void trail_resume(struct trail *, const struct name *, uint64_t hash);
+
 /* The same trail, for the same name in another place. */
 void trail_copy(struct trail *, const struct trail *, const struct name *);
 uint64_t trail_hash(struct trail *, unsigned level); /* keyed */

@@ -3629,7 +3629,7 @@ exchange_arm(struct exchange *x, uint64_t now_ms)
 	unsigned least_ms = server_rto_earned_ms(&to->at);
 	unsigned most_ms = tries_fit_ms(x, now_ms);
 
-	x->hasty = server_is_silent(&to->at) && rto_ms > l->most_ms;
+	x->hasty = rto_ms > l->most_ms && server_is_silent(&to->at);
 	if (x->hasty)
 		rto_ms = l->most_ms;
 	if (exchange_channel(x) == CHANNEL_TCP) {
