@@ -356,7 +356,7 @@ read_pointers(struct reader *r, struct name *name, size_t start)
 			r->failed = true;
 		else
 			r->at = run = target;
-		spend(r, 1);
+		r->work++; /* which read_run looks at */
 		if (!r->failed && read_run(r, name))
 			break;
 	}
