@@ -38,6 +38,8 @@ enum walk_state {
  *		an alias in cache: sname = its target	LOOK
  *		nothing					FIND
  *	FIND	slist filled from cache, or the roots	SEND
+ *		a referral tells the NS address wanted	DONE
+ *		no way to the roots, or a limit reached	DONE
  *	SEND	query sent to the best server		WAIT
  *		another walk has the same probe out	WAIT
  *		no address left, walks for some begun	WAIT
@@ -216,7 +218,7 @@ enum limit {
 enum told {
 	TOLD_NONE,
 	TOLD_BESIDE, /* the referral to the zone whose server it is */
-	TOLD_ABOVE   /* that to its own zone, whose server it is too */
+	TOLD_ABOVE   /* that to its own zone: it is a server of that, too */
 };
 
 /* RFC 1034 5.3.2: the servers of the zone that is asked now. */
@@ -828,7 +830,7 @@ referral_refresh(const struct name *qname, uint16_t qtype, uint64_t now_ms)
 	    !cache_refresh(qname, qtype, now_ms))
 		return;
 	w = walk_begin(&t, qtype, now_ms);
-	w->refreshing = true;
+	w->refreshing = w->in_person = true;
 	self.counts.prefetched++;
 	walk_list(w, at);
 	ready_run(now_ms);
@@ -2348,6 +2350,13 @@ view_tells(const struct view *view, const struct name *ns)
 	return servers_seek(&left, ns);
 }
 
+/* Found lame for the zone then (0: never), does it count as such now? */
+static bool
+lame_counts(uint64_t lame_ms, uint64_t now_ms)
+{
+	return lame_ms != 0 && now_ms < lame_ms + LAME_HOLD_S * UINT64_C(1000);
+}
+
 /* Has the zone of a name said nothing yet of its address, or not of late? */
 static bool
 is_unknown(enum found found)
@@ -2359,8 +2368,8 @@ is_unknown(enum found found)
  * Take the addresses of slist.ns[ns] that its own zone was delegated with.  To
  * ask that zone is what they are for, and who would be asked for better ones is
  * mostly that very server: so they will do here too, until they turn out to be
- * of no use.  Nobody else is ever told of them (RFC 2181 5.4.1).  True: there
- * are new ones.
+ * of no use: not again while they are known to be lame.  Nobody else is ever
+ * told of them (RFC 2181 5.4.1).  True: there are new ones.
  */
 static bool
 slist_add_told(struct walk *w, uint8_t ns, uint32_t mark, uint64_t now_ms)
@@ -2382,7 +2391,8 @@ slist_add_told(struct walk *w, uint8_t ns, uint32_t mark, uint64_t now_ms)
 	l->ns[ns].told = TOLD_ABOVE;
 	l->ns[ns].looked_a = l->ns[ns].looked_aaaa = false;
 	while (servers_next_address(&left, &at))
-		added |= slist_add(w, ns, &at, false);
+		if (!lame_counts(server_lame_ms(&l->zone, &at), now_ms))
+			added |= slist_add(w, ns, &at, false);
 	return added;
 }
 
@@ -2413,6 +2423,7 @@ root_look_up(struct walk *w, uint8_t ns, unsigned begun, uint64_t now_ms)
 		found = walk_begin(&t, types[i], now_ms);
 		if (found == NULL)
 			break;
+		found->in_person = true;
 		walk_list(found, at);
 		n++;
 	}
@@ -2458,18 +2469,21 @@ slist_fill_roots(struct walk *w, uint64_t now_ms)
 		prime(now_ms);
 }
 
-/*
- * What to look up next of an NS name: A, then AAAA, then nothing (0); never
- * what could not be asked anyway.
- */
+/* Not what is known already, nor what could not be asked anyway. */
+static bool
+slist_may_look(const struct slist *l, unsigned ns, uint16_t type)
+{
+	return type == TYPE_A ? !l->ns[ns].looked_a && family_is_up(4)
+			      : !l->ns[ns].looked_aaaa && family_is_up(6);
+}
+
+/* What to look up next of an NS name: A, then AAAA, then nothing (0). */
 static uint16_t
 slist_next_type(const struct slist *l, unsigned ns)
 {
-	if (!l->ns[ns].looked_a && family_is_up(4))
+	if (slist_may_look(l, ns, TYPE_A))
 		return TYPE_A;
-	if (!l->ns[ns].looked_aaaa && family_is_up(6))
-		return TYPE_AAAA;
-	return 0;
+	return slist_may_look(l, ns, TYPE_AAAA) ? TYPE_AAAA : 0;
 }
 
 static void
@@ -2493,11 +2507,14 @@ slist_has_address(const struct slist *l, unsigned ns)
 	return false;
 }
 
-/* A limit keeps us from more for this zone; the first one is the reason. */
+/*
+ * A limit keeps us from an address of slist.ns[ns]; the first one is the
+ * reason, but not if it has others, which failed for reasons of their own.
+ */
 static void
-slist_refrain(struct slist *l, enum limit limit)
+slist_refrain(struct slist *l, unsigned ns, enum limit limit)
 {
-	if (l->limit == LIMIT_NONE)
+	if (l->limit == LIMIT_NONE && !slist_has_address(l, ns))
 		l->limit = limit;
 }
 
@@ -2514,11 +2531,11 @@ slist_may_look_up(struct walk *w, struct walk *account, unsigned ns)
 	if (l->lookups >= ZONE_NS_LOOKUPS_MAX)
 		return false;
 	if (account->lookups_left == 0) {
-		slist_refrain(l, LIMIT_QUERY_NS_LOOKUPS);
+		slist_refrain(l, ns, LIMIT_QUERY_NS_LOOKUPS);
 		return false;
 	}
 	if (account->fruitless >= QUERY_NS_FRUITLESS_MAX) {
-		slist_refrain(l, LIMIT_QUERY_NS_FRUITLESS);
+		slist_refrain(l, ns, LIMIT_QUERY_NS_FRUITLESS);
 		return false;
 	}
 	l->ns[ns].counted = true;
@@ -2539,36 +2556,48 @@ slist_was_silent(const struct slist *l, const struct address *at)
 	return false;
 }
 
+/* Could it be asked now, and did it not keep silent on this very question? */
+static bool
+slist_may_hear(const struct slist *l, const struct address *at, uint64_t now_ms)
+{
+	return family_is_up(at->family) && address_fault(at, false) == NULL &&
+	    !server_is_held(at, now_ms) && !slist_was_silent(l, at);
+}
+
 /*
  * If a referral told addresses of slist.ns[ns], they were of no use: is there
- * anybody who may tell a better one?  Who was silent now would be so again.
+ * anybody of its own zone who may tell a better one?  Who was silent now would
+ * be so again; a server that has its name elsewhere may be anywhere.
  */
 static bool
 slist_may_doubt(const struct walk *w, unsigned ns, uint64_t now_ms)
 {
-	const struct slist *l = &w->slist;
+	const struct name *wanted = &w->slist.ns[ns].name;
 	struct servers_left left;
-	struct name name;
+	struct name name, zone;
 	struct address at;
 	struct view view;
 	uint64_t until_ms;
 
-	if (l->ns[ns].told != TOLD_ABOVE ||
-	    !cache_find_delegation(
-		&l->ns[ns].name, w->mark, now_ms, &view, &until_ms))
+	if (w->slist.ns[ns].told != TOLD_ABOVE ||
+	    !cache_find_delegation(wanted, w->mark, now_ms, &view, &until_ms))
 		return true;
+	name_suffix(wanted, view.owner_len, &zone);
 	left = view_servers(&view);
-	while (servers_next(&left, &name))
+	while (servers_next(&left, &name)) {
+		if (left.v4 + left.v6 == 0 && !name_within(&name, &zone))
+			return true;
 		while (servers_next_address(&left, &at))
-			if (!slist_was_silent(l, &at))
+			if (slist_may_hear(&w->slist, &at, now_ms))
 				return true;
+	}
 	return false;
 }
 
 /*
- * Is there no address of slist.ns[ns], or none that its own zone told?  A name
- * below the zone that is asked cannot be found without its own servers (RFC
- * 9471 2).
+ * Is there no address of slist.ns[ns] yet, or one that a referral told, which
+ * may be wrong?  A name below the zone that is asked cannot be found without
+ * its own servers (RFC 9471 2).
  */
 static bool
 slist_may_find(const struct slist *l, unsigned ns)
@@ -2577,28 +2606,32 @@ slist_may_find(const struct slist *l, unsigned ns)
 	    (l->ns[ns].told != TOLD_NONE || !slist_has_address(l, ns));
 }
 
-/* Take what is known already of slist.ns[ns]: true if that is something new. */
+/* Take an address of slist.ns[ns] that is known: true if there is a new one. */
 static bool
 slist_add_known(
     struct walk *w, struct walk *account, uint8_t ns, uint64_t now_ms)
 {
+	static const uint16_t types[] = {TYPE_A, TYPE_AAAA};
 	struct slist *l = &w->slist;
-	uint16_t type;
+	bool unknown = false;
+	unsigned i, before = l->address_count;
 
-	while ((type = slist_next_type(l, ns)) != 0) {
-		unsigned before = l->address_count;
-		enum found found =
-		    slist_add_found(w, ns, type, w->mark, now_ms);
+	for (i = 0; i < 2 && l->address_count == before; i++) {
+		enum found found;
 
+		if (!slist_may_look(l, ns, types[i]))
+			continue;
+		found = slist_add_found(w, ns, types[i], w->mark, now_ms);
 		l->unsure |= found == FOUND_FAILURE;
-		if (is_unknown(found) && slist_add_told(w, ns, w->mark, now_ms))
-			return true;
-		if (found == FOUND_NOTHING)
-			return false;
-		slist_looked(l, ns, type);
-		if (l->address_count > before)
-			return true;
+		unknown |= is_unknown(found);
+		if (found != FOUND_NOTHING)
+			slist_looked(l, ns, types[i]);
 	}
+	if (l->address_count > before ||
+	    (unknown && slist_add_told(w, ns, w->mark, now_ms)))
+		return true;
+	if (slist_next_type(l, ns) != 0)
+		return false;
 	if (!l->ns[ns].fruitless && l->ns[ns].counted)
 		account->fruitless++;
 	l->ns[ns].fruitless = true;
@@ -2666,7 +2699,7 @@ walk_await(struct walk *w, uint8_t ns, uint16_t type, uint64_t now_ms)
 	if (!joined && w->depth < WALK_DEPTH_MAX)
 		child = walk_begin(&t, type, now_ms);
 	if (child == NULL) {
-		slist_refrain(&w->slist,
+		slist_refrain(&w->slist, ns,
 		    w->depth < WALK_DEPTH_MAX ? LIMIT_WALKS : LIMIT_WALK_DEPTH);
 		return false;
 	}
@@ -2710,7 +2743,7 @@ walk_child_done(struct waiter *edge, uint64_t now_ms)
 	if (edge->on->reason.ede == EDE_NETWORK_ERROR &&
 	    !edge->on->slist.forwarded)
 		w->slist.unsent++;
-	slist_refrain(&w->slist, edge->on->limit);
+	slist_refrain(&w->slist, edge->ns, edge->on->limit);
 	waiter_unlink(edge);
 	walk_resume(w);
 }
@@ -2866,8 +2899,7 @@ candidate_usable(const struct walk *w, const struct candidate *c,
 		return false;
 	if (l->zone.len > 1 && !l->forwarded && server_is_held(&c->at, now_ms))
 		return false;
-	return take_lame || c->lame_ms == 0 ||
-	    c->lame_ms + LAME_HOLD_S * UINT64_C(1000) <= now_ms;
+	return take_lame || !lame_counts(c->lame_ms, now_ms);
 }
 
 /* How many datagrams with this question the zone's servers may still get. */
