@@ -1320,7 +1320,7 @@ name_spell(struct name *name, uint64_t bits)
 	uint8_t *octet = name->wire, *end = octet + name->len;
 	uint64_t word;
 
-	for (; octet + 8 <= end; octet += 8) {
+	for (; end - octet >= 8; octet += 8) {
 		memcpy(&word, octet, sizeof(word));
 		word ^= bits & letter_bits(word);
 		memcpy(octet, &word, sizeof(word));
