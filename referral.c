@@ -237,6 +237,7 @@ struct slist {
 	const char *cause;      /* of the last that was not sent */
 	enum limit limit;       /* for which an NS name was not looked up */
 	struct drawing drawing; /* of who is asked now, for the log */
+	bool undecided;   /* a limit kept us from doubting one that was told */
 	bool unsure;      /* an NS name failed of late: it may be well soon */
 	uint16_t most_ms; /* for a silent server that is asked now */
 	struct name zone; /* len 0: not filled */
@@ -448,7 +449,7 @@ static void slist_fill_forwarders(
 static void walk_show_more(struct walk *, size_t, uint64_t);
 static void walk_leave_probe(struct walk *);
 static void walk_release(struct walk *);
-static bool slist_look_up(struct walk *, struct walk *account, uint64_t);
+static bool slist_look_up(struct walk *, struct walk *account, bool, uint64_t);
 static bool view_tells(const struct view *, const struct name *ns);
 static bool slist_is_crowded(const struct walk *);
 static bool walk_shuns_crowds(const struct walk *);
@@ -1264,7 +1265,10 @@ walk_fail_kept(struct walk *w, uint16_t ede, const char *what,
 {
 	enum walk_state state = walk_fail(w, ede, what, zone);
 
-	failure_keep(w, &w->sname, w->qtype, UINT64_MAX, now_ms);
+	if (!w->slist.undecided)
+		failure_keep(w, &w->sname, w->qtype, UINT64_MAX, now_ms);
+	else if (w->sponsor == w)
+		failure_keep(w, &w->qname, w->qtype, UINT64_MAX, now_ms);
 	return state;
 }
 
@@ -1753,6 +1757,13 @@ walk_exhausted(struct walk *w, uint64_t now_ms)
 		return walk_shed(w, LIMIT_SERVER_QUERIES);
 	if (l->forwarded)
 		return walk_fail_forwarded(w, now_ms);
+	/* At last what referrals told is doubted. */
+	if (l->sends < ZONE_SENDS_MAX && l->asked < ZONE_ADDRESSES_ASKED_MAX) {
+		if (slist_look_up(w, walk_account(w), true, now_ms))
+			return WALK_SEND;
+		if (w->children > 0)
+			return WALK_WAIT;
+	}
 	/* Whoever told of these roots, the hints are tried again. */
 	if (zone->len == 1 && !w->priming)
 		self.primed_until_ms = 0;
@@ -1823,7 +1834,7 @@ walk_send(struct walk *w, uint64_t now_ms)
 				walk_offer(w);
 				return WALK_WAIT;
 			}
-	} while (slist_look_up(w, account, now_ms));
+	} while (slist_look_up(w, account, false, now_ms));
 	walk_release(w);
 	return w->children > 0 ? WALK_WAIT : walk_exhausted(w, now_ms);
 }
@@ -2206,7 +2217,7 @@ slist_clear(struct walk *w, const struct name *zone, uint64_t until_ms)
 	l->ns_count = l->address_count = 0;
 	l->lookups = l->sends = l->asked = l->unheard = 0;
 	l->limit = LIMIT_NONE;
-	l->unsure = false;
+	l->unsure = l->undecided = false;
 	l->refused = l->unrouted = 0;
 	l->barred = 0;
 	l->intercepted = false;
@@ -2367,9 +2378,9 @@ is_unknown(enum found found)
 /*
  * Take the addresses of slist.ns[ns] that its own zone was delegated with.  To
  * ask that zone is what they are for, and who would be asked for better ones is
- * mostly that very server: so they will do here too, until they turn out to be
- * of no use: not again while they are known to be lame.  Nobody else is ever
- * told of them (RFC 2181 5.4.1).  True: there are new ones.
+ * mostly that very server.  So they will do here too, unless they were found
+ * lame of late.  Nobody else is ever told of them (RFC 2181 5.4.1).  True:
+ * there are new ones.
  */
 static bool
 slist_add_told(struct walk *w, uint8_t ns, uint32_t mark, uint64_t now_ms)
@@ -2508,13 +2519,15 @@ slist_has_address(const struct slist *l, unsigned ns)
 }
 
 /*
- * A limit keeps us from an address of slist.ns[ns]; the first one is the
+ * A limit keeps us from an address of slist.ns[ns].  The first one is the
  * reason, but not if it has others, which failed for reasons of their own.
  */
 static void
 slist_refrain(struct slist *l, unsigned ns, enum limit limit)
 {
-	if (l->limit == LIMIT_NONE && !slist_has_address(l, ns))
+	if (limit != LIMIT_NONE && slist_has_address(l, ns))
+		l->undecided = true;
+	else if (l->limit == LIMIT_NONE)
 		l->limit = limit;
 }
 
@@ -2564,6 +2577,24 @@ slist_may_hear(const struct slist *l, const struct address *at, uint64_t now_ms)
 	    !server_is_held(at, now_ms) && !slist_was_silent(l, at);
 }
 
+/* May this server tell anything?  We only know better if it is of the slist. */
+static bool
+slist_may_hear_of(const struct slist *l, const struct name *ns, uint64_t now_ms)
+{
+	unsigned i, known = 0;
+
+	for (i = 0; i < l->address_count; i++) {
+		const struct candidate *c = &l->addresses[i];
+
+		if (!name_equal(&l->ns[c->ns].name, ns))
+			continue;
+		if (slist_may_hear(l, &c->at, now_ms))
+			return true;
+		known++;
+	}
+	return known == 0;
+}
+
 /*
  * If a referral told addresses of slist.ns[ns], they were of no use: is there
  * anybody of its own zone who may tell a better one?  Who was silent now would
@@ -2585,7 +2616,8 @@ slist_may_doubt(const struct walk *w, unsigned ns, uint64_t now_ms)
 	name_suffix(wanted, view.owner_len, &zone);
 	left = view_servers(&view);
 	while (servers_next(&left, &name)) {
-		if (left.v4 + left.v6 == 0 && !name_within(&name, &zone))
+		if (left.v4 + left.v6 == 0 && !name_within(&name, &zone) &&
+		    slist_may_hear_of(&w->slist, &name, now_ms))
 			return true;
 		while (servers_next_address(&left, &at))
 			if (slist_may_hear(&w->slist, &at, now_ms))
@@ -2632,6 +2664,8 @@ slist_add_known(
 		return true;
 	if (slist_next_type(l, ns) != 0)
 		return false;
+	if (slist_has_address(l, ns))
+		return false;
 	if (!l->ns[ns].fruitless && l->ns[ns].counted)
 		account->fruitless++;
 	l->ns[ns].fruitless = true;
@@ -2658,10 +2692,12 @@ slist_look_up_ns(
 
 /*
  * No address is left to ask: find others.  True if some were known, of which
- * the nearest is asked; else they are looked up.
+ * the nearest is asked; else they are looked up.  To doubt those that were told
+ * comes after all that can be had without.
  */
 static bool
-slist_look_up(struct walk *w, struct walk *account, uint64_t now_ms)
+slist_look_up(
+    struct walk *w, struct walk *account, bool doubting, uint64_t now_ms)
 {
 	unsigned n = w->slist.ns_count, i;
 	unsigned first = n > 0 ? random_below(n) : 0;
@@ -2674,7 +2710,8 @@ slist_look_up(struct walk *w, struct walk *account, uint64_t now_ms)
 	for (i = 0; i < n && !added; i++) {
 		uint8_t ns = (uint8_t)((first + i) % n);
 
-		if (slist_may_find(&w->slist, ns))
+		if (slist_may_find(&w->slist, ns) &&
+		    (doubting || !slist_has_address(&w->slist, ns)))
 			slist_look_up_ns(w, account, ns, now_ms);
 	}
 	return added;
