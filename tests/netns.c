@@ -27,7 +27,8 @@
 enum {
 	REQUEST_OCTETS = 512,
 	WIRE_MTU = 65535, /* a datagram is never cut up */
-	WIRE_S_MAX = 10   /* until it carries something */
+	WIRE_S_MAX = 10,  /* until it carries something */
+	OPERSTATE_UP = 6  /* IF_OPER_UP of linux/if.h, which net/if.h bars */
 };
 
 static const uint8_t wire_address[6] = {0x02, 0, 0, 0, 0, 0x53};
@@ -284,6 +285,19 @@ links_watch(void)
 	return -1;
 }
 
+/* Is the link up?  Until the kernel has looked its flags say that it runs. */
+static bool
+link_is_up(struct ifinfomsg *link, size_t len)
+{
+	struct rtattr *a = IFLA_RTA(link);
+
+	for (len -= NLMSG_ALIGN(sizeof(*link)); RTA_OK(a, len);
+	     a = RTA_NEXT(a, len))
+		if (a->rta_type == IFLA_OPERSTATE)
+			return *(uint8_t *)RTA_DATA(a) == OPERSTATE_UP;
+	return false;
+}
+
 static bool
 wire_await(int fd)
 {
@@ -297,7 +311,8 @@ wire_await(int fd)
 	while (recv(fd, &told, sizeof(told), 0) > 0)
 		if (told.header.nlmsg_type == RTM_NEWLINK &&
 		    told.link.ifi_index == index &&
-		    (told.link.ifi_flags & IFF_RUNNING) != 0)
+		    link_is_up(
+			&told.link, told.header.nlmsg_len - NLMSG_HDRLEN))
 			return true;
 	return false;
 }
