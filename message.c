@@ -886,6 +886,7 @@ write_rdata(struct writer *w, uint16_t type, struct reader *rdata)
 			copy_bytes(rdata, field_octets(*field), w);
 		else if (read_name(rdata, &name))
 			write_name(w, &name);
+	assert(strchr(field, 'N') == NULL);
 	copy_bytes(rdata, rdata->len - rdata->at, w);
 	assert(!rdata->failed); /* read_rdata saw to it */
 	write_length_at(w, mark);
