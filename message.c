@@ -369,7 +369,8 @@ read_pointers(struct reader *r, struct name *name, size_t start)
 /*
  * Append the labels up to the root, or else up to what should be a pointer,
  * and tell whether it was the root.  That is looked for as far as the message
- * goes and a name may go (RFC 1035 2.3.4).
+ * goes and a name may go (RFC 1035 2.3.4); the two upper bits of a length that
+ * is one are zero.
  */
 static inline bool
 read_run(struct reader *r, struct name *name)
@@ -393,11 +394,12 @@ read_run(struct reader *r, struct name *name)
 	return ended && !r->failed;
 }
 
-/* RFC 1035 2.3.4; the two upper bits of a length that is one are zero. */
+/* False: it would be too long (RFC 1035 2.3.4). */
 static bool
 name_append(struct name *name, const uint8_t *label, uint8_t len)
 {
-	if (len > LABEL_LEN_MAX || name->len + 1 + len > NAME_LEN_MAX)
+	assert(len <= LABEL_LEN_MAX); /* label_from_text has room for no more */
+	if (name->len + 1 + len > NAME_LEN_MAX)
 		return false;
 	name->wire[name->len] = len;
 	memcpy(name->wire + name->len + 1, label, len);
