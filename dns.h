@@ -1670,6 +1670,9 @@ bool server_takes_tcp(const struct address *, uint64_t now_ms);
 void server_chokes_on_tcp(
     const struct address *, bool refused, uint64_t now_ms);
 
+/* Its last connection brought nothing: the next one may be as much in vain. */
+bool server_tcp_is_doubted(const struct address *);
+
 /* What queries have beyond the plain ones of RFC 1035, and connections. */
 enum feature {
 	FEATURE_EDNS = 1 << 0,

@@ -4289,7 +4289,8 @@ connection_open(struct connection *c, struct walk *w,
 
 /*
  * Put the exchange on a connection to the server, a new one if need be.  To be
- * in line on a serial one is the last that is tried: its first may be stuck.
+ * in line on a serial one is the last that is tried, as its first may be stuck;
+ * but if one was, what becomes of that first tells whether TCP is in vain.
  */
 static enum send_result
 exchange_join(struct exchange *x, struct candidate *to, uint64_t now_ms)
@@ -4299,7 +4300,7 @@ exchange_join(struct exchange *x, struct candidate *to, uint64_t now_ms)
 	unsigned limit;
 	enum send_result result;
 
-	if (c == NULL || c->serial)
+	if (c == NULL || (c->serial && !server_tcp_is_doubted(&to->at)))
 		place = connection_place(&to->at, &full, &limit);
 	if (place != NULL) {
 		c = place;

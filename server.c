@@ -649,6 +649,14 @@ server_takes_tcp(const struct address *at, uint64_t now_ms)
 	return s == NULL || s->no_tcp_until_ms <= now_ms;
 }
 
+bool
+server_tcp_is_doubted(const struct address *at)
+{
+	const struct server *s = server_find(at);
+
+	return s != NULL && s->lost_tcp > 0;
+}
+
 void
 server_chokes_on_tcp(const struct address *at, bool refused, uint64_t now_ms)
 {
