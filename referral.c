@@ -450,6 +450,7 @@ static void walk_show_more(struct walk *, size_t, uint64_t);
 static void walk_leave_probe(struct walk *);
 static void walk_release(struct walk *);
 static bool slist_look_up(struct walk *, struct walk *account, bool, uint64_t);
+static bool slist_add_overruled(struct walk *, uint64_t);
 static bool view_tells(const struct view *, const struct name *ns);
 static bool slist_is_crowded(const struct walk *);
 static bool walk_shuns_crowds(const struct walk *);
@@ -1757,12 +1758,14 @@ walk_exhausted(struct walk *w, uint64_t now_ms)
 		return walk_shed(w, LIMIT_SERVER_QUERIES);
 	if (l->forwarded)
 		return walk_fail_forwarded(w, now_ms);
-	/* At last what referrals told is doubted. */
+	/* At last what referrals told is doubted, then who denies it. */
 	if (l->sends < ZONE_SENDS_MAX && l->asked < ZONE_ADDRESSES_ASKED_MAX) {
 		if (slist_look_up(w, walk_account(w), true, now_ms))
 			return WALK_SEND;
 		if (w->children > 0)
 			return WALK_WAIT;
+		if (slist_add_overruled(w, now_ms))
+			return WALK_SEND;
 	}
 	/* Whoever told of these roots, the hints are tried again. */
 	if (zone->len == 1 && !w->priming)
@@ -2168,6 +2171,17 @@ candidate_refuse(struct walk *w, const struct candidate *c)
 	return true;
 }
 
+static bool
+slist_has(const struct slist *l, const struct address *at)
+{
+	unsigned i;
+
+	for (i = 0; i < l->address_count; i++)
+		if (address_equal(&l->addresses[i].at, at))
+			return true;
+	return false;
+}
+
 /*
  * An address of slist.ns[ns], unless it is refused, known or too many, or its
  * family is down: that is no fault of its own, and nothing is said of it.
@@ -2179,14 +2193,11 @@ slist_add(struct walk *w, uint8_t ns, const struct address *at, bool typed)
 	struct candidate *c = &l->addresses[l->address_count];
 	unsigned i, same = 0;
 
-	if (l->address_count == SLIST_ADDRESSES_MAX)
+	if (l->address_count == SLIST_ADDRESSES_MAX || slist_has(l, at))
 		return false;
-	for (i = 0; i < l->address_count; i++) {
-		if (address_equal(&l->addresses[i].at, at))
-			return false;
+	for (i = 0; i < l->address_count; i++)
 		same += l->addresses[i].ns == ns &&
 		    l->addresses[i].at.family == at->family;
-	}
 	if (same == NS_FAMILY_ADDRESSES_MAX)
 		return false;
 	memset(c, 0, sizeof(*c));
@@ -2308,7 +2319,7 @@ slist_fill(struct walk *w, const struct name *zone, const struct view *view,
 
 		(void)servers_next(&left, &l->ns[ns].name);
 		while (servers_next_address(&left, &at))
-			if (slist_add(w, ns, &at, false))
+			if (slist_add(w, ns, &at, false) || slist_has(l, &at))
 				l->ns[ns].told = TOLD_BESIDE;
 	}
 	w->told_by.family = 0;
@@ -2375,35 +2386,72 @@ is_unknown(enum found found)
 	return found == FOUND_NOTHING || found == FOUND_FAILURE;
 }
 
+/* What a referral to the zone of this name told of its addresses, if it did. */
+static bool
+servers_told(struct servers_left *left, const struct name *ns, uint32_t mark,
+    uint64_t now_ms)
+{
+	struct view view;
+	uint64_t until_ms;
+
+	if (!cache_find_delegation(ns, mark, now_ms, &view, &until_ms))
+		return false;
+	*left = view_servers(&view);
+	return servers_seek(left, ns);
+}
+
+/* Take the addresses of slist.ns[ns] that were not found lame of late. */
+static bool
+slist_add_servers(
+    struct walk *w, uint8_t ns, struct servers_left left, uint64_t now_ms)
+{
+	const struct name *zone = &w->slist.zone;
+	struct address at;
+	bool added = false;
+
+	while (servers_next_address(&left, &at))
+		if (!lame_counts(server_lame_ms(zone, &at), now_ms))
+			added |= slist_add(w, ns, &at, false);
+	return added;
+}
+
 /*
  * Take the addresses of slist.ns[ns] that its own zone was delegated with.  To
  * ask that zone is what they are for, and who would be asked for better ones is
- * mostly that very server.  So they will do here too, unless they were found
- * lame of late.  Nobody else is ever told of them (RFC 2181 5.4.1).  True:
- * there are new ones.
+ * mostly that very server.  So they will do here too.  Nobody else is ever told
+ * of them (RFC 2181 5.4.1).  True: there are new ones.
  */
 static bool
 slist_add_told(struct walk *w, uint8_t ns, uint32_t mark, uint64_t now_ms)
 {
 	struct slist *l = &w->slist;
-	const struct name *name = &l->ns[ns].name;
 	struct servers_left left;
-	struct address at;
-	struct view view;
-	uint64_t until_ms;
-	bool added = false;
 
 	if (l->ns[ns].told == TOLD_ABOVE ||
-	    !cache_find_delegation(name, mark, now_ms, &view, &until_ms))
-		return false;
-	left = view_servers(&view);
-	if (!servers_seek(&left, name))
+	    !servers_told(&left, &l->ns[ns].name, mark, now_ms))
 		return false;
 	l->ns[ns].told = TOLD_ABOVE;
 	l->ns[ns].looked_a = l->ns[ns].looked_aaaa = false;
-	while (servers_next_address(&left, &at))
-		if (!lame_counts(server_lame_ms(&l->zone, &at), now_ms))
-			added |= slist_add(w, ns, &at, false);
+	return slist_add_servers(w, ns, left, now_ms);
+}
+
+/*
+ * The last of all: what a referral told of a name, though the zone of that name
+ * denies it, or has another address which was of no use.  Anybody can have that
+ * zone asked, and customers of its servers go on with these all the same.
+ */
+static bool
+slist_add_overruled(struct walk *w, uint64_t now_ms)
+{
+	const struct slist *l = &w->slist;
+	struct servers_left left;
+	bool added = false;
+	unsigned i;
+
+	for (i = 0; i < l->ns_count; i++)
+		if (!name_within(&l->ns[i].name, &l->zone) &&
+		    servers_told(&left, &l->ns[i].name, w->mark, now_ms))
+			added |= slist_add_servers(w, (uint8_t)i, left, now_ms);
 	return added;
 }
 
@@ -2616,7 +2664,7 @@ slist_may_doubt(const struct walk *w, unsigned ns, uint64_t now_ms)
 	name_suffix(wanted, view.owner_len, &zone);
 	left = view_servers(&view);
 	while (servers_next(&left, &name)) {
-		if (left.v4 + left.v6 == 0 && !name_within(&name, &zone) &&
+		if (!name_within(&name, &zone) &&
 		    slist_may_hear_of(&w->slist, &name, now_ms))
 			return true;
 		while (servers_next_address(&left, &at))
@@ -2672,6 +2720,13 @@ slist_add_known(
 	return false;
 }
 
+/* Has slist.ns[ns] no address, and none that was told? */
+static bool
+slist_is_without(const struct slist *l, unsigned ns)
+{
+	return l->ns[ns].told == TOLD_NONE && !slist_has_address(l, ns);
+}
+
 /* Begin to look up an address of slist.ns[ns], or join who does. */
 static void
 slist_look_up_ns(
@@ -2711,7 +2766,7 @@ slist_look_up(
 		uint8_t ns = (uint8_t)((first + i) % n);
 
 		if (slist_may_find(&w->slist, ns) &&
-		    (doubting || !slist_has_address(&w->slist, ns)))
+		    (doubting || slist_is_without(&w->slist, ns)))
 			slist_look_up_ns(w, account, ns, now_ms);
 	}
 	return added;
