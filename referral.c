@@ -36,6 +36,8 @@ enum walk_state {
  *	from	on					to
  *	LOOK	answer, name error, failure in cache	DONE
  *		an alias in cache: sname = its target	LOOK
+ *		an alias where only walks wait, or one	DONE
+ *		that leads nowhere, or one too many
  *		nothing					FIND
  *	FIND	slist filled from cache, or the roots	SEND
  *		a referral tells the NS address wanted	DONE
@@ -44,28 +46,42 @@ enum walk_state {
  *		another walk has the same probe out	WAIT
  *		no address left, walks for some begun	WAIT
  *		nobody left, but data without AA kept	LOOK
+ *		nobody left: some are asked plainly, or	SEND
+ *		others are known after all
  *		nobody left to ask, or a limit reached	DONE
  *	WAIT	a response that matches			ANALYZE
- *		timeout, or a child done and none out	SEND
- *		a child done, a query still out		WAIT
+ *		the same, cut short, while TCP is out	WAIT
+ *		timeout, refused, error, connection or	SEND
+ *		place in line lost, and none out
+ *		a child done and none out		SEND
+ *		one of these, a query still out		WAIT
  *		the probe of the other walk is over	LOOK
  *		a reply that does not match: TCP too	WAIT
- *		the deadline, or nobody waits any more	DONE
  *	ANALYZE	4a the answer stored			DONE
  *		4a that there is none stored		LOOK
+ *		no cut at the name that a probe showed	LOOK
  *		4b a better delegation stored		FIND
  *		4c an alias stored			LOOK
  *		4d failure, lame or bizarre		SEND
+ *	all but	the deadline, or nobody waits any more	DONE
+ *	DONE	its place is needed			DONE
+ *		new hints, while it learns the roots	DONE
+ *		a flush, or the roots of another tree	LOOK
+ *		the same, while it learns the roots	FIND
  *
  *	state	query out	children	ready	on the done list
  *	LOOK	no		any, dropped	maybe	no
- *	FIND	no		any		no	no
+ *	FIND	no		any		maybe	no
  *	SEND	no		any		maybe	no
  *	WAIT	yes		any		no	no
  *	WAIT	no		some		no	no
  *	WAIT	another walk's	none		no	no
  *	ANALYZE	no		any		no	no
+ *	DONE	any		any		yes	no
  *	DONE	no		none		no	if a client waited
+ *
+ * DONE comes twice: one that another ended, until its turn on the ready list
+ * comes, and one that is finished.
  */
 
 enum channel {
@@ -135,6 +151,7 @@ enum connection_state {
  *			its last exchange was closed		CLOSED
  *	BUSY		its last exchange was closed		IDLE
  *			the same, and it was silent		CLOSED
+ *			the same, and a message is half sent	CLOSED
  *			it is serial: that which was sent was	CLOSED
  *			the server closed it, or talks rubbish	CLOSED
  *	IDLE		an exchange with the same server	BUSY
@@ -146,7 +163,7 @@ enum connection_state {
  *	CLOSED		no	none		none
  *	OPENING		yes	some		TCP_CONNECT_MS
  *	BUSY		yes	some		none: each exchange has its own
- *	IDLE		yes	none		TCP_IDLE_MS
+ *	IDLE		yes	none		TCP_OUT_IDLE_MS
  *
  * An exchange waits in line (queued) until it is sent.  A serial connection is
  * for its first: while that is out the others stay in line, as long as it
